@@ -1,0 +1,4 @@
+module parley
+
+go 1.26
+

@@ -1,0 +1,57 @@
+// Package ident makes identifiers: new ones for things, derived ones for deliveries, and the hashes by which a repeat is
+// recognised. Everything here is safe for concurrent use.
+package ident
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+
+	"github.com/google/uuid"
+
+	"parley"
+)
+
+// New is a new UUIDv7: unique, and in order of creation, which keeps indexes dense.
+func New[T any]() parley.ID[T] { return parley.ID[T](uuid.Must(uuid.NewV7())) }
+
+// deliveries is the name space of delivery ids, a random UUID chosen once.
+var deliveries = uuid.MustParse("6f1c7c5e-5f0a-4d3e-9b57-2f6f0f8f4a11")
+
+// Delivery is the id of a message's delivery to a receiver: a UUIDv5 of both, so that every attempt has the same.
+func Delivery(message parley.MessageID, application parley.ApplicationID, role parley.Role) parley.DeliveryID {
+	name := make([]byte, 0, 64)
+	name = append(name, message[:]...)
+	name = append(name, application[:]...)
+	name = append(name, role...)
+	return parley.DeliveryID(uuid.NewSHA1(deliveries, name))
+}
+
+// RepeatHash is the 64-bit hash by which a repeat of messageId by a sender role is looked up. Hits are compared in full.
+func RepeatHash(conversation parley.ConversationID, sender parley.Role, messageID string) int64 {
+	sum := digest(conversation[:], []byte(sender), []byte(messageID))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// StartKey identifies the message that starts a conversation by (account, customer contact, messageId). With 128 bits of
+// SHA-256 two different starts never share one, so it needs no full comparison.
+func StartKey(account parley.AccountID, contact, messageID string) []byte {
+	sum := digest(account[:], []byte(contact), []byte(messageID))
+	return sum[:16]
+}
+
+// digest is SHA-256 over the parts, each preceded by its length so that no two lists run together.
+func digest(parts ...[]byte) [sha256.Size]byte {
+	h := sha256.New()
+	for _, p := range parts {
+		writePart(h, p)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func writePart(h hash.Hash, p []byte) {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(p)))
+	h.Write(n[:])
+	h.Write(p)
+}

@@ -1,0 +1,86 @@
+package parley
+
+import (
+	"context"
+	"time"
+)
+
+// A Receiver is one role of one client application, reached by callback. Lanes refer to it by its key.
+type Receiver struct {
+	Key         int64
+	Tenant      TenantID
+	Application ApplicationID
+	Role        Role
+	Disabled    string // why nothing is sent now; "" = enabled
+}
+
+// A Lane is the cursor of one receiver over the messages of one conversation. It owes the messages that are addressed
+// to its slot, after Acked and up to Tail.
+type Lane struct {
+	Key          int64
+	Tenant       TenantID
+	Conversation ConversationID
+	Slot         int
+	Receiver     Receiver
+	Acked        int64 // delivered, or given up, up to here
+	Tail         int64 // last message addressed to it
+	Attempts     int   // failed in a row for the first owed message
+	Lease        int64 // proof of the claim; Finish wants it back
+}
+
+// A Delivery is one message seen from a lane. It has no row of its own while all goes well.
+type Delivery struct {
+	ID      DeliveryID // derived from message and receiver: the same on every attempt
+	Lane    *Lane
+	Message Message
+}
+
+// An Attempt is one HTTP try of a delivery, appended and never changed.
+type Attempt struct {
+	Message  MessageID
+	Seq      int64
+	At       time.Time
+	Duration time.Duration
+	Status   int    // HTTP status; 0 = no answer
+	Error    string // why there was none, or why it does not count; secrets cut out
+	Answer   string // first KiB of the answer's body if the attempt failed
+}
+
+// A Progress is what a worker has to say about a lane. Exactly what it says is recorded, in one of the shared commits.
+type Progress struct {
+	Lane     *Lane
+	Acked    int64     // new cursor
+	Failed   int       // failed attempts in a row for the message after Acked
+	Retry    time.Time // when to try it next; zero = at once if something is owed
+	Release  bool      // give the lease back; false extends it by Extend
+	Extend   time.Duration
+	Attempts []Attempt
+	Dead     []DeadDelivery // deliveries given up, all at or before Acked
+}
+
+// A DeadDelivery is one that was given up.
+type DeadDelivery struct {
+	Message MessageID
+	Seq     int64
+	Reason  string
+}
+
+// Lanes is the part of the record that dispatch works on. Safe for concurrent use.
+type Lanes interface {
+	// Claim takes those of the lanes that owe something that is due and are under nobody else's lease, each for the
+	// given time. Lanes of disabled receivers are not taken: their deliveries are held.
+	Claim(ctx context.Context, lanes []int64, lease time.Duration) ([]*Lane, error)
+	// Owed returns the next messages the lane owes, in order, at most limit.
+	Owed(ctx context.Context, lane *Lane, limit int) ([]Message, error)
+	// Finish records progress. more says that the lane owes something that is due at once: with Release the lease was
+	// then kept and the worker goes on, so that a message committed while the worker was finishing is not forgotten.
+	// ErrLeaseLost: another worker has the lane, nothing was recorded.
+	Finish(ctx context.Context, p Progress) (more bool, err error)
+	// Overdue lists lanes that have been due for at least the given time and are under nobody's lease, oldest first.
+	Overdue(ctx context.Context, by time.Duration, limit int) ([]int64, error)
+	// Disable switches a receiver off, or on again with an empty reason.
+	Disable(ctx context.Context, receiver int64, reason string) error
+}
+
+// ErrLeaseLost says that a worker came back too late: its lane belongs to another one now.
+var ErrLeaseLost = &Error{Kind: Conflict, Msg: "the lane's lease is held by another worker"}

@@ -1,0 +1,62 @@
+package parley
+
+import (
+	"context"
+	"time"
+)
+
+// Live is state that is quick, shared between nodes and may be lost at any time: whatever it loses costs latency or
+// accuracy of presence, never a message. Safe for concurrent use. Its errors need no more than a count.
+type Live interface {
+	// Publish sends hints to the other nodes, in one round trip. It never blocks on a slow node.
+	Publish(ctx context.Context, hints []Hint) error
+	// Hints calls fn for every hint that other nodes publish, until ctx ends. Hints may be lost or repeated.
+	Hints(ctx context.Context, fn func(Hint)) error
+
+	// Join registers a session for ttl; Leave takes it out. Present counts the sessions of a key ("customer", contact…).
+	Join(ctx context.Context, key, session string, ttl time.Duration) error
+	Leave(ctx context.Context, key, session string) error
+	Present(ctx context.Context, key string) (int, error)
+
+	// Lease holds a lease such as a typing mark for ttl; it ends by itself. fresh says whether it was not held before.
+	Lease(ctx context.Context, key string, ttl time.Duration) (fresh bool, err error)
+	Drop(ctx context.Context, key string) error
+
+	// Lock takes a lock for ttl under a token; false if somebody else has it. Taking it again with the same token
+	// renews it. It makes double work rare; nothing may depend on it for correctness.
+	Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error)
+	Unlock(ctx context.Context, name, token string) error
+
+	// Allow counts one event of key against rate per window; wait says how long until the next is allowed.
+	Allow(ctx context.Context, key string, rate int, window time.Duration) (ok bool, wait time.Duration, err error)
+
+	// Ping says whether the other side answers.
+	Ping(ctx context.Context) error
+}
+
+// A HintKind says what a hint is about.
+type HintKind string
+
+const (
+	HintMessage HintKind = "message" // the conversation has messages up to Seq
+	HintTyping  HintKind = "typing"  // somebody types; the hint is all there is
+	HintConfig  HintKind = "config"  // configuration of the tenant changed
+)
+
+// A Hint tells other nodes that there is something to read.
+type Hint struct {
+	Kind         HintKind       `json:"k"`
+	Tenant       TenantID       `json:"t"`
+	Conversation ConversationID `json:"c,omitzero"`
+	Seq          int64          `json:"s,omitempty"`
+	Typing       *Typing        `json:"y,omitempty"`
+}
+
+// Typing says that a party writes, or stopped.
+type Typing struct {
+	Slot int         `json:"slot"`
+	Role Role        `json:"role"`
+	Name string      `json:"name,omitempty"`
+	On   bool        `json:"on"`
+	Type MessageType `json:"type,omitempty"` // customer.active and customer.inactive travel the same way
+}

@@ -1,0 +1,68 @@
+package parley
+
+import "time"
+
+// A Step is one routed change of one conversation: everything that becomes true together, or not at all. Once given to
+// the store it must not be changed.
+type Step struct {
+	Conversation *Conversation // state after the step; never shared with a later step
+	BaseEpoch    int64         // (epoch, seq) the step was routed on; the commit takes it only if they still hold
+	BaseSeq      int64
+	New          bool      // the conversation begins with this step
+	StateChanged bool      // Conversation.Owner, Status or State differ from the base
+	Messages     []Message // in Seq order, BaseSeq+1 onwards
+	Deletions    []DeletionChange
+
+	// For steps that begin a conversation with a messageId: the key of guarantee G3, at most one conversation each.
+	StartKey []byte
+	// One for each message with a messageId. RepeatsKnown: the hub has all hashes of the conversation in memory and found
+	// no equal one, so SQL need not look; the commit holds only on the (epoch, seq) it was routed on, so that is safe.
+	Repeats      []RepeatKey
+	RepeatsKnown bool
+
+	UsedAssets []AssetID // become Used
+}
+
+// A DeletionChange is what a delete or undo does to an earlier message.
+type DeletionChange struct {
+	Seq int64
+	To  Deletion
+}
+
+// A Committed is what the store says of a step that became true.
+type Committed struct {
+	Wake []int64 // keys of the lanes that owe something because of this step
+}
+
+// A RepeatKey identifies a message by what its sender called it, within one conversation.
+type RepeatKey struct {
+	Hash      int64 // of role and messageId; what the index holds
+	Sender    Role
+	MessageID string
+}
+
+// A Repeated error says that messages of the step were committed before, by the same sender under the same messageId,
+// or, with Start, that the whole conversation was. Nothing of the step became true.
+type Repeated struct {
+	Start        bool
+	Conversation ConversationID
+	Found        []FoundRepeat
+}
+
+// A FoundRepeat is where the first one of a repeated message is.
+type FoundRepeat struct {
+	Key     RepeatKey
+	Message MessageID
+	Seq     int64
+}
+
+func (r *Repeated) Error() string {
+	return "committed before in conversation " + r.Conversation.String()
+}
+
+// A Reminder is a conversation whose WakeAt has come.
+type Reminder struct {
+	Tenant       TenantID
+	Conversation ConversationID
+	WakeAt       time.Time
+}

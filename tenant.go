@@ -1,0 +1,57 @@
+package parley
+
+import "time"
+
+// An Organisation groups Tenants; it owns nothing itself.
+type Organisation struct {
+	ID      OrganisationID
+	Name    string
+	Created time.Time
+}
+
+// A Tenant is one environment of one organisation. It owns everything below; nothing crosses it.
+type Tenant struct {
+	ID            TenantID
+	Organisation  OrganisationID
+	Name          string
+	RequireBearer bool   // the broker surface wants a bearer token besides the API-KEY
+	WidgetSecret  string // HMAC key of signed visitor identities, made on create; sealed at rest
+	Created       time.Time
+	Modified      time.Time
+}
+
+// The default organisation and tenant, made by the first migration. "environmentId left out means the default tenant."
+var (
+	DefaultOrganisation = OrganisationID{15: 1, 6: 0x70, 8: 0x80}
+	DefaultTenant       = TenantID{15: 2, 6: 0x70, 8: 0x80}
+)
+
+// An APIClient is an OAuth2 client: an outside program that calls REST or connects as an application.
+type APIClient struct {
+	ID          APIClientID
+	PublicID    string // client_id on the wire; the ID's text unless it was given (bootstrap)
+	Tenant      TenantID
+	Name        string
+	SecretHash  []byte        // SHA-256 of the secret, which has 256 bits of its own (or was chosen by the operator)
+	Scopes      []string      // everything the client may be granted
+	Application ApplicationID // zero = unbound: sender.type decides whom it speaks as
+	Roles       []Role        // with Application: the roles it may speak as; empty = all roles of the application
+	Revoked     time.Time     // zero = valid
+	Created     time.Time
+	Modified    time.Time
+}
+
+// The scopes a client may have. Those of conversationmgr are the vendor's; the other two are ours.
+const (
+	ScopeRead              = "app.conversation.conversationmgr.read"
+	ScopeManage            = "app.conversation.conversationmgr.manage"
+	ScopeInteractionRead   = "app.conversation.conversationmgr.interaction.read"
+	ScopeInteractionManage = "app.conversation.conversationmgr.interaction.manage"
+	ScopeAdmin             = "app.parley.admin"
+	ScopeBroker            = "app.parley.broker"
+)
+
+// Scopes lists every scope, in the order of their documentation.
+func Scopes() []string {
+	return []string{ScopeRead, ScopeManage, ScopeInteractionRead, ScopeInteractionManage, ScopeAdmin, ScopeBroker}
+}
