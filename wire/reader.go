@@ -1,0 +1,396 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"parley"
+)
+
+// A reader walks one JSON text and collects what is wrong with it. After a syntax error every method does nothing, so
+// callers need not look; other problems are noted with their path and reading goes on.
+type reader struct {
+	dec      *jsontext.Decoder
+	buf      bytes.Buffer
+	base     string // path of the text itself in the request
+	syntax   error
+	problems []problem
+}
+
+// A problem is one member that is missing or wrong.
+type problem struct {
+	reason parley.Reason
+	field  string
+	msg    string
+}
+
+var readers = sync.Pool{New: func() any { return &reader{dec: jsontext.NewDecoder(strings.NewReader(""))} }}
+
+// read walks raw with fn and returns what was wrong.
+func read(raw []byte, base string, fn func(*reader)) error {
+	r := readers.Get().(*reader)
+	defer func() {
+		r.buf = bytes.Buffer{} // raw belongs to the caller
+		r.problems = nil       // may live on in an error
+		readers.Put(r)
+	}()
+	r.base, r.syntax = base, nil
+	r.buf = *bytes.NewBuffer(raw)
+	r.dec.Reset(&r.buf)
+	fn(r)
+	if r.syntax == nil {
+		if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+			r.broken(errors.New("something follows the value"))
+		}
+	}
+	return r.verdict()
+}
+
+// verdict is the error made of everything noted, nil if nothing was.
+func (r *reader) verdict() error {
+	if r.syntax != nil {
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "body", Msg: r.syntax.Error()}
+	}
+	return asError(r.problems)
+}
+
+// asError makes one error of several problems: what is missing comes first (reference 1.5, check order).
+func asError(problems []problem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	first := 0
+	for i, p := range problems {
+		if p.reason == parley.Missing {
+			first = i
+			break
+		}
+	}
+	e := &parley.Error{Kind: parley.Invalid, Reason: problems[first].reason, Field: problems[first].field, Msg: problems[first].msg}
+	for i, p := range problems {
+		if i != first && len(e.Details) < maxDetails {
+			e.Details = append(e.Details, parley.Detail{Key: p.field, Value: p.msg})
+		}
+	}
+	return e
+}
+
+const maxDetails = 30 // reference 1.4
+
+// broken notes that the text is no JSON. The position is told, the text is not: it may hold anything.
+func (r *reader) broken(err error) {
+	if r.syntax != nil {
+		return
+	}
+	r.syntax = fmt.Errorf("not valid JSON at byte %d", r.dec.InputOffset())
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		r.syntax = fmt.Errorf("a member is there twice, at byte %d", r.dec.InputOffset())
+	}
+}
+
+// note records a problem with the value that was read last.
+func (r *reader) note(reason parley.Reason, format string, args ...any) {
+	r.noteAt(r.path(), reason, format, args...)
+}
+
+func (r *reader) noteAt(field string, reason parley.Reason, format string, args ...any) {
+	r.problems = append(r.problems, problem{reason, field, fmt.Sprintf(format, args...)})
+}
+
+// missing records that a member below the object at that path is not there, unless it, or what holds it, is known to be
+// wrong.
+func (r *reader) missing(parent, member string) {
+	field := join(parent, member)
+	for _, p := range r.problems {
+		if p.field == field || strings.HasPrefix(field, p.field+".") {
+			return
+		}
+	}
+	r.noteAt(field, parley.Missing, "is required")
+}
+
+func (r *reader) missingUnless(have bool, parent, member string) {
+	if !have {
+		r.missing(parent, member)
+	}
+}
+
+// noted says whether something is known to be wrong with the member at that path.
+func (r *reader) noted(path string) bool {
+	for _, p := range r.problems {
+		if p.field == path {
+			return true
+		}
+	}
+	return false
+}
+
+// path is where the value that was read last stands, as in "messages.message[0].sender.type".
+func (r *reader) path() string {
+	path := r.base
+	for token := range r.dec.StackPointer().Tokens() {
+		if _, err := strconv.ParseUint(token, 10, 32); err == nil {
+			path += "[" + token + "]"
+		} else {
+			path = join(path, token)
+		}
+	}
+	return path
+}
+
+func join(parent, member string) string {
+	if parent == "" {
+		return member
+	}
+	return parent + "." + member
+}
+
+// skip passes over the next value.
+func (r *reader) skip() {
+	if r.syntax == nil {
+		if err := r.dec.SkipValue(); err != nil {
+			r.broken(err)
+		}
+	}
+}
+
+// open begins an object or array; false if the value is something else, which was then dealt with.
+func (r *reader) open(kind jsontext.Kind, what string) bool {
+	if r.syntax != nil {
+		return false
+	}
+	switch got := r.dec.PeekKind(); got {
+	case kind:
+		if _, err := r.dec.ReadToken(); err != nil {
+			r.broken(err)
+			return false
+		}
+		return true
+	case 'n':
+		r.skip()
+	case '"':
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			r.broken(err)
+		} else if token.String() != "" {
+			r.note(parley.BadValue, "must be %s", what)
+		}
+	default:
+		if r.skip(); r.syntax == nil {
+			r.note(parley.BadValue, "must be %s", what)
+		}
+	}
+	return false
+}
+
+// object calls member for each member of the next value, which must read exactly that member's value. It says whether
+// there was an object.
+func (r *reader) object(member func(name string)) bool {
+	if !r.open('{', "an object") {
+		return false
+	}
+	for r.syntax == nil {
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			r.broken(err)
+			return false
+		}
+		if token.Kind() == '}' {
+			return true
+		}
+		member(token.String())
+	}
+	return false
+}
+
+// array calls item for each element of the next value, of which there may be max, and returns how many there were.
+func (r *reader) array(max int, item func(i int)) int {
+	if !r.open('[', "an array") {
+		return 0
+	}
+	n := 0
+	for r.syntax == nil {
+		if r.dec.PeekKind() == ']' {
+			if _, err := r.dec.ReadToken(); err != nil {
+				r.broken(err)
+			}
+			break
+		}
+		if n < max {
+			item(n)
+		} else {
+			r.skip() // counted, so that one problem tells the whole story
+		}
+		n++
+	}
+	if n > max && r.syntax == nil {
+		r.note(parley.BadValue, "has %d elements, at most %d are allowed", n, max)
+	}
+	return n
+}
+
+// text reads a string of at most max code points; 0 = any length. null is "".
+func (r *reader) text(max int) string {
+	if r.syntax != nil {
+		return ""
+	}
+	switch r.dec.PeekKind() {
+	case '"':
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			r.broken(err)
+			return ""
+		}
+		s := token.String()
+		if max > 0 && len(s) > max && utf8.RuneCountInString(s) > max {
+			r.note(parley.BadValue, "is longer than %d characters", max)
+		}
+		return s
+	case 'n':
+		r.skip()
+	default:
+		if r.skip(); r.syntax == nil {
+			r.note(parley.BadValue, "must be a string")
+		}
+	}
+	return ""
+}
+
+// webURL reads an absolute http or https URL of at most max characters.
+func (r *reader) webURL(max int) string {
+	s := r.text(max)
+	if s != "" && !isWebURL(s) {
+		r.note(parley.BadValue, "must be an absolute http or https URL")
+	}
+	return s
+}
+
+func isWebURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+}
+
+// boolean reads true or false; null is false.
+func (r *reader) boolean() bool {
+	if r.syntax != nil {
+		return false
+	}
+	switch r.dec.PeekKind() {
+	case 't', 'f':
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			r.broken(err)
+			return false
+		}
+		return token.Bool()
+	case 'n':
+		r.skip()
+	default:
+		if r.skip(); r.syntax == nil {
+			r.note(parley.BadValue, "must be true or false")
+		}
+	}
+	return false
+}
+
+// size reads a number of bytes, given as a number or as a string of digits (real clients do both). Absent is 0.
+func (r *reader) size() int64 {
+	if r.syntax != nil {
+		return 0
+	}
+	switch r.dec.PeekKind() {
+	case '"', '0':
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			r.broken(err)
+			return 0
+		}
+		s := token.String()
+		if s == "" {
+			return 0
+		}
+		n, err := strconv.ParseUint(s, 10, 53) // as far as every JSON reader counts exactly
+		if err != nil {
+			r.note(parley.BadValue, "must be a whole number of bytes")
+		}
+		return int64(n)
+	case 'n':
+		r.skip()
+	default:
+		if r.skip(); r.syntax == nil {
+			r.note(parley.BadValue, "must be a whole number of bytes")
+		}
+	}
+	return 0
+}
+
+// raw reads any value and returns a copy without blanks, nil for null.
+func (r *reader) raw() jsontext.Value {
+	if r.syntax != nil {
+		return nil
+	}
+	v, err := r.dec.ReadValue()
+	if err != nil {
+		r.broken(err)
+		return nil
+	}
+	if v.Kind() == 'n' {
+		return nil
+	}
+	v = v.Clone()
+	if err := v.Compact(); err != nil {
+		r.broken(err)
+		return nil
+	}
+	return v
+}
+
+// readID reads an id of 36 characters; absent is the zero ID.
+func readID[T any](r *reader) parley.ID[T] {
+	s := r.text(0)
+	if s == "" {
+		return parley.ID[T]{}
+	}
+	id, err := parley.ParseID[T](s)
+	if err != nil {
+		r.note(parley.BadValue, "must be an id: a UUID of 36 characters")
+	}
+	return id
+}
+
+// oneOf reads a string that must be one of the allowed ones; absent is "".
+func oneOf[S ~string](r *reader, allowed []S) S {
+	s := S(r.text(0))
+	if s == "" {
+		return ""
+	}
+	for _, a := range allowed {
+		if s == a {
+			return s
+		}
+	}
+	if r.syntax == nil {
+		r.note(parley.OutsideEnum, "must be one of %s", list(allowed))
+	}
+	return ""
+}
+
+func list[S ~string](all []S) string {
+	var b strings.Builder
+	for i, s := range all {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(s))
+	}
+	return b.String()
+}
