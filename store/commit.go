@@ -1,0 +1,372 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"parley"
+)
+
+// errUnknownOutcome marks a failure after which nobody knows whether the commit happened: it must not be run again.
+var errUnknownOutcome = errors.New("commit: answer lost")
+
+// A chain is the steps of one conversation in a batch, in order. Each was routed on the state that the one before it
+// leaves, so the conversation row is checked against the first and takes the state of the last.
+type chain struct {
+	entries []*entry // those that still hold; refused ones are taken out from the end
+	key     int64    // of the conversation's row
+	tenant  int64
+}
+
+func (c *chain) first() *parley.Step { return c.entries[0].step }
+func (c *chain) last() *parley.Step  { return c.entries[len(c.entries)-1].step }
+
+// refuse gives the entry at i, and all that were routed on top of it, their errors.
+func (c *chain) refuse(i int, err error) {
+	c.entries[i].err = err
+	for _, later := range c.entries[i+1:] {
+		later.err = errStale
+	}
+	c.entries = c.entries[:i]
+}
+
+var errStale = &parley.Error{Kind: parley.Conflict, Msg: "the conversation changed meanwhile"}
+
+// commitBatch runs one transaction for all entries. Refusals are in the entries; the error is for what fails them all.
+func (s *Store) commitBatch(ctx context.Context, batch []*entry) error {
+	if err := s.fault("begin"); err != nil {
+		return err
+	}
+	// The default isolation is enough: a step holds only if its row still has (epoch, seq), and the row is locked then.
+	t, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer t.Rollback()
+	learned, err := s.writeBatch(ctx, t, batch)
+	if err != nil {
+		return err
+	}
+	if err := s.fault("commit"); err != nil {
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		if isTransient(err) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", errUnknownOutcome, err)
+	}
+	s.mu.Lock()
+	for name, key := range learned {
+		s.receivers[name] = key
+	}
+	s.mu.Unlock()
+	if err := s.fault("committed"); err != nil {
+		return fmt.Errorf("%w: %w", errUnknownOutcome, err)
+	}
+	return nil
+}
+
+// writeBatch writes everything of a batch. The receivers it made are true only if the transaction commits.
+func (s *Store) writeBatch(ctx context.Context, t bun.Tx, batch []*entry) (learned map[receiverName]int64, err error) {
+	chains := chainsOf(batch)
+	if len(chains) > 0 {
+		if err := s.refuseRepeats(ctx, t, chains); err != nil {
+			return nil, fmt.Errorf("look for repeats: %w", err)
+		}
+		if err := s.fault("conversations"); err != nil {
+			return nil, err
+		}
+		if err := s.writeConversations(ctx, t, chains); err != nil {
+			return nil, fmt.Errorf("write conversations: %w", err)
+		}
+		if err := s.fault("messages"); err != nil {
+			return nil, err
+		}
+		if err := s.writeMessages(ctx, t, chains); err != nil {
+			return nil, fmt.Errorf("write messages: %w", err)
+		}
+		if err := s.fault("lanes"); err != nil {
+			return nil, err
+		}
+		if learned, err = s.writeLanes(ctx, t, chains); err != nil {
+			return nil, fmt.Errorf("write lanes: %w", err)
+		}
+	}
+	return learned, s.writeLaneWork(ctx, t, batch)
+}
+
+// chainsOf groups the steps of a batch by conversation, in order of the conversation's id: locks are taken in one order.
+func chainsOf(batch []*entry) []*chain {
+	byID := map[parley.ConversationID]*chain{}
+	var chains []*chain
+	for _, e := range batch {
+		if e.step == nil {
+			continue
+		}
+		c := byID[e.chain]
+		if c == nil {
+			c = &chain{}
+			byID[e.chain] = c
+			chains = append(chains, c)
+		}
+		c.entries = append(c.entries, e)
+	}
+	slices.SortFunc(chains, func(a, b *chain) int {
+		x, y := a.entries[0].chain, b.entries[0].chain
+		return slices.Compare(x[:], y[:])
+	})
+	for _, c := range chains { // a step that does not continue the one before it was routed on something else
+		for i := 1; i < len(c.entries); i++ {
+			before, step := c.entries[i-1].step.Conversation, c.entries[i].step
+			if step.BaseEpoch != before.Epoch || step.BaseSeq != before.Seq {
+				c.refuse(i, errStale)
+				break
+			}
+		}
+	}
+	return chains
+}
+
+// refuseRepeats refuses the steps that were committed before, for those of which the hub could not tell.
+func (s *Store) refuseRepeats(ctx context.Context, db bun.IDB, chains []*chain) error {
+	for _, c := range chains {
+		for i := 0; i < len(c.entries); i++ {
+			step := c.entries[i].step
+			if step.RepeatsKnown || len(step.Repeats) == 0 || step.New {
+				continue
+			}
+			found, err := findRepeats(ctx, db, step.Conversation.ID, step.Repeats)
+			if err != nil {
+				return err
+			}
+			if len(found) > 0 {
+				c.refuse(i, &parley.Repeated{Conversation: step.Conversation.ID, Found: found})
+			}
+		}
+	}
+	return nil
+}
+
+var (
+	insertConversations = newBulk(`INSERT INTO conversations
+		(id, tenant, account, contact, start_key, epoch, seq, touched, waiting, wake_at, status, owner_kind, owner_app, held, owner, state, created, ended)
+		SELECT id, tenant, account, contact, start_key, epoch, seq, touched, waiting, wake_at, status, owner_kind, owner_app, held, owner, state, created, ended
+		FROM %ROWS% WHERE true ON CONFLICT DO NOTHING RETURNING key, id`,
+		column{"id", bytea}, column{"tenant", bigint}, column{"account", bytea}, column{"contact", text}, column{"start_key", bytea},
+		column{"epoch", bigint}, column{"seq", bigint}, column{"touched", bigint}, column{"waiting", bigint}, column{"wake_at", bigint},
+		column{"status", text}, column{"owner_kind", text}, column{"owner_app", bytea}, column{"held", bigint}, column{"owner", text},
+		column{"state", text}, column{"created", bigint}, column{"ended", bigint})
+
+	// Most messages change nothing but these; indexed and large columns are left alone.
+	touchConversations = newBulk(`UPDATE conversations AS c
+		SET epoch = v.new_epoch, seq = v.new_seq, touched = v.touched, waiting = v.waiting
+		FROM %ROWS% WHERE c.id = v.cid AND c.epoch = v.epoch AND c.seq = v.seq RETURNING key, id, tenant`,
+		column{"cid", bytea}, column{"epoch", bigint}, column{"seq", bigint},
+		column{"new_epoch", bigint}, column{"new_seq", bigint}, column{"touched", bigint}, column{"waiting", bigint})
+
+	changeConversations = newBulk(`UPDATE conversations AS c
+		SET epoch = v.new_epoch, seq = v.new_seq, touched = v.touched, waiting = v.waiting, wake_at = v.wake_at, status = v.status,
+			owner_kind = v.owner_kind, owner_app = v.owner_app, held = v.held, owner = v.owner, state = v.state, ended = v.ended
+		FROM %ROWS% WHERE c.id = v.cid AND c.epoch = v.epoch AND c.seq = v.seq RETURNING key, id, tenant`,
+		column{"cid", bytea}, column{"epoch", bigint}, column{"seq", bigint},
+		column{"new_epoch", bigint}, column{"new_seq", bigint}, column{"touched", bigint}, column{"waiting", bigint},
+		column{"wake_at", bigint}, column{"status", text}, column{"owner_kind", text}, column{"owner_app", bytea},
+		column{"held", bigint}, column{"owner", text}, column{"state", text}, column{"ended", bigint})
+)
+
+// writeConversations makes the rows of new conversations and moves those of the others, if they still are what the
+// first step of the chain was routed on. Chains whose row did not match are refused whole.
+func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chain) error {
+	var inserted, touched, changed [][]any
+	moving := map[parley.ConversationID]*chain{}
+	for _, c := range chains {
+		if len(c.entries) == 0 {
+			continue
+		}
+		first, last := c.first(), c.last().Conversation
+		moving[last.ID] = c
+		owner, err := json.Marshal(last.Owner)
+		if err != nil {
+			return err
+		}
+		state, err := json.Marshal(&last.State)
+		if err != nil {
+			return err
+		}
+		var ownerApp []byte
+		if !last.Owner.Application.IsZero() {
+			ownerApp = last.Owner.Application[:]
+		}
+		id, account := first.Conversation.ID, last.Account
+		switch {
+		case first.New:
+			if c.tenant, err = s.tenantKey(ctx, t, last.Tenant); err != nil {
+				c.refuse(0, err)
+				continue
+			}
+			inserted = append(inserted, []any{id[:], c.tenant, account[:], lookupContact(&last.State), first.StartKey, last.Epoch, last.Seq,
+				last.Touched.UnixMilli(), millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind),
+				ownerApp, last.State.Held, string(owner), string(state), last.Created.UnixMilli(), millis(last.Ended)})
+		case slices.ContainsFunc(c.entries, func(e *entry) bool { return e.step.StateChanged }):
+			changed = append(changed, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq, last.Touched.UnixMilli(),
+				millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind), ownerApp, last.State.Held,
+				string(owner), string(state), millis(last.Ended)})
+		default:
+			touched = append(touched, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq,
+				last.Touched.UnixMilli(), millis(last.Waiting)})
+		}
+	}
+	seen := map[parley.ConversationID]bool{}
+	note := func(withTenant bool) func(*sql.Rows) error {
+		return func(rows *sql.Rows) error {
+			var key, tenant int64
+			var id []byte
+			into := []any{&key, &id, &tenant}
+			if !withTenant {
+				into = into[:2]
+			}
+			if err := rows.Scan(into...); err != nil {
+				return err
+			}
+			c := moving[parley.ConversationID(id)]
+			c.key = key
+			if withTenant {
+				c.tenant = tenant
+			}
+			seen[parley.ConversationID(id)] = true
+			return nil
+		}
+	}
+	if err := insertConversations.run(ctx, s.dialect, t.Tx, inserted, note(false)); err != nil {
+		return err
+	}
+	if err := touchConversations.run(ctx, s.dialect, t.Tx, touched, note(true)); err != nil {
+		return err
+	}
+	if err := changeConversations.run(ctx, s.dialect, t.Tx, changed, note(true)); err != nil {
+		return err
+	}
+	for id, c := range moving {
+		if seen[id] || len(c.entries) == 0 {
+			continue
+		}
+		if err := s.refuseUnmatched(ctx, t, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseUnmatched says why a chain's row was not written: a start that happened before, or a base that no longer holds.
+func (s *Store) refuseUnmatched(ctx context.Context, t bun.Tx, c *chain) error {
+	step := c.first()
+	if !step.New || step.StartKey == nil {
+		c.refuse(0, errStale)
+		return nil
+	}
+	found, conversation, err := startedBy(ctx, t, step.StartKey)
+	if err != nil {
+		return err
+	}
+	if len(step.Repeats) > 0 {
+		found.Key = step.Repeats[0]
+	}
+	c.refuse(0, &parley.Repeated{Start: true, Conversation: conversation, Found: []parley.FoundRepeat{found}})
+	return nil
+}
+
+// lookupContact is the address that identifies the customer of a conversation.
+func lookupContact(state *parley.ConversationState) string {
+	c, _ := state.Contact()
+	return c.Address
+}
+
+var insertMessages = newBulk(`INSERT INTO messages
+	(tenant, conversation, seq, id, type, sender, created, addressed, repeat_hash, explanation, body)
+	SELECT tenant, conversation, seq, id, type, sender, created, addressed, repeat_hash, explanation, body FROM %ROWS% WHERE true`,
+	column{"tenant", bigint}, column{"conversation", bigint}, column{"seq", bigint}, column{"id", bytea}, column{"type", text},
+	column{"sender", text}, column{"created", bigint}, column{"addressed", bigint}, column{"repeat_hash", bigint},
+	column{"explanation", text}, column{"body", text})
+
+// writeMessages appends the messages of the chains that hold, then does what deletes and undos do to earlier ones.
+func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) error {
+	var rows [][]any
+	for _, c := range chains {
+		for _, e := range c.entries {
+			hashes := map[string]int64{}
+			for _, k := range e.step.Repeats {
+				hashes[string(k.Sender)+" "+k.MessageID] = k.Hash
+			}
+			for i := range e.step.Messages {
+				m := &e.step.Messages[i]
+				body, err := json.Marshal(&m.Body)
+				if err != nil {
+					return err
+				}
+				var hash *int64
+				if h, ok := hashes[string(m.Sender)+" "+m.Body.MessageID]; ok {
+					hash = &h
+				}
+				rows = append(rows, []any{c.tenant, c.key, m.Seq, m.ID[:], string(m.Type), string(m.Sender), m.Created.UnixMilli(),
+					m.To, hash, m.Explanation, string(body)})
+			}
+		}
+	}
+	if err := insertMessages.run(ctx, s.dialect, t.Tx, rows, discard); err != nil {
+		return err
+	}
+	for _, c := range chains {
+		for _, e := range c.entries {
+			for _, d := range e.step.Deletions {
+				if err := changeDeletion(ctx, t, c.key, d); err != nil {
+					return fmt.Errorf("change message %d: %w", d.Seq, err)
+				}
+			}
+			if err := s.useAssets(ctx, t, c.tenant, e.step.UsedAssets); err != nil {
+				return fmt.Errorf("mark assets used: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// changeDeletion hides, shows or erases an earlier message. Erased content is gone from the row.
+func changeDeletion(ctx context.Context, t bun.Tx, conversation int64, d parley.DeletionChange) error {
+	if d.To != parley.Erased {
+		_, err := t.NewRaw("UPDATE messages SET deleted = ? WHERE conversation = ? AND seq = ? AND deleted <> ?",
+			d.To, conversation, d.Seq, parley.Erased).Exec(ctx)
+		return err
+	}
+	var stored string
+	if err := t.NewRaw("SELECT body FROM messages WHERE conversation = ? AND seq = ?", conversation, d.Seq).Scan(ctx, &stored); err != nil {
+		return err
+	}
+	var body parley.Body
+	if err := json.Unmarshal([]byte(stored), &body); err != nil {
+		return err
+	}
+	body.Content, body.Attachments, body.Attributes, body.Metadata = nil, nil, nil, nil
+	erased, err := json.Marshal(&body)
+	if err != nil {
+		return err
+	}
+	_, err = t.NewRaw("UPDATE messages SET deleted = ?, body = ? WHERE conversation = ? AND seq = ?",
+		d.To, string(erased), conversation, d.Seq).Exec(ctx)
+	return err
+}
+
+func (s *Store) useAssets(ctx context.Context, t bun.Tx, tenant int64, assets []parley.AssetID) error {
+	for _, id := range assets {
+		if _, err := t.NewRaw("UPDATE assets SET used = 1 WHERE tenant = ? AND id = ?", tenant, id[:]).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

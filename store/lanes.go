@@ -1,0 +1,315 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"parley"
+)
+
+// A receiverName is what a receiver's key stands for.
+type receiverName struct {
+	tenant      int64
+	application parley.ApplicationID
+	role        parley.Role
+}
+
+// A laneName is the place of a lane: one receiver of one conversation.
+type laneName struct {
+	conversation int64
+	slot         int64
+}
+
+var upsertLanes = newBulk(`INSERT INTO lanes (tenant, conversation, slot, receiver, tail, due)
+	SELECT tenant, conversation, slot, receiver, tail, due FROM %ROWS% WHERE true
+	ON CONFLICT (conversation, slot) DO UPDATE SET tail = excluded.tail, due = COALESCE(lanes.due, excluded.due)
+	RETURNING key, conversation, slot`,
+	column{"tenant", bigint}, column{"conversation", bigint}, column{"slot", bigint}, column{"receiver", bigint},
+	column{"tail", bigint}, column{"due", bigint})
+
+// writeLanes moves the tails of the lanes that the messages are addressed to, making lanes as needed, and tells each
+// step which lanes to wake.
+func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (learned map[receiverName]int64, err error) {
+	learned = map[receiverName]int64{}
+	var rows [][]any
+	at := map[laneName]int{}
+	owners := map[laneName][]*entry{}
+	now := s.now().UnixMilli()
+	for _, c := range chains {
+		for _, e := range c.entries {
+			parties := e.step.Conversation.State.Parties
+			for _, m := range e.step.Messages {
+				for slot, p := range parties {
+					if !p.Callback || m.To&(1<<slot) == 0 {
+						continue
+					}
+					name := laneName{c.key, int64(slot)}
+					if list := owners[name]; len(list) == 0 || list[len(list)-1] != e {
+						owners[name] = append(list, e)
+					}
+					if i, ok := at[name]; ok {
+						rows[i][4] = m.Seq
+						continue
+					}
+					receiver, err := s.receiverKey(ctx, t, learned, receiverName{c.tenant, p.Application, p.Role})
+					if err != nil {
+						return nil, err
+					}
+					at[name] = len(rows)
+					rows = append(rows, []any{c.tenant, c.key, int64(slot), receiver, m.Seq, now})
+				}
+			}
+		}
+	}
+	err = upsertLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
+		var key int64
+		var name laneName
+		if err := r.Scan(&key, &name.conversation, &name.slot); err != nil {
+			return err
+		}
+		for _, e := range owners[name] {
+			e.committed.Wake = append(e.committed.Wake, key)
+		}
+		return nil
+	})
+	return learned, err
+}
+
+// receiverKey finds or makes the row of a receiver. Keys made in a transaction are kept in learned until it commits.
+func (s *Store) receiverKey(ctx context.Context, t bun.IDB, learned map[receiverName]int64, name receiverName) (int64, error) {
+	s.mu.RLock()
+	key, ok := s.receivers[name]
+	s.mu.RUnlock()
+	if !ok {
+		key, ok = learned[name]
+	}
+	if ok {
+		return key, nil
+	}
+	if _, err := t.NewRaw("INSERT INTO receivers (tenant, application, role) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+		name.tenant, name.application[:], string(name.role)).Exec(ctx); err != nil {
+		return 0, err
+	}
+	if err := t.NewRaw("SELECT key FROM receivers WHERE tenant = ? AND application = ? AND role = ?",
+		name.tenant, name.application[:], string(name.role)).Scan(ctx, &key); err != nil {
+		return 0, err
+	}
+	learned[name] = key
+	return key, nil
+}
+
+// A claim is a wish for lanes; it waits for the shared commit like a step.
+type claim struct {
+	lanes []int64
+	until time.Duration
+	token int64
+	won   []*parley.Lane
+}
+
+// Claim implements [parley.Lanes].
+func (s *Store) Claim(ctx context.Context, lanes []int64, lease time.Duration) ([]*parley.Lane, error) {
+	if len(lanes) == 0 {
+		return nil, nil
+	}
+	c := &claim{lanes: lanes, until: lease, token: rand.Int64()}
+	answer := make(chan error, 1)
+	e := &entry{claim: c, done: func(e *entry) { answer <- e.err }}
+	if err := s.shards[int(uint64(lanes[0])%uint64(len(s.shards)))].add(e); err != nil {
+		return nil, err
+	}
+	// Not cut short by ctx: a claim that was won must be known, or its lanes wait for the lease to end.
+	if err := <-answer; err != nil {
+		return nil, fmt.Errorf("claim lanes: %w", err)
+	}
+	return c.won, nil
+}
+
+// writeLaneWork records the progress of workers and grants claims, after the steps of the same batch.
+func (s *Store) writeLaneWork(ctx context.Context, t bun.Tx, batch []*entry) error {
+	var progress []*entry
+	for _, e := range batch {
+		if e.progress != nil {
+			progress = append(progress, e)
+		}
+	}
+	if len(progress) > 0 {
+		if err := s.fault("progress"); err != nil {
+			return err
+		}
+		if err := s.writeProgress(ctx, t, progress); err != nil {
+			return fmt.Errorf("write progress: %w", err)
+		}
+	}
+	for _, e := range batch {
+		if e.claim == nil {
+			continue
+		}
+		if err := s.fault("claim"); err != nil {
+			return err
+		}
+		if err := s.grantClaim(ctx, t, e.claim); err != nil {
+			return fmt.Errorf("grant claim: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) grantClaim(ctx context.Context, t bun.Tx, c *claim) error {
+	c.won = nil
+	now := s.now().UnixMilli()
+	var keys []int64
+	err := t.NewRaw(`UPDATE lanes SET lease = ?, lease_until = ? WHERE key IN (
+			SELECT l.key FROM lanes AS l WHERE l.key IN (?) AND l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?)
+			AND EXISTS (SELECT 1 FROM receivers AS r WHERE r.key = l.receiver AND r.disabled = '')
+			ORDER BY l.key`+s.dialect.forUpdate+`) RETURNING key`,
+		c.token, now+c.until.Milliseconds(), bun.In(c.lanes), now, now).Scan(ctx, &keys)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	rows, err := t.QueryContext(ctx, `SELECT l.key, tn.id, c.id, l.slot, l.receiver, r.application, r.role, l.acked, l.tail, l.attempts
+		FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver JOIN conversations AS c ON c.key = l.conversation
+		JOIN tenants AS tn ON tn.key = l.tenant WHERE l.key IN (?) ORDER BY l.key`, bun.In(keys))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		l := &parley.Lane{Lease: c.token}
+		var tenant, conversation, application []byte
+		if err := rows.Scan(&l.Key, &tenant, &conversation, &l.Slot, &l.Receiver.Key, &application, &l.Receiver.Role,
+			&l.Acked, &l.Tail, &l.Attempts); err != nil {
+			return err
+		}
+		l.Tenant, l.Conversation = parley.TenantID(tenant), parley.ConversationID(conversation)
+		l.Receiver.Tenant, l.Receiver.Application = l.Tenant, parley.ApplicationID(application)
+		c.won = append(c.won, l)
+	}
+	return rows.Err()
+}
+
+// Finish implements [parley.Lanes].
+func (s *Store) Finish(ctx context.Context, p parley.Progress) (more bool, err error) {
+	answer := make(chan *entry, 1)
+	e := &entry{progress: &p, done: func(e *entry) { answer <- e }}
+	if err := s.shard(p.Lane.Conversation).add(e); err != nil {
+		return false, err
+	}
+	e = <-answer // not cut short by ctx: what was delivered must be known
+	return e.more, e.err
+}
+
+var (
+	// While something beyond the new cursor is owed and may be tried at once, the lease is kept: the worker goes on.
+	progressLanes = newBulk(`UPDATE lanes AS l
+		SET acked = v.acked, attempts = v.failed,
+			due = CASE WHEN l.tail > v.acked THEN CASE WHEN v.retry > 0 THEN v.retry ELSE v.now END END,
+			lease = CASE WHEN v.release = 1 AND (l.tail <= v.acked OR v.retry > 0) THEN NULL ELSE l.lease END,
+			lease_until = CASE WHEN v.release = 1 AND (l.tail <= v.acked OR v.retry > 0) THEN NULL ELSE v.until END
+		FROM %ROWS% WHERE l.key = v.lane AND l.lease = v.token AND l.acked <= v.acked
+		RETURNING key, tail`,
+		column{"lane", bigint}, column{"token", bigint}, column{"acked", bigint}, column{"failed", bigint}, column{"retry", bigint},
+		column{"release", bigint}, column{"until", bigint}, column{"now", bigint})
+
+	insertAttempts = newBulk(`INSERT INTO attempts (tenant, lane, seq, at, duration, status, error, answer)
+		SELECT tenant, lane, seq, at, duration, status, error, answer FROM %ROWS% WHERE true`,
+		column{"tenant", bigint}, column{"lane", bigint}, column{"seq", bigint}, column{"at", bigint}, column{"duration", bigint},
+		column{"status", bigint}, column{"error", text}, column{"answer", text})
+
+	insertExceptions = newBulk(`INSERT INTO exceptions (lane, seq, tenant, state, reason, at)
+		SELECT lane, seq, tenant, state, reason, at FROM %ROWS% WHERE true ON CONFLICT DO NOTHING`,
+		column{"lane", bigint}, column{"seq", bigint}, column{"tenant", bigint}, column{"state", text}, column{"reason", text},
+		column{"at", bigint})
+)
+
+// writeProgress records what workers did. A lane whose lease is no longer the worker's is left as it is, and the worker
+// hears ErrLeaseLost; its attempts are not recorded, because its successor's are.
+func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) error {
+	now := s.now().UnixMilli()
+	rows := make([][]any, len(entries))
+	byLane := map[int64]*entry{}
+	for i, e := range entries {
+		p := e.progress
+		var retry, release int64
+		if !p.Retry.IsZero() {
+			retry = p.Retry.UnixMilli()
+		}
+		if p.Release {
+			release = 1
+		}
+		rows[i] = []any{p.Lane.Key, p.Lane.Lease, p.Acked, int64(p.Failed), retry, release, now + p.Extend.Milliseconds(), now}
+		byLane[p.Lane.Key] = e
+		e.err = parley.ErrLeaseLost
+	}
+	err := progressLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
+		var key, tail int64
+		if err := r.Scan(&key, &tail); err != nil {
+			return err
+		}
+		e := byLane[key]
+		e.err = nil
+		e.more = tail > e.progress.Acked && e.progress.Retry.IsZero()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var attempts, exceptions [][]any
+	for _, e := range entries {
+		if e.err != nil {
+			continue
+		}
+		p := e.progress
+		tenant, err := s.tenantKey(ctx, t, p.Lane.Tenant)
+		if err != nil {
+			return err
+		}
+		for _, a := range p.Attempts {
+			attempts = append(attempts, []any{tenant, p.Lane.Key, a.Seq, a.At.UnixMilli(), a.Duration.Microseconds(), int64(a.Status),
+				a.Error, a.Answer})
+		}
+		for _, d := range p.Dead {
+			exceptions = append(exceptions, []any{p.Lane.Key, d.Seq, tenant, "dead", d.Reason, now})
+		}
+	}
+	if err := insertAttempts.run(ctx, s.dialect, t.Tx, attempts, discard); err != nil {
+		return err
+	}
+	return insertExceptions.run(ctx, s.dialect, t.Tx, exceptions, discard)
+}
+
+// Owed implements [parley.Lanes].
+func (s *Store) Owed(ctx context.Context, lane *parley.Lane, limit int) ([]parley.Message, error) {
+	tenant, err := s.tenantKey(ctx, s.read, lane.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return selectMessages(ctx, s.read, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
+		WHERE c.tenant = ? AND c.id = ? AND m.seq > ? AND (m.addressed & ?) <> 0 ORDER BY m.seq LIMIT ?`,
+		tenant, lane.Conversation[:], lane.Acked, int64(1)<<lane.Slot, limit)
+}
+
+// Overdue implements [parley.Lanes].
+func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]int64, error) {
+	now := s.now()
+	var keys []int64
+	err := s.read.NewRaw(`SELECT l.key FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver
+		WHERE l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?) AND r.disabled = '' ORDER BY l.due LIMIT ?`,
+		now.Add(-by).UnixMilli(), now.UnixMilli(), limit).Scan(ctx, &keys)
+	if err != nil {
+		return nil, fmt.Errorf("look for overdue lanes: %w", err)
+	}
+	return keys, nil
+}
+
+// Disable implements [parley.Lanes].
+func (s *Store) Disable(ctx context.Context, receiver int64, reason string) error {
+	return s.Update(ctx, func(t parley.Tx) error {
+		_, err := t.(*tx).db.NewRaw("UPDATE receivers SET disabled = ? WHERE key = ?", reason, receiver).Exec(ctx)
+		return err
+	})
+}

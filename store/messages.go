@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"parley"
+	"parley/ident"
+)
+
+const messageColumns = "SELECT c.id, m.seq, m.id, m.type, m.sender, m.created, m.addressed, m.deleted, m.explanation, m.body "
+
+// selectMessages runs a query whose text goes on with FROM; m are messages, c their conversations.
+func selectMessages(ctx context.Context, db bun.IDB, rest string, args ...any) ([]parley.Message, error) {
+	rows, err := db.QueryContext(ctx, messageColumns+rest, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []parley.Message
+	for rows.Next() {
+		var m parley.Message
+		var conversation, id, body []byte
+		var created int64
+		if err := rows.Scan(&conversation, &m.Seq, &id, &m.Type, &m.Sender, &created, &m.To, &m.Deleted, &m.Explanation, &body); err != nil {
+			return nil, err
+		}
+		m.Conversation, m.ID, m.Created = parley.ConversationID(conversation), parley.MessageID(id), moment(&created)
+		if err := json.Unmarshal(body, &m.Body); err != nil {
+			return nil, fmt.Errorf("read message %s: %w", m.ID, err)
+		}
+		found = append(found, m)
+	}
+	return found, rows.Err()
+}
+
+// Messages implements [parley.Conversations].
+func (t *tx) Messages(ctx context.Context, q parley.MessageQuery) ([]parley.Message, error) {
+	text := `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
+		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? AND m.seq > ?`
+	args := []any{q.Tenant[:], q.Conversation[:], q.After}
+	if q.Before > 0 {
+		text += " AND m.seq < ?"
+		args = append(args, q.Before)
+	}
+	if q.Slots != 0 {
+		text += " AND ((m.addressed & ?) <> 0 OR m.sender = ?)"
+		args = append(args, q.Slots, string(q.Sender))
+	}
+	order := " ORDER BY m.seq"
+	if q.Newest {
+		order = " ORDER BY m.seq DESC"
+	}
+	found, err := selectMessages(ctx, t.db, text+order+" LIMIT ?", append(args, q.Limit)...)
+	if q.Newest {
+		slices.Reverse(found)
+	}
+	return found, err
+}
+
+// MessageStates implements [parley.Conversations].
+func (t *tx) MessageStates(ctx context.Context, tenant parley.TenantID, id parley.ConversationID) (parley.DeliveryStates, error) {
+	states := parley.DeliveryStates{Acked: map[int]int64{}, Dead: map[int64]string{}}
+	rows, err := t.db.QueryContext(ctx, `SELECT l.slot, l.acked, x.seq, x.reason FROM lanes AS l
+		JOIN conversations AS c ON c.key = l.conversation LEFT JOIN exceptions AS x ON x.lane = l.key AND x.state = 'dead'
+		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ?`, tenant[:], id[:])
+	if err != nil {
+		return states, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var slot int
+		var acked int64
+		var seq sql.NullInt64
+		var reason sql.NullString
+		if err := rows.Scan(&slot, &acked, &seq, &reason); err != nil {
+			return states, err
+		}
+		states.Acked[slot] = acked
+		if seq.Valid {
+			states.Dead[seq.Int64] = reason.String
+		}
+	}
+	return states, rows.Err()
+}
+
+var errNoMessage = &parley.Error{Kind: parley.NotFound, Msg: "message not found in the conversation"}
+
+// FindMessage implements [parley.Conversations].
+func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, reference string) (parley.Message, error) {
+	text := `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
+		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? `
+	hashes := make([]int64, 0, 5)
+	for _, role := range parley.SenderRoles() {
+		hashes = append(hashes, ident.RepeatHash(conversation, role, reference))
+	}
+	found, err := selectMessages(ctx, t.db, text+"AND m.repeat_hash IN (?) ORDER BY m.seq DESC", tenant[:], conversation[:], bun.In(hashes))
+	if err != nil {
+		return parley.Message{}, err
+	}
+	for _, m := range found {
+		if m.Body.MessageID == reference {
+			return m, nil
+		}
+	}
+	id, err := parley.ParseID[parley.Message](reference)
+	if err != nil {
+		return parley.Message{}, errNoMessage
+	}
+	found, err = selectMessages(ctx, t.db, text+"AND m.id = ?", tenant[:], conversation[:], id[:])
+	if err != nil {
+		return parley.Message{}, err
+	}
+	if len(found) == 0 {
+		return parley.Message{}, errNoMessage
+	}
+	return found[0], nil
+}
+
+// Repeats implements [parley.Conversations].
+func (t *tx) Repeats(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, keys []parley.RepeatKey) ([]parley.FoundRepeat, error) {
+	if _, err := t.Conversation(ctx, tenant, conversation); err != nil {
+		return nil, err
+	}
+	return findRepeats(ctx, t.db, conversation, keys)
+}
+
+// findRepeats looks keys up by hash and compares hits in full.
+func findRepeats(ctx context.Context, db bun.IDB, conversation parley.ConversationID, keys []parley.RepeatKey) ([]parley.FoundRepeat, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	hashes := make([]int64, len(keys))
+	for i, k := range keys {
+		hashes[i] = k.Hash
+	}
+	messages, err := selectMessages(ctx, db, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
+		WHERE c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, conversation[:], bun.In(hashes))
+	if err != nil {
+		return nil, err
+	}
+	var found []parley.FoundRepeat
+	for _, k := range keys {
+		for _, m := range messages {
+			if m.Sender == k.Sender && m.Body.MessageID == k.MessageID {
+				found = append(found, parley.FoundRepeat{Key: k, Message: m.ID, Seq: m.Seq})
+				break
+			}
+		}
+	}
+	return found, nil
+}
+
+// RepeatHashes implements [parley.Conversations].
+func (t *tx) RepeatHashes(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, limit int) (hashes []int64, ok bool, err error) {
+	err = t.db.NewRaw(`SELECT m.repeat_hash FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
+		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? AND m.repeat_hash IS NOT NULL LIMIT ?`,
+		tenant[:], conversation[:], limit+1).Scan(ctx, &hashes)
+	if err != nil {
+		return nil, false, err
+	}
+	return hashes, len(hashes) <= limit, nil
+}
+
+// StartedBy implements [parley.Conversations].
+func (t *tx) StartedBy(ctx context.Context, tenant parley.TenantID, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
+	found, id, err := startedBy(ctx, t.db, startKey)
+	if err == nil {
+		_, err = t.Conversation(ctx, tenant, id) // keys are derived from ids of one tenant, but every query names it
+	}
+	return found, id, err
+}
+
+func startedBy(ctx context.Context, db bun.IDB, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
+	var conversation, message []byte
+	found := parley.FoundRepeat{Seq: 1}
+	err := db.NewRaw(`SELECT c.id, m.id FROM conversations AS c JOIN messages AS m ON m.conversation = c.key AND m.seq = 1
+		WHERE c.start_key = ?`, startKey).Scan(ctx, &conversation, &message)
+	if errors.Is(err, sql.ErrNoRows) {
+		return found, parley.ConversationID{}, errConversationUnknown
+	}
+	if err != nil {
+		return found, parley.ConversationID{}, err
+	}
+	found.Message = parley.MessageID(message)
+	return found, parley.ConversationID(conversation), nil
+}

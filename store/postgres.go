@@ -1,0 +1,43 @@
+package store
+
+import (
+	"database/sql"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+)
+
+var postgresDialect = dialect{
+	name: "postgres", shards: postgresShards, unnest: true, forUpdate: " FOR UPDATE SKIP LOCKED",
+	isolation: sql.LevelSerializable, snapshot: sql.LevelRepeatableRead,
+	open: openPostgres,
+}
+
+const (
+	// postgresShards: one connection with 16 rows a transaction did 30,000 rows/s at 1.1 ms, 64 connections with one row
+	// each 3,000/s (measured 2026-11-22); a second writer hides the round trips of the first.
+	postgresShards = 2
+	// postgresWriters leaves room for Update beside the shards.
+	postgresWriters = postgresShards + 6
+	postgresReaders = 16
+)
+
+// openPostgres opens a pool that writes and one that reads, so that a long query never keeps a commit waiting.
+// synchronous_commit=on is set for every connection: an accepted message is on disk (guarantee G1).
+func openPostgres(url string) (write, read *bun.DB, err error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.RuntimeParams["synchronous_commit"] = "on"
+	c.RuntimeParams["timezone"] = "UTC"
+	c.RuntimeParams["application_name"] = "parley"
+	w, r := stdlib.OpenDB(*c), stdlib.OpenDB(*c)
+	w.SetMaxOpenConns(postgresWriters)
+	w.SetMaxIdleConns(postgresWriters)
+	r.SetMaxOpenConns(postgresReaders)
+	r.SetMaxIdleConns(postgresReaders)
+	return bun.NewDB(w, pgdialect.New()), bun.NewDB(r, pgdialect.New()), nil
+}

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+)
+
+// A column is one of the values that a multi-row statement takes.
+type column struct {
+	name string
+	kind columnKind
+}
+
+type columnKind uint8
+
+const (
+	bigint columnKind = iota
+	bytea
+	text
+)
+
+var unnestCast = [...]string{bigint: "bigint[]", bytea: "bytea[]", text: "text[]"}
+
+// A bulk is one statement that takes many rows at once. Its text has %ROWS% where they belong, usable as a table named
+// v with the columns' names. PostgreSQL gets them as one array a column, so the text never changes; SQLite as VALUES, in
+// chunks of a few sizes, so that there are few texts and each is prepared once.
+type bulk struct {
+	text    string
+	columns []column
+	unnest  string         // the PostgreSQL text
+	values  map[int]string // the SQLite texts by chunk size
+}
+
+// chunks are the sizes of SQLite's VALUES lists, largest first. With at most 16 columns the largest stays under SQLite's
+// limit of 32,766 parameters.
+var chunks = []int{256, 64, 16, 4, 1}
+
+func newBulk(text string, columns ...column) *bulk {
+	b := &bulk{text: text, columns: columns, values: map[int]string{}}
+	var casts, names []string
+	for i, c := range columns {
+		casts = append(casts, "$"+strconv.Itoa(i+1)+"::"+unnestCast[c.kind])
+		names = append(names, c.name)
+	}
+	b.unnest = strings.ReplaceAll(text, "%ROWS%", "unnest("+strings.Join(casts, ",")+") AS v("+strings.Join(names, ",")+")")
+	row := "(" + strings.Repeat(",?", len(columns))[1:] + ")"
+	for i := range names {
+		names[i] = "column" + strconv.Itoa(i+1) + " AS " + names[i]
+	}
+	for _, n := range chunks {
+		b.values[n] = strings.ReplaceAll(text, "%ROWS%",
+			"(SELECT "+strings.Join(names, ",")+" FROM (VALUES "+strings.Repeat(","+row, n)[1:]+")) AS v")
+	}
+	return b
+}
+
+// A querier is what runs a statement: a transaction here.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// run executes the statement with all rows and calls scan for each row that it returns. Each row has a value a column:
+// int64, *int64 (nil = NULL), []byte (nil = NULL) or string.
+func (b *bulk) run(ctx context.Context, d dialect, q querier, rows [][]any, scan func(*sql.Rows) error) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if d.unnest {
+		return query(ctx, q, b.unnest, b.arrays(rows), scan)
+	}
+	for _, n := range chunks {
+		for len(rows) >= n {
+			args := make([]any, 0, n*len(b.columns))
+			for _, r := range rows[:n] {
+				args = append(args, r...)
+			}
+			if err := query(ctx, q, b.values[n], args, scan); err != nil {
+				return err
+			}
+			rows = rows[n:]
+		}
+	}
+	return nil
+}
+
+// arrays turns rows into one typed array a column.
+func (b *bulk) arrays(rows [][]any) []any {
+	args := make([]any, len(b.columns))
+	for i, c := range b.columns {
+		switch c.kind {
+		case bigint:
+			a := make([]*int64, len(rows))
+			for j, r := range rows {
+				switch v := r[i].(type) {
+				case int64:
+					a[j] = &v
+				case *int64:
+					a[j] = v
+				}
+			}
+			args[i] = a
+		case bytea:
+			a := make([][]byte, len(rows))
+			for j, r := range rows {
+				a[j] = r[i].([]byte)
+			}
+			args[i] = a
+		case text:
+			a := make([]string, len(rows))
+			for j, r := range rows {
+				a[j] = r[i].(string)
+			}
+			args[i] = a
+		}
+	}
+	return args
+}
+
+func query(ctx context.Context, q querier, text string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// discard is the scan of statements that return nothing of interest.
+func discard(*sql.Rows) error { return nil }

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"database/sql"
+	"net/url"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+var sqliteDialect = dialect{
+	name: "sqlite", shards: 1,
+	isolation: sql.LevelDefault, snapshot: sql.LevelDefault,
+	open: openSQLite,
+}
+
+// sqliteReaders bounds the connections that read; WAL lets them read beside the writer.
+const sqliteReaders = 8
+
+// openSQLite opens one connection that writes and a few that read. The pragmas are in the DSN because each connection
+// needs them. synchronous=FULL makes every commit durable (guarantee G1); transactions of the writer are BEGIN
+// IMMEDIATE, so that none fails half-way for a lock.
+func openSQLite(path string) (write, read *bun.DB, err error) {
+	dsn := func(more url.Values) string {
+		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			"cache_size(-65536)", "temp_store(MEMORY)"}}
+		for k, v := range more {
+			q[k] = append(q[k], v...)
+		}
+		return "file:" + path + "?" + q.Encode()
+	}
+	w, err := sql.Open("sqlite", dsn(url.Values{"_txlock": {"immediate"}}))
+	if err != nil {
+		return nil, nil, err
+	}
+	w.SetMaxOpenConns(1)
+	r, err := sql.Open("sqlite", dsn(url.Values{"_pragma": {"query_only(1)"}}))
+	if err != nil {
+		w.Close()
+		return nil, nil, err
+	}
+	r.SetMaxOpenConns(sqliteReaders)
+	r.SetMaxIdleConns(sqliteReaders)
+	return bun.NewDB(w, sqlitedialect.New()), bun.NewDB(r, sqlitedialect.New()), nil
+}

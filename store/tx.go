@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"parley"
+)
+
+// A tx implements [parley.Tx]. Its queries are in the files named for what they read.
+type tx struct {
+	pending
+	s  *Store
+	db bun.Tx
+}
+
+// updateTries bounds how often Update runs its function after serialization failures.
+const updateTries = 10
+
+// Update implements [parley.Store].
+func (s *Store) Update(ctx context.Context, fn func(parley.Tx) error) error {
+	var err error
+	for try := range updateTries {
+		if try > 0 {
+			// Full jitter, so that two writers who met do not meet again.
+			wait := time.NewTimer(rand.N(time.Millisecond << min(try, 7)))
+			select {
+			case <-wait.C:
+			case <-ctx.Done():
+				wait.Stop()
+				return fmt.Errorf("update: %w", ctx.Err())
+			}
+		}
+		err = s.inTx(ctx, s.write, &sql.TxOptions{Isolation: s.dialect.isolation}, fn)
+		if err == nil || !isTransient(err) {
+			return err
+		}
+	}
+	return &parley.Error{Kind: parley.Conflict, Err: err}
+}
+
+// View implements [parley.Store].
+func (s *Store) View(ctx context.Context, fn func(parley.Tx) error) error {
+	return s.inTx(ctx, s.read, &sql.TxOptions{Isolation: s.dialect.snapshot, ReadOnly: s.dialect.unnest}, fn)
+}
+
+func (s *Store) inTx(ctx context.Context, db *bun.DB, options *sql.TxOptions, fn func(parley.Tx) error) error {
+	t, err := db.BeginTx(ctx, options)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer t.Rollback() // after a commit it does nothing; after an error or a panic it is what we want
+	if err := fn(&tx{s: s, db: t}); err != nil {
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// tenantKey is the key of a tenant's rows; NotFound if there is no such tenant.
+func (s *Store) tenantKey(ctx context.Context, db bun.IDB, id parley.TenantID) (int64, error) {
+	s.mu.RLock()
+	key, ok := s.tenants[id]
+	s.mu.RUnlock()
+	if ok {
+		return key, nil
+	}
+	if err := db.NewRaw("SELECT key FROM tenants WHERE id = ?", id[:]).Scan(ctx, &key); err != nil {
+		return 0, notFound(err, "tenant")
+	}
+	s.mu.Lock()
+	s.tenants[id] = key
+	s.mu.Unlock()
+	return key, nil
+}
