@@ -110,15 +110,20 @@ func (t *tx) OpenOnAccount(ctx context.Context, tenant parley.TenantID, account 
 }
 
 func (t *tx) conversationIDs(ctx context.Context, rest string, args ...any) ([]parley.ConversationID, error) {
-	var ids [][]byte
-	if err := t.db.NewRaw("SELECT c.id FROM conversations AS c "+rest, args...).Scan(ctx, &ids); err != nil {
+	rows, err := t.db.QueryContext(ctx, "SELECT c.id FROM conversations AS c "+rest, args...)
+	if err != nil {
 		return nil, err
 	}
-	found := make([]parley.ConversationID, len(ids))
-	for i, id := range ids {
-		found[i] = parley.ConversationID(id)
+	defer rows.Close()
+	var found []parley.ConversationID
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		found = append(found, parley.ConversationID(id))
 	}
-	return found, nil
+	return found, rows.Err()
 }
 
 // Due implements [parley.Conversations].

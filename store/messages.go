@@ -180,8 +180,8 @@ func (t *tx) StartedBy(ctx context.Context, tenant parley.TenantID, startKey []b
 func startedBy(ctx context.Context, db bun.IDB, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
 	var conversation, message []byte
 	found := parley.FoundRepeat{Seq: 1}
-	err := db.NewRaw(`SELECT c.id, m.id FROM conversations AS c JOIN messages AS m ON m.conversation = c.key AND m.seq = 1
-		WHERE c.start_key = ?`, startKey).Scan(ctx, &conversation, &message)
+	err := db.QueryRowContext(ctx, `SELECT c.id, m.id FROM conversations AS c
+		JOIN messages AS m ON m.conversation = c.key AND m.seq = 1 WHERE c.start_key = ?`, startKey).Scan(&conversation, &message)
 	if errors.Is(err, sql.ErrNoRows) {
 		return found, parley.ConversationID{}, errConversationUnknown
 	}

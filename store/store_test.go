@@ -1,0 +1,311 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley"
+	"parley/store"
+	"parley/store/storetest"
+)
+
+type opener = func(testing.TB, ...storetest.Option) *store.Store
+
+func TestStepsOfOneConversationAreStoredInOrder(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		steps := []*parley.Step{storetest.Start("m1")}
+		for i := range 40 {
+			steps = append(steps, storetest.Say(steps[i].Conversation, parley.CustomBot, fmt.Sprint("b", i), 1))
+		}
+		storetest.MustCommit(t, s, steps...) // most of them wait while the first is away, and share a commit
+		got := storetest.Messages(t, s, steps[0].Conversation.ID)
+		for i, m := range got {
+			if diff := cmp.Diff(steps[i].Messages[0], m); diff != "" {
+				t.Fatalf("message %d (-written +read):\n%s", i+1, diff)
+			}
+		}
+		storetest.Check(t, s, parley.DefaultTenant, steps[0].Conversation.ID)
+	})
+}
+
+func TestStepRoutedOnOldStateIsRefused(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := storetest.Start("m1")
+		storetest.MustCommit(t, s, start)
+		base := start.Conversation
+		other := storetest.Start("m2") // a neighbour in the same commit is not harmed
+		_, errs := storetest.Commit(t, s, storetest.Say(base, parley.Customer, "a", 2), storetest.Say(base, parley.Customer, "b", 2), other)
+		if errs[0] != nil || parley.KindOf(errs[1]) != parley.Conflict || errs[2] != nil {
+			t.Errorf("two steps on one base = %v, want the second to be a Conflict", errs)
+		}
+		storetest.Check(t, s, parley.DefaultTenant, base.ID)
+		storetest.Check(t, s, parley.DefaultTenant, other.Conversation.ID)
+	})
+}
+
+func TestRepeatIsFound(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := storetest.Start("m1")
+		storetest.MustCommit(t, s, start)
+		again := storetest.Start("m1")
+		_, errs := storetest.Commit(t, s, again)
+		repeated, ok := errors.AsType[*parley.Repeated](errs[0])
+		if !ok || !repeated.Start || repeated.Conversation != start.Conversation.ID || repeated.Found[0].Message != start.Messages[0].ID {
+			t.Fatalf("second start = %v, want a repeat of %s", errs[0], start.Conversation.ID)
+		}
+		say := storetest.Say(start.Conversation, parley.Customer, "m1", 2) // the id of the first message again
+		onTop := storetest.Say(say.Conversation, parley.Customer, "m2", 2)
+		_, errs = storetest.Commit(t, s, say, onTop)
+		repeated, ok = errors.AsType[*parley.Repeated](errs[0])
+		if !ok || repeated.Found[0].Seq != 1 {
+			t.Errorf("repeat of m1 = %v, want where m1 is", errs[0])
+		}
+		if parley.KindOf(errs[1]) != parley.Conflict {
+			t.Errorf("step on top of a repeat = %v, want Conflict", errs[1])
+		}
+		bot := storetest.Say(start.Conversation, parley.CustomBot, "m1", 1) // another sender may use the same id
+		storetest.MustCommit(t, s, bot)
+		storetest.Check(t, s, parley.DefaultTenant, start.Conversation.ID)
+	})
+}
+
+// Every point of a commit can fail before its effect, or after it with only the answer lost. Whichever it was, the
+// repeat leaves the same conversation behind.
+func TestCommitSurvivesAnyFailure(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		for _, point := range []string{"begin", "conversations", "messages", "lanes", "commit", "committed"} {
+			t.Run(point, func(t *testing.T) {
+				var once sync.Once
+				armed := false
+				s := open(t, storetest.Fault(func(p string) (err error) {
+					if armed && p == point {
+						once.Do(func() { err = errors.New("planted") })
+					}
+					return err
+				}))
+				first := storetest.Start("m1")
+				storetest.MustCommit(t, s, first)
+				armed = true
+				say := storetest.Say(first.Conversation, parley.Customer, "m2", 2)
+				_, errs := storetest.Commit(t, s, say)
+				if errs[0] == nil {
+					t.Fatal("the commit hid the failure")
+				}
+				repeat := storetest.Say(first.Conversation, parley.Customer, "m2", 2)
+				_, errs = storetest.Commit(t, s, repeat)
+				if point == "committed" {
+					repeated, ok := errors.AsType[*parley.Repeated](errs[0])
+					if !ok || repeated.Found[0].Message != say.Messages[0].ID {
+						t.Errorf("repeat after a lost answer = %v, want a repeat of %s", errs[0], say.Messages[0].ID)
+					}
+				} else if errs[0] != nil {
+					t.Errorf("repeat = %v, want it stored", errs[0])
+				}
+				storetest.Check(t, s, parley.DefaultTenant, first.Conversation.ID)
+				if n := len(storetest.Messages(t, s, first.Conversation.ID)); n != 2 {
+					t.Errorf("%d messages, want 2", n)
+				}
+			})
+		}
+	})
+}
+
+func TestManyWritersShareCommits(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		var mu sync.Mutex
+		commits := 0
+		s := open(t, storetest.Fault(func(p string) error {
+			if p == "commit" {
+				mu.Lock()
+				commits++
+				mu.Unlock()
+			}
+			return nil
+		}))
+		const writers, each = 64, 20
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				step := storetest.Start(fmt.Sprint("m", w))
+				storetest.MustCommit(t, s, step)
+				for range each - 1 {
+					step = storetest.Say(step.Conversation, parley.Customer, "", 2)
+					storetest.MustCommit(t, s, step)
+				}
+			})
+		}
+		wg.Wait()
+		if per := float64(writers*each) / float64(commits); per <= 8 {
+			t.Errorf("%.1f messages a commit under load, want more than 8", per)
+		} else {
+			t.Logf("%.1f messages a commit", per)
+		}
+	})
+}
+
+func TestLaneOwesWhatIsAddressedToIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := storetest.Start("m1")
+		wake := storetest.MustCommit(t, s, start)[0].Wake
+		if len(wake) != 1 {
+			t.Fatalf("lanes to wake = %v, want the bot's", wake)
+		}
+		lanes, err := s.Claim(t.Context(), wake, time.Minute)
+		if err != nil || len(lanes) != 1 || lanes[0].Receiver.Application != storetest.BotApplication {
+			t.Fatalf("Claim = %v, %v; want the bot's lane", lanes, err)
+		}
+		if again, _ := s.Claim(t.Context(), wake, time.Minute); len(again) != 0 {
+			t.Errorf("a leased lane was claimed again")
+		}
+		notForBot := storetest.Say(start.Conversation, parley.CustomBot, "", 1)
+		storetest.MustCommit(t, s, notForBot)
+		owed, err := s.Owed(t.Context(), lanes[0], 10)
+		if err != nil || len(owed) != 1 || owed[0].ID != start.Messages[0].ID {
+			t.Fatalf("Owed = %v, %v; want the first message", owed, err)
+		}
+		// Hazard: a message that comes while the worker is finishing. Its wake-up finds the lane leased; Finish must
+		// tell the worker to go on.
+		late := storetest.Say(notForBot.Conversation, parley.Customer, "", 2)
+		storetest.MustCommit(t, s, late)
+		more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 1, Release: true, Extend: time.Minute})
+		if err != nil || !more {
+			t.Fatalf("Finish = %v, %v; want to hear of the message that came meanwhile", more, err)
+		}
+		lanes[0].Acked = 1
+		owed, err = s.Owed(t.Context(), lanes[0], 10)
+		if err != nil || len(owed) != 1 || owed[0].Seq != 3 {
+			t.Fatalf("Owed = %v, %v; want message 3", owed, err)
+		}
+		more, err = s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 3, Release: true})
+		if err != nil || more {
+			t.Fatalf("Finish = %v, %v; want nothing more", more, err)
+		}
+		if overdue, err := s.Overdue(t.Context(), 0, 10); err != nil || len(overdue) != 0 {
+			t.Errorf("Overdue = %v, %v; want none", overdue, err)
+		}
+	})
+}
+
+// Hazard: a worker that lost its lease must not overwrite its successor.
+func TestLateWorkerChangesNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		now := time.Now()
+		clock := func() time.Time { return now }
+		s := open(t, func(c *store.Config) { c.Clock = clock })
+		wake := storetest.MustCommit(t, s, storetest.Start("m1"))[0].Wake
+		first, err := s.Claim(t.Context(), wake, time.Second)
+		if err != nil || len(first) != 1 {
+			t.Fatalf("Claim = %v, %v", first, err)
+		}
+		now = now.Add(2 * time.Second)
+		if overdue, err := s.Overdue(t.Context(), time.Second, 10); err != nil || !slices.Equal(overdue, wake) {
+			t.Fatalf("Overdue = %v, %v; want %v", overdue, err, wake)
+		}
+		second, err := s.Claim(t.Context(), wake, time.Minute)
+		if err != nil || len(second) != 1 {
+			t.Fatalf("Claim after the lease = %v, %v; want the lane", second, err)
+		}
+		dead := []parley.DeadDelivery{{Seq: 1, Reason: "planted"}}
+		_, err = s.Finish(t.Context(), parley.Progress{Lane: first[0], Acked: 1, Release: true, Dead: dead})
+		if !errors.Is(err, parley.ErrLeaseLost) {
+			t.Errorf("Finish of the late worker = %v, want ErrLeaseLost", err)
+		}
+		if owed, err := s.Owed(t.Context(), second[0], 10); err != nil || len(owed) != 1 {
+			t.Errorf("Owed = %v, %v; want the message still", owed, err)
+		}
+		retry := now.Add(time.Hour)
+		attempts := []parley.Attempt{{Seq: 1, At: now, Duration: time.Millisecond, Status: 503, Answer: "no"}}
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: second[0], Failed: 1, Retry: retry, Release: true, Attempts: attempts}); err != nil || more {
+			t.Errorf("Finish with a retry = %v, %v", more, err)
+		}
+		if early, err := s.Claim(t.Context(), wake, time.Minute); err != nil || len(early) != 0 {
+			t.Errorf("Claim before the retry = %v, %v; want nothing", early, err)
+		}
+		now = retry
+		if due, err := s.Claim(t.Context(), wake, time.Minute); err != nil || len(due) != 1 || due[0].Attempts != 1 {
+			t.Errorf("Claim at the retry = %v, %v; want the lane with one failed attempt", due, err)
+		}
+	})
+}
+
+func TestDisabledReceiverIsHeld(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		wake := storetest.MustCommit(t, s, storetest.Start("m1"))[0].Wake
+		lanes, err := s.Claim(t.Context(), wake, time.Minute)
+		if err != nil || len(lanes) != 1 {
+			t.Fatalf("Claim = %v, %v", lanes, err)
+		}
+		if err := s.Disable(t.Context(), lanes[0].Receiver.Key, "410"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Release: true, Retry: time.Now().Add(-time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		if held, _ := s.Claim(t.Context(), wake, time.Minute); len(held) != 0 {
+			t.Error("a lane of a disabled receiver was claimed")
+		}
+		if err := s.Disable(t.Context(), lanes[0].Receiver.Key, ""); err != nil {
+			t.Fatal(err)
+		}
+		if back, err := s.Claim(t.Context(), wake, time.Minute); err != nil || len(back) != 1 {
+			t.Errorf("Claim after enabling = %v, %v; want the lane, nothing was lost", back, err)
+		}
+	})
+}
+
+func TestDeletions(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := storetest.Start("m1")
+		storetest.MustCommit(t, s, start)
+		c := start.Conversation
+		for _, to := range []parley.Deletion{parley.SoftlyDeleted, parley.NotDeleted, parley.Erased, parley.NotDeleted} {
+			step := storetest.Say(c, parley.Customer, "", 2)
+			step.Deletions = []parley.DeletionChange{{Seq: 1, To: to}}
+			storetest.MustCommit(t, s, step)
+			c = step.Conversation
+		}
+		m := storetest.Messages(t, s, c.ID)[0]
+		if m.Deleted != parley.Erased || m.Body.Content != nil || m.Body.MessageID != "m1" {
+			t.Errorf("after erasure: deleted %d, content %v; want it gone for good, its messageId kept", m.Deleted, m.Body.Content)
+		}
+	})
+}
+
+func TestAnotherTenantsThingsAreUnknown(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := storetest.Start("m1")
+		storetest.MustCommit(t, s, start)
+		stranger := parley.TenantID{1}
+		err := s.View(t.Context(), func(tx parley.Tx) error {
+			if _, err := tx.Conversation(t.Context(), stranger, start.Conversation.ID); parley.KindOf(err) != parley.NotFound {
+				t.Errorf("Conversation = %v, want NotFound", err)
+			}
+			if found, err := tx.Messages(t.Context(), parley.MessageQuery{Tenant: stranger, Conversation: start.Conversation.ID, Limit: 10}); err != nil || len(found) != 0 {
+				t.Errorf("Messages = %v, %v; want none", found, err)
+			}
+			if _, err := tx.FindMessage(t.Context(), stranger, start.Conversation.ID, "m1"); parley.KindOf(err) != parley.NotFound {
+				t.Errorf("FindMessage = %v, want NotFound", err)
+			}
+			if _, _, err := tx.StartedBy(t.Context(), stranger, start.StartKey); parley.KindOf(err) != parley.NotFound {
+				t.Errorf("StartedBy = %v, want NotFound", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
