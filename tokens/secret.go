@@ -1,0 +1,27 @@
+package tokens
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+)
+
+// NewSecret is a secret of 256 bits as text of 43 characters that is safe in a URL, a form and a shell.
+func NewSecret() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: it ends the program instead
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// HashSecret is what is kept of a secret. A plain SHA-256 is enough because the secret has 256 bits of its own; secrets
+// that an operator chose (bootstrap) are as strong as they were chosen.
+func HashSecret(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+// SecretMatches compares in constant time. An empty hash matches nothing.
+func SecretMatches(hash []byte, secret string) bool {
+	return len(hash) == sha256.Size && subtle.ConstantTimeCompare(hash, HashSecret(secret)) == 1
+}
