@@ -1,0 +1,115 @@
+import { Connection, type Clock, type Events, type Options, type Socket, type SocketEvents } from './connection'
+import type { Ack, Draft, Shelf } from './outbox'
+import { decodeHistory, decodeSummaries, type Placed, type Summary } from './wire'
+
+export type { Events, State } from './connection'
+export type { Draft, Entry, Shelf } from './outbox'
+export type { Message, Placed, Summary } from './wire'
+export { ConnectionLost, NoToken, Refused } from './errors'
+
+export interface ClientOptions {
+  /** ws: or wss: address of `/ws/v1`. */
+  readonly url: string
+  /** See Options.token of the connection. */
+  token(renew: boolean): Promise<string>
+  readonly on: Events
+  /** Keeps what was not sent over a reload. */
+  readonly shelf?: Shelf
+}
+
+export const browserClock: Clock = {
+  now: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms)
+    return () => { clearTimeout(timer) }
+  },
+}
+
+export const browserSocket = (url: string, protocol: string, on: SocketEvents): Socket => {
+  const socket = new WebSocket(url, protocol)
+  socket.onopen = () => { on.open() }
+  socket.onmessage = ({ data }) => { on.message(data) }
+  socket.onclose = ({ code, reason }) => { on.close(code, reason) }
+  return socket
+}
+
+/**
+ * A session with the hub.
+ *
+ * Messages of a followed conversation reach `on.message` in the hub's order, each once, over any number of drops.
+ * `send` keeps a message until the hub has it. Start with `start`; `stop` ends it for good.
+ */
+export class Client {
+  readonly #connection: Connection
+
+  constructor(options: ClientOptions, parts: Partial<Pick<Options, 'socket' | 'clock' | 'random'>> = {}) {
+    this.#connection = new Connection({
+      socket: browserSocket,
+      clock: browserClock,
+      random: Math.random,
+      ...parts,
+      ...options,
+    })
+  }
+
+  start(): void {
+    this.#connection.start()
+  }
+
+  stop(): void {
+    this.#connection.stop()
+  }
+
+  /** Connects at once if it was waiting to: call it when the browser is online again. */
+  retryNow(): void {
+    this.#connection.retryNow()
+  }
+
+  /** Messages that the hub has not acknowledged, for instance from before a reload. */
+  get unsent(): Connection['outbox']['entries'] {
+    return this.#connection.outbox.entries
+  }
+
+  /** Sends a message into a conversation, or starts one with it. Rejects with Refused when the hub will not have it. */
+  send(draft: Draft, conversation: string | null): Promise<Ack> {
+    return this.#connection.post(draft, conversation)
+  }
+
+  /** A page of the past, ascending: the newest one, or the one before a place. */
+  async history(conversation: string, before?: number): Promise<{ messages: Placed[]; more: boolean }> {
+    return decodeHistory(await this.#connection.ask('history', before ? { conversation, before } : { conversation }))
+  }
+
+  /** From now on, and after every drop, everything after `after` arrives in order. */
+  async follow(conversation: string, after: number): Promise<void> {
+    // First: what is still missing when the next message comes is then seen as a hole.
+    this.#connection.positions.follow(conversation, after)
+    await this.#connection.ask('subscribe', { conversation, after })
+  }
+
+  /** Whether messages of this conversation arrive in order, or only as news. */
+  follows(conversation: string): boolean {
+    return this.#connection.positions.last(conversation) !== undefined
+  }
+
+  unfollow(conversation: string): void {
+    this.#connection.positions.forget(conversation)
+  }
+
+  /** For applications: the conversations of this role, newest first. Their messages arrive from now on. */
+  async conversations(): Promise<Summary[]> {
+    return decodeSummaries((await this.#connection.ask('subscribe', { all: true })).conversations)
+  }
+
+  /** Says that someone types, or stopped. Lost if there is no connection. */
+  typing(conversation: string, on: boolean): void {
+    this.#connection.tell('typing', { conversation, on })
+  }
+}
+
+/** A message of text, with an id of its own. */
+export const textDraft = (text: string): Draft => ({
+  messageId: crypto.randomUUID(),
+  type: { value: 'text' },
+  content: { text },
+})
