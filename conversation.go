@@ -69,7 +69,7 @@ type ConversationState struct {
 	Customer            CustomerData    `json:"customer"`
 	Parties             []Party         `json:"parties"`             // index = slot; the customer is slot 0
 	Escalated           bool            `json:"escalated,omitempty"` // was ever given to agents
-	Held                int64           `json:"held,omitempty"`      // retained for the queue's agent program: Seq from which on it owes; 0 = nothing held
+	Held                bool            `json:"held,omitempty"`      // the queue's agent program is unavailable: messages are retained
 	HeldTold            bool            `json:"heldTold,omitempty"`  // msg_hub_retain_and_retry was sent
 	TriedBots           []ParticipantID `json:"triedBots,omitempty"`
 	TriedAgents         []ApplicationID `json:"triedAgents,omitempty"`
@@ -102,8 +102,12 @@ type Party struct {
 	Callback    bool          `json:"callback,omitempty"` // messages are owed to it through a Lane
 }
 
-// MaxParties is how many parties a conversation may see in its life: one bit each in [Message.To], the sign unused.
-const MaxParties = 63
+// MaxParties is how many parties a conversation may see in its life: one bit each in [Message.To], the sign and [Held] apart.
+const MaxParties = 62
+
+// Held in [Message.To] marks a message that waits in the hub for an agent program: it is addressed to that program's slot
+// when the conversation is released.
+const Held int64 = 1 << 62
 
 // CustomerSlot is the customer's place in the list of parties.
 const CustomerSlot = 0

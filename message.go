@@ -31,6 +31,7 @@ type Body struct {
 	ParentSeq   int64         `json:"parentSeq,omitempty"`
 	Attributes  []Attribute   `json:"attributes,omitempty"`
 	Metadata    []NameValue   `json:"metadata,omitempty"`   // of the request, handed on to receivers
+	Transcript  int64         `json:"transcript,omitempty"` // bit n: the party in slot n gets the conversation so far with it
 	Recipients  []Role        `json:"recipients,omitempty"` // as asked for by the sender; empty = the hub decides
 }
 

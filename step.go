@@ -20,7 +20,15 @@ type Step struct {
 	Repeats      []RepeatKey
 	RepeatsKnown bool
 
+	Readdress  *Readdress
 	UsedAssets []AssetID // become Used
+}
+
+// A Readdress gives earlier messages to a party that did not get them: those marked [Held], or, with Since, what the
+// customer said from then on (it was not answered).
+type Readdress struct {
+	Slot  int
+	Since time.Time // zero = the held ones
 }
 
 // A DeletionChange is what a delete or undo does to an earlier message.

@@ -7,11 +7,12 @@ import (
 
 // A Store is the record: only what it committed has happened. Safe for concurrent use.
 type Store interface {
-	// Submit queues a step for the next shared commit and returns without waiting. done is called exactly once, from the
-	// store's own goroutine and before the done of any later step of the same conversation; it must not block. Its error
-	// is nil, a [*Repeated], or has Kind Conflict (the base no longer holds: read again, route again), Busy (closing),
-	// or Internal, after which it is unknown whether the step became true.
-	Submit(step *Step, done func(Committed, error))
+	// Submit queues a step for the next shared commit and returns without waiting. A nil answer promises that done is
+	// called exactly once, from the store's own goroutine and before the done of any later step of the same
+	// conversation; it must not block. Its error is nil, a [*Repeated], or has Kind Conflict (the base no longer holds:
+	// read again, route again) or Internal, after which it is unknown whether the step became true. An answer of Kind
+	// Busy (queue full, or closing) means that nothing was queued and done is not called.
+	Submit(step *Step, done func(Committed, error)) error
 	// Update runs fn in a transaction: committed on nil, rolled back on an error or panic, and run again (with waits that
 	// obey ctx) after a serialization failure, so fn must have no other effects.
 	Update(ctx context.Context, fn func(Tx) error) error

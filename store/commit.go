@@ -213,10 +213,10 @@ func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chai
 			}
 			inserted = append(inserted, []any{id[:], c.tenant, account[:], lookupContact(&last.State), first.StartKey, last.Epoch, last.Seq,
 				last.Touched.UnixMilli(), millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind),
-				ownerApp, last.State.Held, string(owner), string(state), last.Created.UnixMilli(), millis(last.Ended)})
+				ownerApp, held(last), string(owner), string(state), last.Created.UnixMilli(), millis(last.Ended)})
 		case slices.ContainsFunc(c.entries, func(e *entry) bool { return e.step.StateChanged }):
 			changed = append(changed, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq, last.Touched.UnixMilli(),
-				millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind), ownerApp, last.State.Held,
+				millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind), ownerApp, held(last),
 				string(owner), string(state), millis(last.Ended)})
 		default:
 			touched = append(touched, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq,
@@ -281,6 +281,9 @@ func (s *Store) refuseUnmatched(ctx context.Context, t bun.Tx, c *chain) error {
 	c.refuse(0, &parley.Repeated{Start: true, Conversation: conversation, Found: []parley.FoundRepeat{found}})
 	return nil
 }
+
+// held is the column that finds what waits for an agent program.
+func held(c *parley.Conversation) int64 { return int64(flag(c.State.Held)) }
 
 // lookupContact is the address that identifies the customer of a conversation.
 func lookupContact(state *parley.ConversationState) string {

@@ -43,9 +43,29 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 	for _, c := range chains {
 		for _, e := range c.entries {
 			parties := e.step.Conversation.State.Parties
+			if r := e.step.Readdress; r != nil && parties[r.Slot].Callback {
+				name := laneName{c.key, int64(r.Slot)}
+				tail, err := readdress(ctx, t, c.key, r)
+				if err != nil {
+					return nil, err
+				}
+				receiver, err := s.receiverKey(ctx, t, learned, receiverName{c.tenant, parties[r.Slot].Application, parties[r.Slot].Role})
+				if err != nil {
+					return nil, err
+				}
+				if tail > 0 {
+					owners[name] = append(owners[name], e)
+					if i, ok := at[name]; ok {
+						rows[i][4] = tail
+					} else {
+						at[name] = len(rows)
+						rows = append(rows, []any{c.tenant, c.key, int64(r.Slot), receiver, tail, now})
+					}
+				}
+			}
 			for _, m := range e.step.Messages {
 				for slot, p := range parties {
-					if !p.Callback || m.To&(1<<slot) == 0 {
+					if !p.Callback || m.To&(int64(1)<<slot) == 0 {
 						continue
 					}
 					name := laneName{c.key, int64(slot)}
@@ -78,6 +98,23 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 		return nil
 	})
 	return learned, err
+}
+
+// readdress gives earlier messages to a slot, and says which is the last one addressed to it now; 0 if there is none.
+func readdress(ctx context.Context, t bun.IDB, conversation int64, r *parley.Readdress) (tail int64, err error) {
+	bit := int64(1) << r.Slot
+	if r.Since.IsZero() {
+		_, err = t.NewRaw("UPDATE messages SET addressed = (addressed & ?) | ? WHERE conversation = ? AND (addressed & ?) <> 0",
+			^parley.Held, bit, conversation, parley.Held).Exec(ctx)
+	} else {
+		_, err = t.NewRaw("UPDATE messages SET addressed = addressed | ? WHERE conversation = ? AND sender = ? AND created >= ?",
+			bit, conversation, string(parley.Customer), r.Since.UnixMilli()).Exec(ctx)
+	}
+	if err != nil {
+		return 0, err
+	}
+	err = t.NewRaw("SELECT COALESCE(MAX(seq), 0) FROM messages WHERE conversation = ? AND (addressed & ?) <> 0", conversation, bit).Scan(ctx, &tail)
+	return tail, err
 }
 
 // receiverKey finds or makes the row of a receiver. Keys made in a transaction are kept in learned until it commits.

@@ -32,7 +32,7 @@ CREATE TABLE conversations (
   status     TEXT NOT NULL,
   owner_kind TEXT NOT NULL,
   owner_app  BLOB,
-  held       INTEGER NOT NULL DEFAULT 0, -- seq from which messages are retained for owner_app
+  held       INTEGER NOT NULL DEFAULT 0, -- 1: messages are retained for owner_app
   owner      TEXT NOT NULL, -- JSON
   state      TEXT NOT NULL, -- JSON
   created    INTEGER NOT NULL,
