@@ -1,9 +1,10 @@
-import { Connection, type Clock, type Events, type Options, type Socket, type SocketEvents } from './connection'
-import type { Ack, Draft, Shelf } from './outbox'
+import { Connection } from './connection'
+import type { Clock, Events, Options, Socket, SocketEvents } from './contract'
+import type { Draft, Shelf } from './outbox'
 import { decodeHistory, decodeSummaries, type Placed, type Summary } from './wire'
 
-export type { Events, State } from './connection'
-export type { Draft, Entry, Shelf } from './outbox'
+export type { Events, State } from './contract'
+export type { Ack, Draft, Entry, Shelf } from './outbox'
 export type { Message, Placed, Summary } from './wire'
 export { ConnectionLost, NoToken, Refused } from './errors'
 
@@ -65,14 +66,18 @@ export class Client {
     this.#connection.retryNow()
   }
 
+  get connected(): boolean {
+    return this.#connection.state.name === 'open'
+  }
+
   /** Messages that the hub has not acknowledged, for instance from before a reload. */
   get unsent(): Connection['outbox']['entries'] {
     return this.#connection.outbox.entries
   }
 
-  /** Sends a message into a conversation, or starts one with it. Rejects with Refused when the hub will not have it. */
-  send(draft: Draft, conversation: string | null): Promise<Ack> {
-    return this.#connection.post(draft, conversation)
+  /** Sends a message into a conversation, or starts one with it; `on.sent` or `on.refused` tells how it went. */
+  send(draft: Draft, conversation: string | null): void {
+    this.#connection.post(draft, conversation)
   }
 
   /** A page of the past, ascending: the newest one, or the one before a place. */

@@ -1,60 +1,13 @@
 import { closeCodes } from './codes'
+import type { Options, Socket, SocketEvents, State } from './contract'
 import { CONNECT_MS, reconnectDelay, SILENCE_MS, STABLE_MS } from './delay'
 import { ConnectionLost, NoToken, Refused } from './errors'
-import { Outbox, type Ack, type Draft, type Shelf } from './outbox'
+import { Outbox, type Ack, type Draft } from './outbox'
 import { Positions } from './positions'
 import { count, decodeFrame, decodeSummaries, list, fields, optionalText, text } from './wire'
-import { WireError, type Message, type ServerObject, type Summary } from './wire'
+import { WireError, type Message, type ServerObject } from './wire'
 
 export const PROTOCOL = 'parley.v1.json'
-
-/** The part of a WebSocket that is used here, so that a test can be one. */
-export interface Socket {
-  send(data: string): void
-  close(code: number, reason: string): void
-}
-
-export interface SocketEvents {
-  open(): void
-  message(data: unknown): void
-  close(code: number, reason: string): void
-}
-
-export interface Clock {
-  now(): number
-  /** Calls `run` once after `ms`; the answer cancels it. */
-  after(ms: number, run: () => void): () => void
-}
-
-export type State =
-  | { readonly name: 'stopped' }
-  | { readonly name: 'connecting'; readonly attempt: number }
-  | { readonly name: 'open'; readonly role: string; readonly conversations: readonly Summary[] }
-  /** Comes back by itself after `delay` milliseconds. */
-  | { readonly name: 'waiting'; readonly attempt: number; readonly delay: number }
-  /** Does not come back by itself; `code` is a close code. */
-  | { readonly name: 'refused'; readonly code: number; readonly reason: string }
-
-export interface Events {
-  state(state: State): void
-  message(conversation: string, seq: number, message: Message): void
-  typing(conversation: string, name: string, on: boolean): void
-  /** Messages between the two seqs are no longer kept by the hub. */
-  gap(conversation: string, after: number, before: number): void
-  /** The hub does not know the conversation, or not for this session. */
-  lost(conversation: string): void
-}
-
-export interface Options {
-  readonly url: string
-  /** `renew`: the token given before was refused or has expired. Throws NoToken if there is none to be had. */
-  token(renew: boolean): Promise<string>
-  readonly on: Events
-  readonly socket: (url: string, protocol: string, on: SocketEvents) => Socket
-  readonly clock: Clock
-  readonly random: () => number
-  readonly shelf?: Shelf
-}
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -129,11 +82,13 @@ export class Connection {
     this.ask(operation, body).catch(() => undefined)
   }
 
-  /** Sends a message, over as many connections as it takes. `conversation` null starts one. */
-  post(draft: Draft, conversation: string | null): Promise<Ack> {
-    const acknowledged = this.outbox.add(draft, conversation)
+  /**
+   * Sends a message, over as many connections as it takes, until `on.sent` or `on.refused` tells of it.
+   * `conversation` null starts one.
+   */
+  post(draft: Draft, conversation: string | null): void {
+    this.outbox.add(draft, conversation)
     this.#flush()
-    return acknowledged
   }
 
   #become(state: State): void {
@@ -238,7 +193,7 @@ export class Connection {
       case 'new':
         // An own message whose ack was lost: it is there, so it need not be sent again. Others may use the same id.
         if (this.#state.name === 'open' && message.sender.type === this.#state.role) {
-          this.outbox.settle({ conversation, seq, messageId: message.messageId })
+          this.#settle({ conversation, seq, messageId: message.messageId })
         }
         this.#o.on.message(conversation, seq, message)
     }
@@ -257,27 +212,33 @@ export class Connection {
       const { messageId } = draft
       if (this.#sent.has(messageId)) continue
       this.#sent.add(messageId)
-      const refused = (reason: unknown): void => {
-        if (reason instanceof Refused) this.outbox.refuse(messageId, reason)
+      const reject = (reason: unknown): void => {
+        if (!(reason instanceof Refused)) return // the connection was lost: it stays, for the next one
+        for (const entry of this.outbox.refuse(messageId)) this.#o.on.refused(entry.draft, reason)
       }
       if (conversation === null) {
-        const started = (ok: Fields): void => {
+        const resolve = (ok: Fields): void => {
           const ack = toAck(ok, messageId)
-          // Repeated after a drop, it may be followed already, and further on.
+          // The ack of a repeat: by now there may be more in the conversation than its first message.
           if (this.positions.last(ack.conversation) === undefined) this.positions.follow(ack.conversation, ack.seq)
-          this.outbox.settle(ack)
+          this.#fill(ack.conversation)
+          this.#settle(ack)
           this.#flush()
         }
-        this.#send('open', { message: draft }, { resolve: started, reject: refused })
+        this.#send('open', { message: draft }, { resolve, reject })
       } else {
-        const posted = (ok: Fields): void => {
+        const resolve = (ok: Fields): void => {
           const ack = toAck(ok, messageId)
           this.positions.acknowledged(ack.conversation, ack.seq, 'prev' in ok ? count(ok, 'prev') : undefined)
-          this.outbox.settle(ack)
+          this.#settle(ack)
         }
-        this.#send('post', { ...draft, conversation: { id: conversation } }, { resolve: posted, reject: refused })
+        this.#send('post', { ...draft, conversation: { id: conversation } }, { resolve, reject })
       }
     }
+  }
+
+  #settle(ack: Ack): void {
+    if (this.outbox.settle(ack)) this.#o.on.sent(ack)
   }
 
   #send(operation: string, body: object, asked: Asked): void {

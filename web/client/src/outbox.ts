@@ -24,18 +24,12 @@ export interface Shelf {
   save(entries: readonly Entry[]): void
 }
 
-interface Waiting {
-  resolve(ack: Ack): void
-  reject(reason: unknown): void
-}
-
 /**
  * Messages that the hub has not acknowledged, oldest first. They are sent again after every drop, with the same
  * messageId, so that the hub takes each of them once.
  */
 export class Outbox {
   readonly #entries: Entry[]
-  readonly #waiting = new Map<string, Waiting>()
   readonly #shelf: Shelf | undefined
 
   constructor(shelf?: Shelf) {
@@ -47,11 +41,9 @@ export class Outbox {
     return this.#entries
   }
 
-  /** Resolves when the hub has the message, however many connections that takes; rejects when the hub refuses it. */
-  add(draft: Draft, conversation: string | null): Promise<Ack> {
+  add(draft: Draft, conversation: string | null): void {
     this.#entries.push({ draft, conversation })
     this.#save()
-    return new Promise((resolve, reject) => this.#waiting.set(draft.messageId, { resolve, reject }))
   }
 
   /** What may be sent now. A message for a conversation that does not exist yet waits for the one that starts it. */
@@ -60,41 +52,33 @@ export class Outbox {
     return this.#entries.filter((e, i) => e.conversation !== null || i === starting)
   }
 
-  /** Takes the message out. The first message of a conversation gives those behind it their conversation. */
-  settle(ack: Ack): void {
+  /**
+   * Takes an acknowledged message out, and says whether it was still there: a message may be acknowledged twice, by
+   * the ack and by itself. The first message of a conversation gives those behind it their conversation.
+   */
+  settle(ack: Ack): boolean {
     const entry = this.#remove(ack.messageId)
-    if (!entry) return // acknowledged before: by the message itself, or by the ack of an earlier try
+    if (!entry) return false
     if (entry.conversation === null) {
       for (const e of this.#entries) e.conversation ??= ack.conversation
     }
     this.#save()
-    this.#answer(ack.messageId)?.resolve(ack)
+    return true
   }
 
-  /** Takes a refused message out. Those that waited for the conversation it would have started are refused with it. */
-  refuse(messageId: string, reason: unknown): void {
+  /** Takes a refused message out, with those that waited for the conversation it would have started. */
+  refuse(messageId: string): Entry[] {
     const entry = this.#remove(messageId)
-    if (!entry) return
-    const refused = [entry]
-    if (entry.conversation === null) {
-      for (const e of this.#entries.filter((other) => other.conversation === null)) {
-        this.#remove(e.draft.messageId)
-        refused.push(e)
-      }
-    }
+    if (!entry) return []
+    const waited = entry.conversation === null ? this.#entries.filter((e) => e.conversation === null) : []
+    for (const e of waited) this.#remove(e.draft.messageId)
     this.#save()
-    for (const e of refused) this.#answer(e.draft.messageId)?.reject(reason)
+    return [entry, ...waited]
   }
 
   #remove(messageId: string): Entry | undefined {
     const at = this.#entries.findIndex((e) => e.draft.messageId === messageId)
     return at < 0 ? undefined : this.#entries.splice(at, 1)[0]
-  }
-
-  #answer(messageId: string): Waiting | undefined {
-    const waiting = this.#waiting.get(messageId)
-    this.#waiting.delete(messageId)
-    return waiting
   }
 
   #save(): void {

@@ -12,13 +12,16 @@ export interface Line {
   problem: string | null
 }
 
+/** Keys differ between timelines too: a page shows one after the other in the same place. */
+let keys = 0
+const newKey = (): string => `line-${String(++keys)}`
+
 /**
  * The lines of one conversation in the hub's order, own messages without a place at the end. A message that comes
  * twice (history and resume, or an own one and its echo on another session) is one line.
  */
 export class Timeline {
   #lines: Line[] = []
-  #keys = 0
 
   get lines(): readonly Line[] {
     return this.#lines
@@ -46,9 +49,14 @@ export class Timeline {
       own.message = placed.message
       own.problem = null
     } else {
-      this.#lines.push({ key: this.#key(), seq: placed.seq, message: placed.message, problem: null })
+      this.#lines.push({ key: newKey(), seq: placed.seq, message: placed.message, problem: null })
     }
     this.#sort()
+  }
+
+  /** Whether an own message with this id has no place yet. */
+  pending(messageId: string): boolean {
+    return this.#pending(messageId) !== undefined
   }
 
   /** Shows an own message before the hub has it. */
@@ -63,7 +71,7 @@ export class Timeline {
       sender,
       created: '',
     }
-    this.#lines.push({ key: this.#key(), seq: null, message, problem: null })
+    this.#lines.push({ key: newKey(), seq: null, message, problem: null })
   }
 
   acknowledge(messageId: string, seq: number): void {
@@ -93,10 +101,6 @@ export class Timeline {
       ({ seq, message }) =>
         seq === null && message.messageId === messageId && (sender === undefined || message.sender.type === sender),
     )
-  }
-
-  #key(): string {
-    return `line-${String(++this.#keys)}`
   }
 
   /** By place; what has none keeps its order, after the rest. */

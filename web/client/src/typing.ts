@@ -1,4 +1,4 @@
-import type { Clock } from './connection'
+import type { Clock } from './contract'
 
 /** The hub forgets that someone types after 10 s; told again before that, it does not flicker. */
 const REPEAT_MS = 4_000

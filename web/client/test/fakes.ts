@@ -1,4 +1,6 @@
-import { Connection, type Clock, type Options, type Socket, type SocketEvents, type State } from '../src/connection'
+import { Connection } from '../src/connection'
+import type { Clock, Options, Socket, SocketEvents, State } from '../src/contract'
+import type { Ack } from '../src/outbox'
 import type { Message } from '../src/wire'
 
 /** Time that passes only when told. */
@@ -111,6 +113,8 @@ export class Rig {
   readonly seen: { seq: number; text: string }[] = []
   readonly gaps: { after: number; before: number }[] = []
   readonly lost: string[] = []
+  readonly acks: Ack[] = []
+  readonly refusals: string[] = []
   readonly renewals: boolean[] = []
   readonly connection: Connection
 
@@ -134,6 +138,8 @@ export class Rig {
         message: (_conversation, seq, m: Message) => void this.seen.push({ seq, text: m.text }),
         typing: () => undefined,
         gap: (_conversation, after, before) => void this.gaps.push({ after, before }),
+        sent: (ack) => void this.acks.push(ack),
+        refused: (d, reason) => void this.refusals.push(`${d.messageId}: ${reason.message}`),
         lost: (conversation) => void this.lost.push(conversation),
       },
     })

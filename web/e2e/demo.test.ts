@@ -1,0 +1,136 @@
+// The way of a message as two people see it, on the real hub: customer page, bot, hand-over, agent page.
+import type { Browser, Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
+import { launch } from './browser'
+import { startHub, type Hub } from './hub'
+
+let hub: Hub
+let browser: Browser
+const problems: string[] = []
+
+beforeAll(async () => {
+  ;[hub, browser] = await Promise.all([startHub(), launch()])
+})
+
+afterAll(async () => {
+  await browser.close()
+  await hub.stop()
+})
+
+/** A page of a person of their own: other cookies, other storage. What goes wrong inside it fails the test. */
+async function open(address: string): Promise<Page> {
+  const page = await (await browser.newContext()).newPage()
+  page.setDefaultTimeout(15_000)
+  page.on('pageerror', (err) => problems.push(`${address}: ${err.message}`))
+  page.on('console', (m) => {
+    // A dropped WebSocket is logged by the browser itself, and dropping it is part of the tests.
+    if (m.type() === 'error' && !m.text().includes('WebSocket')) problems.push(`${address}: ${m.text()}`)
+  })
+  await page.goto(address)
+  return page
+}
+
+const log = (page: Page): Locator => page.getByRole('log', { name: 'Messages' })
+/** A message as the page shows it. */
+const said = (page: Page, text: string | RegExp): Locator => log(page).locator('.bubble').filter({ hasText: text })
+
+async function write(page: Page, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text)
+  await page.getByRole('button', { name: 'Send' }).click()
+  await said(page, text).first().waitFor()
+}
+
+/** Everything said and remarked, in the order of the page. */
+const transcript = (page: Page): Promise<string[]> => log(page).locator('.bubble, .remark').allInnerTexts()
+
+/** The transcript once it is what is wanted; else what it was when waiting ended. */
+async function becomes(page: Page, want: string[]): Promise<string[]> {
+  const until = Date.now() + 15_000
+  for (;;) {
+    const got = await transcript(page)
+    if (JSON.stringify(got) === JSON.stringify(want) || Date.now() > until) return got
+    await page.waitForTimeout(50)
+  }
+}
+
+test('a customer talks to the bot, is handed over, and an agent answers; reloads miss nothing', async () => {
+  onTestFailed(() => { console.error(hub.output()) })
+  const customer = await open(hub.customerPage)
+  await write(customer, 'Where is my parcel?')
+  await said(customer, 'Where is my parcel?').nth(1).waitFor() // the bot's answer holds the question
+
+  const agent = await open(hub.agentPage)
+  expect(new URL(agent.url()).hash, 'the token stays in the address bar').toBe('')
+
+  await write(customer, 'agent')
+  await log(customer).locator('.remark').filter({ hasText: 'connected to a person' }).waitFor()
+
+  const conversations = agent.getByRole('navigation', { name: 'Conversations' })
+  await conversations.locator('.unread').first().waitFor() // appeared while the page was open
+  await conversations.getByRole('button').first().click()
+  await said(agent, 'Where is my parcel?').first().waitFor() // an agent sees what was said before
+  await agent.getByLabel('Your name').fill('Dana')
+  await agent.getByRole('button', { name: 'Join' }).click()
+  await log(customer).locator('.remark').filter({ hasText: 'Dana joined' }).waitFor()
+
+  await write(agent, 'It is on its way.')
+  await said(customer, 'It is on its way.').waitFor()
+  await write(customer, 'Thank you!')
+  await said(agent, 'Thank you!').waitFor()
+
+  const asCustomer = await transcript(customer)
+  const asAgent = await transcript(agent)
+  expect(asCustomer.slice(-2)).toEqual(['It is on its way.', 'Thank you!'])
+  await customer.reload()
+  expect(await becomes(customer, asCustomer)).toEqual(asCustomer)
+  await agent.reload()
+  await conversations.getByRole('button').first().click()
+  expect(await becomes(agent, asAgent)).toEqual(asAgent)
+
+  await agent.getByRole('button', { name: 'End conversation' }).click()
+  await customer.getByText('This conversation is over.').waitFor()
+  await customer.getByRole('button', { name: 'Start a new conversation' }).click()
+  await customer.getByText('Write a message to start a conversation.').waitFor()
+  await write(customer, 'One more thing')
+  await said(customer, 'One more thing').nth(1).waitFor()
+  expect(problems).toEqual([])
+})
+
+test('text from people is text, whatever it looks like', async () => {
+  const customer = await open(hub.customerPage)
+  const markup = '<img src=x onerror="document.title=\'owned\'"><b>bold</b>'
+  await write(customer, markup)
+  expect(await log(customer).locator('img, b').count()).toBe(0)
+  expect(await customer.title()).toBe('Chat')
+  expect(problems).toEqual([])
+})
+
+test('typing is seen by the other side', async () => {
+  const customer = await open(hub.customerPage)
+  await write(customer, 'agent')
+  const agent = await open(hub.agentPage)
+  await agent.getByRole('navigation', { name: 'Conversations' }).getByRole('button').first().click()
+  await agent.getByRole('button', { name: 'Join' }).click()
+  await log(customer).locator('.remark').filter({ hasText: 'joined' }).waitFor()
+  await agent.getByRole('textbox', { name: 'Message' }).pressSequentially('I look')
+  await customer.locator('#typing').filter({ hasText: 'typing' }).waitFor()
+  await agent.getByRole('button', { name: 'Send' }).click()
+  await said(customer, 'I look').waitFor()
+  expect(await customer.locator('#typing').innerText()).toBe('')
+})
+
+test('what is written while the hub is down arrives once, after what was there', async () => {
+  onTestFailed(() => { console.error(hub.output()) })
+  const customer = await open(hub.customerPage)
+  await write(customer, 'before')
+  await said(customer, 'before').nth(1).waitFor()
+  const restarted = hub.crashAndRestart()
+  await customer.getByRole('status').filter({ hasText: /Offline|Connecting/ }).waitFor()
+  await write(customer, 'meanwhile')
+  await restarted
+  await said(customer, 'meanwhile').nth(1).waitFor({ timeout: 45_000 })
+  const lines = await transcript(customer)
+  expect(lines.map((line) => /before|meanwhile/.exec(line)?.[0])).toEqual(['before', 'before', 'meanwhile', 'meanwhile'])
+  await customer.reload()
+  expect(await becomes(customer, lines)).toEqual(lines)
+})
