@@ -2,6 +2,9 @@ module parley
 
 go 1.26.0
 
+// Some npm packages bring Go files of their own.
+ignore ./web/node_modules
+
 require (
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3
 	github.com/google/uuid v1.6.0
