@@ -14,7 +14,6 @@ import (
 
 // A tx implements [parley.Tx]. Its queries are in the files named for what they read.
 type tx struct {
-	pending
 	s  *Store
 	db bun.Tx
 }
