@@ -33,6 +33,7 @@ type Body struct {
 	Metadata    []NameValue   `json:"metadata,omitempty"`   // of the request, handed on to receivers
 	Transcript  int64         `json:"transcript,omitempty"` // bit n: the party in slot n gets the conversation so far with it
 	Recipients  []Role        `json:"recipients,omitempty"` // as asked for by the sender; empty = the hub decides
+	Trace       string        `json:"trace,omitempty"`      // W3C traceparent of the request it came with; callbacks go on with it
 }
 
 // Content is what a message says. Members that Parley does not know pass through in Extra.

@@ -1,0 +1,133 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"parley"
+)
+
+// maxHints bounds what waits to be told to other nodes; beyond it hints are dropped, and counted.
+const maxHints = 8192
+
+// hint queues a hint for the other nodes without waiting.
+func (h *Hub) hint(hint parley.Hint) {
+	if h.config.Live == nil {
+		return
+	}
+	select {
+	case h.hints <- hint:
+	default:
+		h.metrics.hintsLost.Inc()
+	}
+}
+
+// sendHints publishes what queued up while the last round trip was away, in one.
+func (h *Hub) sendHints(ctx context.Context) {
+	for {
+		var batch []parley.Hint
+		select {
+		case first := <-h.hints:
+			batch = append(batch, first)
+		case <-ctx.Done():
+			return
+		}
+		for len(batch) < 512 {
+			select {
+			case more := <-h.hints:
+				batch = append(batch, more)
+				continue
+			default:
+			}
+			break
+		}
+		bounded, cancel := context.WithTimeout(ctx, time.Second)
+		if err := h.config.Live.Publish(bounded, batch); err != nil {
+			h.metrics.liveError.Inc()
+		}
+		cancel()
+	}
+}
+
+// receiveHints listens to the other nodes, again and again should the connection be lost.
+func (h *Hub) receiveHints(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := h.config.Live.Hints(ctx, func(hint parley.Hint) { h.hinted(ctx, hint) }); err != nil && ctx.Err() == nil {
+			h.metrics.liveError.Inc()
+			h.config.Logger.WarnContext(ctx, "listening to other nodes", "error", err)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// hinted acts on what another node said.
+func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
+	switch hint.Kind {
+	case parley.HintConfig:
+		h.plans.forget(hint.Tenant)
+	case parley.HintTyping:
+		if hint.Typing != nil {
+			h.retell(ctx, hint, func(c *parley.Conversation, _ []parley.Message) {
+				h.topics.whisper(&Event{Conversation: c, Typing: hint.Typing})
+			})
+		}
+	case parley.HintMessage:
+		h.mu.Lock()
+		a := h.active[hint.Conversation]
+		h.mu.Unlock()
+		if a != nil {
+			a.outrun(hint.Seq)
+		}
+		if t := h.topics.find(hint.Conversation); t != nil {
+			t.mu.Lock()
+			if t.published < hint.Seq {
+				h.topics.fill(t, hint.Seq)
+			}
+			t.mu.Unlock()
+		}
+		h.retell(ctx, hint, func(c *parley.Conversation, messages []parley.Message) {
+			for _, s := range h.topics.listeners(c) {
+				for i := range messages {
+					s.Deliver(&Event{Conversation: c, Message: &messages[i]})
+				}
+			}
+		})
+	}
+}
+
+// outrun marks the state as old when another node committed beyond it.
+func (a *active) outrun(seq int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state != nil && a.flying == 0 && !a.working && a.committed < seq {
+		a.state = nil // the next post reads it again
+	}
+}
+
+// retell reads what a hint is about, if anybody on this node could want it.
+func (h *Hub) retell(ctx context.Context, hint parley.Hint, tell func(*parley.Conversation, []parley.Message)) {
+	h.topics.mu.Lock()
+	wanted := h.topics.tenants[hint.Tenant] > 0 || hint.Kind == parley.HintTyping && h.topics.byID[hint.Conversation] != nil
+	h.topics.mu.Unlock()
+	if !wanted {
+		return
+	}
+	var c parley.Conversation
+	var messages []parley.Message
+	err := h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		if c, err = tx.Conversation(ctx, hint.Tenant, hint.Conversation); err != nil || hint.Seq == 0 {
+			return err
+		}
+		messages, err = tx.Messages(ctx, parley.MessageQuery{Tenant: hint.Tenant, Conversation: hint.Conversation, After: hint.Seq - 1,
+			Before: hint.Seq + 1, Limit: 1})
+		return err
+	})
+	if err != nil {
+		h.config.Logger.WarnContext(ctx, "reading what a hint is about", "conversation", hint.Conversation, "error", err)
+		return
+	}
+	tell(&c, messages)
+}

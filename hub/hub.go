@@ -1,0 +1,130 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+)
+
+// Config is what a hub works with. Store is required; everything else has a useful zero.
+type Config struct {
+	Store      parley.Store
+	Live       parley.Live           // nil = alone: no other node hears of anything
+	Dispatcher Dispatcher            // nil = lanes are left to the sweeper of some other node
+	Logger     *slog.Logger          // nil = slog.Default
+	Meter      prometheus.Registerer // nil = no metrics
+	Clock      func() time.Time      // nil = time.Now
+
+	MaxActive   int           // conversations whose state is kept in memory; zero means 100,000
+	ActiveFor   time.Duration // how long an idle one is kept; zero means 10 minutes
+	MaxInFlight int           // posts of one conversation that may wait for their commit; zero means 256
+}
+
+// A Dispatcher is told of what there is to deliver by callback. Its methods must not block; what it forgets the sweeper
+// finds, whispers apart.
+type Dispatcher interface {
+	// Wake says that the lanes owe something.
+	Wake(lanes []int64)
+	// Whisper asks for one attempt, without retry, to tell a party of typing or presence.
+	Whisper(w Whisper)
+}
+
+// A Whisper is a message that is not stored: typing or presence.
+type Whisper struct {
+	Conversation *parley.Conversation
+	Message      parley.Message // Seq is zero
+	Slot         int
+}
+
+// Hub applies the rules. Safe for concurrent use. Run must be running for deadlines, hints and releases to work.
+type Hub struct {
+	config  Config
+	plans   *plans
+	metrics *metrics
+	topics  *topics
+	hints   chan parley.Hint
+
+	mu     sync.Mutex
+	active map[parley.ConversationID]*active
+	work   sync.WaitGroup // workers of active conversations, and fills of topics
+}
+
+// New makes a hub.
+func New(c Config) *Hub {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.MaxActive == 0 {
+		c.MaxActive = 100_000
+	}
+	if c.ActiveFor == 0 {
+		c.ActiveFor = 10 * time.Minute
+	}
+	if c.MaxInFlight == 0 {
+		c.MaxInFlight = 256
+	}
+	h := &Hub{config: c, metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
+		hints: make(chan parley.Hint, maxHints)}
+	h.plans = &plans{store: c.Store, now: h.now, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
+	h.topics = newTopics(h)
+	return h
+}
+
+// now is the hub's clock, to the millisecond, which is what the store keeps.
+func (h *Hub) now() time.Time { return h.config.Clock().UTC().Truncate(time.Millisecond) }
+
+// Run does what is not done by a caller: deadlines, hints to and from other nodes, forgetting idle conversations. When
+// it returns, after ctx has ended, nothing of it is left; posts may still be made until the store closes.
+func (h *Hub) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { h.sendHints(ctx) })
+	if h.config.Live != nil {
+		wg.Go(func() { h.receiveHints(ctx) })
+	}
+	wg.Go(func() { h.every(ctx, time.Second, h.remind) })
+	wg.Go(func() { h.every(ctx, time.Minute, func(context.Context) { h.forget() }) })
+	wg.Wait()
+	h.work.Wait()
+	return ctx.Err()
+}
+
+// every calls fn again and again, an interval after it returned, until ctx ends.
+func (h *Hub) every(ctx context.Context, interval time.Duration, fn func(context.Context)) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			fn(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ConfigChanged forgets what is cached of a tenant's configuration, here and on the other nodes.
+func (h *Hub) ConfigChanged(_ context.Context, tenant parley.TenantID) {
+	h.plans.forget(tenant)
+	h.hint(parley.Hint{Kind: parley.HintConfig, Tenant: tenant})
+}
+
+// forget drops the state of conversations that nobody needed for a while; the store has it.
+func (h *Hub) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.now().Add(-h.config.ActiveFor)
+	for id, a := range h.active {
+		if a.idleSince(before) {
+			delete(h.active, id)
+		}
+	}
+	h.metrics.active.Set(float64(len(h.active)))
+}

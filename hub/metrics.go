@@ -1,0 +1,37 @@
+package hub
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics counts what the hub decides. Labels come from closed sets.
+type metrics struct {
+	accepted  *prometheus.CounterVec
+	refused   *prometheus.CounterVec
+	rerouted  prometheus.Counter
+	repeats   prometheus.Counter
+	active    prometheus.Gauge
+	hintsLost prometheus.Counter
+	liveError prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_messages_accepted_total",
+			Help: "Messages that were committed, by surface and type."}, []string{"surface", "type"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_messages_refused_total",
+			Help: "Posts that were refused, by surface and kind of error."}, []string{"surface", "kind"}),
+		rerouted: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_messages_rerouted_total",
+			Help: "Posts that were routed again because another node had changed the conversation."}),
+		repeats: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_messages_repeated_total",
+			Help: "Messages that had been committed before, recognised by their messageId."}),
+		active: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_conversations_active",
+			Help: "Conversations whose state is in memory."}),
+		hintsLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_hints_lost_total",
+			Help: "Hints to other nodes that were dropped because too many waited."}),
+		liveError: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_hub_live_errors_total",
+			Help: "Calls to the live state that failed; they cost latency only."}),
+	}
+	if r != nil {
+		r.MustRegister(m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.hintsLost, m.liveError)
+	}
+	return m
+}

@@ -1,0 +1,122 @@
+package hub
+
+import (
+	"context"
+	"slices"
+
+	"parley"
+)
+
+// A Reader is what somebody may see of a conversation. The zero Reader sees everything.
+type Reader struct {
+	Slots  int64       // messages addressed to one of these slots …
+	Sender parley.Role // … or sent by this role
+}
+
+// Sees says whether the reader may see a message.
+func (r Reader) Sees(m *parley.Message) bool {
+	return r.Slots == 0 || m.To&r.Slots != 0 || m.Sender == r.Sender
+}
+
+// ReaderOf says what a speaker may see of a conversation: customers what was said to or by them, bots what was addressed
+// to them, agent programs that are a party the whole of it. Everybody else hears that there is no such conversation.
+func ReaderOf(s parley.Speaker, c *parley.Conversation) (Reader, error) {
+	switch {
+	case s.Tenant != c.Tenant:
+		return Reader{}, errConversationUnknown
+	case s.Contact != "":
+		contact, _ := c.State.Contact()
+		if s.Account != c.Account || s.Contact != contact.Address {
+			return Reader{}, errConversationUnknown
+		}
+		return Reader{Slots: customerBit, Sender: parley.Customer}, nil
+	case s.Application.IsZero():
+		return Reader{}, nil
+	}
+	var slots int64
+	var role parley.Role
+	for slot, p := range c.State.Parties {
+		if p.Application != s.Application || len(s.Roles) > 0 && !slices.Contains(s.Roles, p.Role) {
+			continue
+		}
+		if p.Role.IsAgent() {
+			return Reader{}, nil
+		}
+		slots |= bit(slot)
+		role = p.Role
+	}
+	if slots == 0 {
+		return Reader{}, errConversationUnknown
+	}
+	return Reader{Slots: slots, Sender: role}, nil
+}
+
+// Conversation is the state of a conversation with what the speaker may see of it. NotFound if that is nothing.
+func (h *Hub) Conversation(ctx context.Context, s parley.Speaker, id parley.ConversationID) (c parley.Conversation, r Reader, err error) {
+	err = h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		c, err = tx.Conversation(ctx, s.Tenant, id)
+		return err
+	})
+	if err == nil {
+		r, err = ReaderOf(s, &c)
+	}
+	return c, r, err
+}
+
+// A Page asks for messages of a conversation.
+type Page struct {
+	After, Before int64 // Seq between these, both exclusive; Before 0 = no bound
+	Limit         int
+	Newest        bool // the last Limit of them instead of the first
+}
+
+// History is a page of the messages that the reader may see, in order.
+func (h *Hub) History(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, r Reader, p Page) (found []parley.Message, err error) {
+	err = h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		found, err = tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, After: p.After, Before: p.Before,
+			Limit: p.Limit, Newest: p.Newest, Slots: r.Slots, Sender: r.Sender})
+		return err
+	})
+	return found, err
+}
+
+// OpenFor lists the open conversations of a customer's session, or of an application's, newest first.
+func (h *Hub) OpenFor(ctx context.Context, s parley.Speaker, limit int) (found []parley.Conversation, err error) {
+	err = h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		if s.Contact != "" {
+			found, err = tx.OpenOf(ctx, s.Tenant, s.Account, s.Contact, limit)
+			return err
+		}
+		for _, role := range s.Roles {
+			more, err := tx.OpenWith(ctx, s.Tenant, s.Application, role, limit)
+			if err != nil {
+				return err
+			}
+			found = append(found, more...)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// maxRead bounds one read of a completed conversation; no conversation of people comes near it.
+const maxRead = 100_000
+
+// Ended returns a completed conversation with its stored messages and how far they were delivered. NotFound while it
+// is open, for what belongs to another tenant, and after retention.
+func (h *Hub) Ended(ctx context.Context, tenant parley.TenantID, id parley.ConversationID) (c parley.Conversation, messages []parley.Message, states parley.DeliveryStates, err error) {
+	err = h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		if c, err = tx.Conversation(ctx, tenant, id); err != nil {
+			return err
+		}
+		if c.Status != parley.Ended {
+			return errConversationUnknown
+		}
+		if messages, err = tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, Limit: maxRead}); err != nil {
+			return err
+		}
+		states, err = tx.MessageStates(ctx, tenant, id)
+		return err
+	})
+	return c, messages, states, err
+}
