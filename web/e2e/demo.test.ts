@@ -1,4 +1,7 @@
 // The way of a message as two people see it, on the real hub: customer page, bot, hand-over, agent page.
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
 import { launch } from './browser'
@@ -133,4 +136,25 @@ test('what is written while the hub is down arrives once, after what was there',
   expect(lines.map((line) => /before|meanwhile/.exec(line)?.[0])).toEqual(['before', 'before', 'meanwhile', 'meanwhile'])
   await customer.reload()
   expect(await becomes(customer, lines)).toEqual(lines)
+})
+
+test('the chat works inside a page of another origin', async () => {
+  const example = await readFile(new URL('../../examples/embed.html', import.meta.url), 'utf8')
+  const shop = createServer((_, response) => {
+    response.setHeader('Content-Type', 'text/html; charset=utf-8')
+    response.end(example.replace('http://127.0.0.1:8080', new URL(hub.customerPage).origin))
+  })
+  await new Promise<void>((listening) => shop.listen(0, '127.0.0.1', listening))
+  try {
+    const page = await (await browser.newContext()).newPage()
+    page.setDefaultTimeout(15_000)
+    await page.goto(`http://127.0.0.1:${String((shop.address() as AddressInfo).port)}/`)
+    await page.getByText('Chat', { exact: true }).click()
+    const chat = page.frameLocator('iframe')
+    await chat.getByRole('textbox', { name: 'Message' }).fill('Hello from the shop')
+    await chat.getByRole('button', { name: 'Send' }).click()
+    await chat.locator('.bubble').filter({ hasText: 'Hello from the shop' }).nth(1).waitFor()
+  } finally {
+    await new Promise((closed) => shop.close(closed))
+  }
 })
