@@ -1,0 +1,59 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"parley"
+)
+
+func applications(s shared) *Collection[parley.ClientApplication] {
+	return &Collection[parley.ClientApplication]{
+		shared: s, kind: parley.KindApplication,
+		objects: parley.Tx.Applications,
+		id:      func(a *parley.ClientApplication) *parley.ApplicationID { return &a.ID },
+		base:    func(a *parley.ClientApplication) *parley.Base { return &a.Base },
+		form: func(a, _ *parley.ClientApplication) error {
+			return formApplication(a, s.cfg.PlainHTTP)
+		},
+		refers: func(a *parley.ClientApplication) (refers []reference) {
+			for i, r := range a.Roles {
+				if !r.Authentication.IsZero() {
+					refers = append(refers, reference{parley.Reference{Kind: parley.KindAuthentication, ID: r.Authentication}, fmt.Sprintf("roles[%d].authentication.id", i)})
+				}
+			}
+			return refers
+		},
+		suits: func(context.Context, parley.Tx, *parley.ClientApplication, *parley.ClientApplication) error {
+			return nil
+		},
+		builtIn: func(a *parley.ClientApplication) bool { return a.BuiltIn },
+	}
+}
+
+// ownHeaders are set by the hub on every callback; a role's headers may not replace them (reference section 3).
+var ownHeaders = []string{"Content-Type", "Content-Length", "Host", "Authorization"}
+
+func formApplication(a *parley.ClientApplication, plain bool) error {
+	var p problems
+	a.BuiltIn = false // only the hub itself makes those
+	seen := map[parley.Role]bool{}
+	for i, r := range a.Roles {
+		if seen[r.Name] {
+			p.add(parley.BadValue, fmt.Sprintf("roles[%d].name", i), "the role %s is there twice", r.Name)
+		}
+		seen[r.Name] = true
+		if wrong := webAddress(r.Callback, plain); wrong != "" {
+			p.add(parley.BadValue, fmt.Sprintf("roles[%d].callback", i), "%s", wrong)
+		}
+		for j, h := range r.Headers {
+			for _, own := range ownHeaders {
+				if http.CanonicalHeaderKey(h.Name) == own {
+					p.add(parley.BadValue, fmt.Sprintf("roles[%d].headers[%d].name", i, j), "%s is set by the hub", own)
+				}
+			}
+		}
+	}
+	return p.err()
+}
