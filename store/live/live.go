@@ -1,0 +1,146 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"parley"
+)
+
+var _ parley.Live = (*Live)(nil)
+
+// All keys and channels begin with prefix, so that a Redis may be shared with other programs.
+const (
+	prefix       = "parley:"
+	hintsChannel = prefix + "hints"
+)
+
+// An announcement is what one node tells the others in one message.
+type announcement struct {
+	Node  string        `json:"n"`
+	Hints []parley.Hint `json:"h"`
+}
+
+// Publish implements [parley.Live].
+func (l *Live) Publish(ctx context.Context, hints []parley.Hint) error {
+	text, err := json.Marshal(announcement{l.node, hints})
+	if err != nil {
+		return err
+	}
+	return l.client.Publish(ctx, hintsChannel, text).Err()
+}
+
+// Hints implements [parley.Live].
+func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
+	sub := l.client.Subscribe(ctx, hintsChannel)
+	defer sub.Close()
+	if _, err := sub.Receive(ctx); err != nil {
+		return fmt.Errorf("subscribe to hints: %w", err)
+	}
+	messages := sub.Channel(redis.WithChannelSize(1024)) // when it stays full go-redis drops: a hint, never a message
+	for {
+		select {
+		case m, ok := <-messages:
+			if !ok {
+				return errors.New("the subscription to hints ended")
+			}
+			var a announcement
+			if json.Unmarshal([]byte(m.Payload), &a) != nil || a.Node == l.node {
+				continue // not ours to read, or our own
+			}
+			for _, h := range a.Hints {
+				fn(h)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Join implements [parley.Live].
+func (l *Live) Join(ctx context.Context, key, session string, ttl time.Duration) error {
+	name := prefix + "present:" + key
+	_, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZAdd(ctx, name, redis.Z{Score: float64(time.Now().Add(ttl).UnixMilli()), Member: session})
+		p.PExpire(ctx, name, ttl)
+		return nil
+	})
+	return err
+}
+
+// Leave implements [parley.Live].
+func (l *Live) Leave(ctx context.Context, key, session string) error {
+	return l.client.ZRem(ctx, prefix+"present:"+key, session).Err()
+}
+
+// Present implements [parley.Live].
+func (l *Live) Present(ctx context.Context, key string) (int, error) {
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	n, err := l.client.ZCount(ctx, prefix+"present:"+key, "("+now, "+inf").Result()
+	return int(n), err
+}
+
+// Lease implements [parley.Live].
+func (l *Live) Lease(ctx context.Context, key string, ttl time.Duration) (fresh bool, err error) {
+	name := prefix + "lease:" + key
+	var set *redis.BoolCmd
+	_, err = l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		set = p.SetNX(ctx, name, 1, ttl)
+		p.PExpire(ctx, name, ttl)
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	return set.Val(), nil
+}
+
+// Drop implements [parley.Live].
+func (l *Live) Drop(ctx context.Context, key string) error {
+	return l.client.Del(ctx, prefix+"lease:"+key).Err()
+}
+
+var (
+	lockScript = redis.NewScript(`
+local holder = redis.call("GET", KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
+return 1`)
+	unlockScript = redis.NewScript(`
+if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end
+return 0`)
+	// allowScript counts in fixed windows; it answers how many milliseconds are left when the rate is used up, else 0.
+	allowScript = redis.NewScript(`
+local n = redis.call("INCR", KEYS[1])
+if n == 1 then redis.call("PEXPIRE", KEYS[1], ARGV[2]) end
+if n <= tonumber(ARGV[1]) then return 0 end
+local left = redis.call("PTTL", KEYS[1])
+if left < 1 then left = 1 end
+return left`)
+)
+
+// Lock implements [parley.Live].
+func (l *Live) Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error) {
+	n, err := lockScript.Run(ctx, l.client, []string{prefix + "lock:" + name}, token, ttl.Milliseconds()).Int()
+	return n == 1, err
+}
+
+// Unlock implements [parley.Live].
+func (l *Live) Unlock(ctx context.Context, name, token string) error {
+	return unlockScript.Run(ctx, l.client, []string{prefix + "lock:" + name}, token).Err()
+}
+
+// Allow implements [parley.Live].
+func (l *Live) Allow(ctx context.Context, key string, rate int, window time.Duration) (bool, time.Duration, error) {
+	left, err := allowScript.Run(ctx, l.client, []string{prefix + "rate:" + key}, rate, window.Milliseconds()).Int64()
+	return left == 0, time.Duration(left) * time.Millisecond, err
+}
+
+// Ping implements [parley.Live].
+func (l *Live) Ping(ctx context.Context) error { return l.client.Ping(ctx).Err() }

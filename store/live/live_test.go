@@ -1,0 +1,199 @@
+package live
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/ident"
+)
+
+// each runs a test on every Redis there is: an external one, a private child, and miniredis.
+func each(t *testing.T, test func(t *testing.T, open func() *Live)) {
+	start := func(t *testing.T, c Config) *Live {
+		t.Helper()
+		c.Logger = slog.New(slog.DiscardHandler)
+		l, err := Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := l.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+		return l
+	}
+	t.Run("redis", func(t *testing.T) {
+		url := os.Getenv("PARLEY_TEST_REDIS")
+		if url == "" {
+			t.Skip("set PARLEY_TEST_REDIS to the URL of a Redis (scripts/services does)")
+		}
+		test(t, func() *Live { return start(t, Config{URL: url}) })
+	})
+	t.Run("child", func(t *testing.T) {
+		if _, err := exec.LookPath("redis-server"); err != nil {
+			t.Skip("install redis-server (scripts/services does)")
+		}
+		first := start(t, Config{URL: Auto, Dir: t.TempDir()})
+		if first.Kind != "child" {
+			t.Fatalf("Kind = %q, want child", first.Kind)
+		}
+		test(t, func() *Live { return start(t, Config{URL: "unix://" + first.options.Addrs[0]}) })
+	})
+	t.Run("miniredis", func(t *testing.T) {
+		first := start(t, Config{URL: Auto, Server: "none"})
+		test(t, func() *Live { return start(t, Config{URL: "redis://" + first.options.Addrs[0]}) })
+	})
+}
+
+func TestHintsReachOtherNodesOnly(t *testing.T) {
+	each(t, func(t *testing.T, open func() *Live) {
+		here, there := open(), open()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		heard := make(chan parley.Hint, 100)
+		own := make(chan parley.Hint, 100)
+		go func() { _ = there.Hints(ctx, func(h parley.Hint) { heard <- h }) }()
+		go func() { _ = here.Hints(ctx, func(h parley.Hint) { own <- h }) }()
+		want := parley.Hint{Kind: parley.HintMessage, Tenant: parley.DefaultTenant, Conversation: ident.New[parley.Conversation](), Seq: 7}
+		deadline := time.After(10 * time.Second)
+		for { // until the other side's subscription stands
+			if err := here.Publish(t.Context(), []parley.Hint{want}); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case got := <-heard:
+				if got != want {
+					t.Errorf("hint = %+v, want %+v", got, want)
+				}
+				select {
+				case got := <-own:
+					t.Errorf("heard our own hint %+v", got)
+				default:
+				}
+				return
+			case <-time.After(20 * time.Millisecond):
+			case <-deadline:
+				t.Fatal("the hint did not arrive")
+			}
+		}
+	})
+}
+
+func TestLocksLeasesAndRates(t *testing.T) {
+	each(t, func(t *testing.T, open func() *Live) {
+		l, ctx, name := open(), t.Context(), ident.New[parley.Message]().String()
+		if ok, err := l.Lock(ctx, name, "a", time.Minute); !ok || err != nil {
+			t.Fatalf("Lock = %v, %v", ok, err)
+		}
+		if ok, _ := l.Lock(ctx, name, "b", time.Minute); ok {
+			t.Error("the lock was taken twice")
+		}
+		if ok, _ := l.Lock(ctx, name, "a", time.Minute); !ok {
+			t.Error("the holder could not renew")
+		}
+		if err := l.Unlock(ctx, name, "b"); err != nil {
+			t.Error(err)
+		}
+		if ok, _ := l.Lock(ctx, name, "b", time.Minute); ok {
+			t.Error("a stranger unlocked")
+		}
+		if fresh, err := l.Lease(ctx, name, time.Minute); !fresh || err != nil {
+			t.Errorf("first Lease = %v, %v; want fresh", fresh, err)
+		}
+		if fresh, _ := l.Lease(ctx, name, time.Minute); fresh {
+			t.Error("second Lease is fresh")
+		}
+		if err := l.Drop(ctx, name); err != nil {
+			t.Error(err)
+		}
+		if fresh, _ := l.Lease(ctx, name, 50*time.Millisecond); !fresh {
+			t.Error("Lease after Drop is not fresh")
+		}
+		waitFor(t, "the lease to end by itself", func() bool { fresh, err := l.Lease(ctx, name+"x", time.Millisecond); return err == nil && fresh })
+		for i := range 3 {
+			ok, wait, err := l.Allow(ctx, name, 2, time.Minute)
+			if err != nil || ok != (i < 2) || !ok && wait <= 0 {
+				t.Errorf("Allow %d = %v, %v, %v", i, ok, wait, err)
+			}
+		}
+		if err := l.Join(ctx, name, "s1", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := l.Present(ctx, name); n != 1 || err != nil {
+			t.Errorf("Present = %d, %v; want 1", n, err)
+		}
+		if err := l.Leave(ctx, name, "s1"); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := l.Present(ctx, name); n != 0 {
+			t.Errorf("Present after Leave = %d, want 0", n)
+		}
+	})
+}
+
+// A private server that is killed is back soon, and still has what was in its file.
+func TestChildIsStartedAgain(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("install redis-server (scripts/services does)")
+	}
+	l, err := Open(t.Context(), Config{URL: Auto, Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	id := func() string { return l.client.Info(context.Background(), "server").Val() }
+	before := id()
+	if err := l.client.ShutdownNoSave(t.Context()).Err(); err != nil && !strings.Contains(err.Error(), "EOF") {
+		t.Logf("shutdown: %v", err)
+	}
+	waitFor(t, "another server", func() bool {
+		now := id()
+		return now != "" && runID(now) != runID(before)
+	})
+}
+
+func runID(info string) string {
+	_, after, _ := strings.Cut(info, "run_id:")
+	before, _, _ := strings.Cut(after, "\r")
+	return before
+}
+
+// waitFor polls a condition that another process makes true.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.After(15 * time.Second)
+	for !done() {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis://h:1/2":                       "",
+		"rediss://u:p@h:1":                    "",
+		"redis+sentinel://u:p@a:1,b:2/main/3": "",
+		"redis+cluster://a:1,b:2":             "",
+		"redis+sentinel://a:1":                "master",
+		"http://h":                            "scheme",
+		"redis://:planted-secret@h:x/":        "--redis",
+	} {
+		_, err := parseURL(url)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("parseURL(%q) = %v, want %q", url, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "planted-secret") {
+			t.Errorf("parseURL(%q) shows the password: %v", url, err)
+		}
+	}
+}
