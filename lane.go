@@ -84,3 +84,10 @@ type Lanes interface {
 
 // ErrLeaseLost says that a worker came back too late: its lane belongs to another one now.
 var ErrLeaseLost = &Error{Kind: Conflict, Msg: "the lane's lease is held by another worker"}
+
+// A Whisper is a message that is not stored: typing or presence. Towards a callback it is one attempt without retry.
+type Whisper struct {
+	Conversation *Conversation
+	Message      Message // Seq is zero
+	Slot         int     // of the party it is for
+}

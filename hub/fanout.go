@@ -133,7 +133,7 @@ func (h *Hub) perform(c *parley.Conversation, p *post) {
 			if e.to&bit(slot) == 0 || !party.Callback {
 				continue
 			}
-			h.config.Dispatcher.Whisper(Whisper{Conversation: c, Slot: slot, Message: parley.Message{ID: e.id, Conversation: c.ID,
+			h.config.Dispatcher.Whisper(parley.Whisper{Conversation: c, Slot: slot, Message: parley.Message{ID: e.id, Conversation: c.ID,
 				Type: e.draft.Type, Sender: e.draft.Sender, Created: h.now(), To: bit(slot), Body: e.draft.Body}})
 		}
 	}

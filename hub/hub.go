@@ -31,14 +31,7 @@ type Dispatcher interface {
 	// Wake says that the lanes owe something.
 	Wake(lanes []int64)
 	// Whisper asks for one attempt, without retry, to tell a party of typing or presence.
-	Whisper(w Whisper)
-}
-
-// A Whisper is a message that is not stored: typing or presence.
-type Whisper struct {
-	Conversation *parley.Conversation
-	Message      parley.Message // Seq is zero
-	Slot         int
+	Whisper(w parley.Whisper)
 }
 
 // Hub applies the rules. Safe for concurrent use. Run must be running for deadlines, hints and releases to work.

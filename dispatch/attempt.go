@@ -1,0 +1,158 @@
+package dispatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"parley"
+)
+
+const (
+	// attemptTimeout is the receiver's time (reference section 10: it should answer first and work later).
+	attemptTimeout = 5 * time.Second
+	maxAnswer      = 4 << 10 // bytes of an answer that are read
+	keptAnswer     = 1 << 10 // bytes of a failed answer that are kept
+)
+
+// A target is where and how a receiver is reached.
+type target struct {
+	role           parley.ApplicationRole
+	authentication *parley.Authentication // nil = none
+}
+
+// renewable says whether a 401 may be cured by a new token.
+func (t target) renewable() bool { return t.authentication != nil && t.authentication.OAuth2 != nil }
+
+// A request is one body on its way to a target.
+type request struct {
+	id    string // of the delivery, the same on every attempt
+	body  []byte
+	trace string // W3C traceparent of what caused it
+}
+
+// A result is what an attempt came to.
+type result struct {
+	outcome    Outcome
+	retryAfter time.Duration
+	status     int
+	problem    string // why it does not count; secrets cut out
+	answer     string
+	took       time.Duration
+}
+
+// A sender makes single attempts. Safe for concurrent use.
+type sender struct {
+	client *http.Client
+	tokens *tokens
+	tracer trace.Tracer
+	clock  func() time.Time
+}
+
+// attempt makes one POST, bounded in time and in bytes read; after a 401 it renews the token and repeats at once, once.
+// Before the repeat it asks keep, which says whether the lane is still ours.
+func (s *sender) attempt(ctx context.Context, to target, r request, keep func() bool) result {
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": r.trace})
+	ctx, span := s.tracer.Start(ctx, "callback", trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
+	start := s.clock()
+	res, sent := s.once(ctx, to, r, "")
+	if res.status == http.StatusUnauthorized && to.renewable() && keep() {
+		res, _ = s.once(ctx, to, r, sent)
+	}
+	res.took = s.clock().Sub(start)
+	span.SetAttributes(attribute.Int("http.response.status_code", res.status), attribute.String("parley.outcome", res.outcome.String()))
+	return res
+}
+
+// once posts. refuse is the Authorization that was answered 401 and must not be used again, "" on the first try; sent is
+// the one that was used.
+func (s *sender) once(ctx context.Context, to target, r request, refuse string) (res result, sent string) {
+	req, err := http.NewRequest(http.MethodPost, to.role.Callback, bytes.NewReader(r.body))
+	if err != nil {
+		return result{outcome: Rejected, problem: "the callback is no URL that can be posted to"}, ""
+	}
+	for _, h := range to.role.Headers {
+		req.Header.Set(h.Name, h.Value)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Parley")
+	req.Header.Set("Webhook-Id", r.id)
+	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(s.clock().Unix(), 10))
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
+	if to.authentication != nil {
+		if sent, err = s.tokens.authorization(ctx, to.authentication, refuse); err != nil {
+			return result{problem: err.Error()}, ""
+		}
+		req.Header.Set("Authorization", sent)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	answer, err := s.client.Do(req.WithContext(ctx))
+	if err != nil {
+		return result{problem: plain(err).Error()}, sent
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // what cannot be read changes nothing about the status
+	res.status = answer.StatusCode
+	res.outcome, res.retryAfter = classify(res.status, answer.Header, s.clock(), to.renewable())
+	if res.outcome != Delivered {
+		res.problem = "the receiver answered " + strconv.Itoa(res.status)
+		res.answer = excerpt(body, sent)
+	}
+	return res, sent
+}
+
+// excerpt is what is kept of a failed answer: 1 KiB of text without the secret that we sent, should it be echoed.
+func excerpt(body []byte, secret string) string {
+	text := strings.ToValidUTF8(strings.ReplaceAll(string(body), "\x00", ""), "\uFFFD")
+	if _, credential, ok := strings.Cut(secret, " "); ok && credential != "" {
+		text = strings.ReplaceAll(text, credential, "[cut]")
+	}
+	for len(text) > keptAnswer {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	return text
+}
+
+// plain says why a request failed, in words that hold no URL, address or secret.
+func plain(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, errEgress):
+		return errEgress
+	case errors.Is(err, context.DeadlineExceeded):
+		return errors.New("no answer in time")
+	case errors.Is(err, context.Canceled):
+		return errors.New("cancelled, since the hub stops")
+	case errors.As(err, &dns):
+		return errors.New("the name cannot be resolved")
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		if op.Op == "dial" {
+			return errors.New("no connection")
+		}
+		return errors.New("the connection broke")
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the connection was closed without an answer")
+	}
+	return fmt.Errorf("the request failed (%T)", err) // the type only: the text of a stranger's error may hold anything
+}

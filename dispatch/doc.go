@@ -1,0 +1,20 @@
+// Package dispatch makes callbacks: lane → attempt → outcome.
+//
+// # The way of a delivery
+//
+// A commit moves the tail of a lane and says so ([Dispatcher.Wake]). Lanes travel through a [Queue], many in one task,
+// as ids only. Whoever takes the task claims the lanes in SQL, under a lease, and delivers what each owes in order; when
+// it gives the lease back, SQL says whether something came meanwhile. What the queue forgets, the sweeper finds within
+// seconds: the queue makes things quick, SQL makes them true.
+//
+// # Promises
+//
+// At least once, in order per (conversation, receiver), the same delivery id on every attempt, until a 2xx, the end of
+// the schedule, or a refusal; then the delivery is dead, visible, and the lane goes on. A slow or dead receiver has a
+// bounded share of the attempts that run at the same time, so it does not slow the others.
+//
+// # Not here yet
+//
+// Signatures, circuit breaker, dead-letter tools, rate limits and mail to notificationEmail follow; [Outcome] and
+// attempt.go are where they join.
+package dispatch

@@ -1,0 +1,221 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"parley"
+	"parley/ident"
+)
+
+const (
+	// lease is how long a lane is ours. Before each try at least attemptTimeout of it must be left; so after a crash
+	// another worker has the lane within this time.
+	lease = 8 * time.Second
+	// owedPage is how many messages of a lane are read together.
+	owedPage = 20
+	// claimPage is how many lanes are claimed together.
+	claimPage = 128
+	// quietFor is how long progress may stay unrecorded while a lane's messages go out one after the other.
+	quietFor = time.Second
+)
+
+// take claims lanes and gives those that were won to the pool. It returns at once.
+func (d *Dispatcher) take(lanes []int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ending {
+		return
+	}
+	d.wg.Go(func() {
+		for len(lanes) > 0 {
+			n := min(len(lanes), claimPage)
+			won, err := d.config.Store.Claim(d.ctx, lanes[:n], lease)
+			if err != nil {
+				d.logger.WarnContext(d.ctx, "claiming lanes", "error", err)
+				return // the sweeper comes by
+			}
+			for _, l := range won {
+				d.pool.add(l)
+			}
+			lanes = lanes[n:]
+		}
+	})
+}
+
+// A shift is a worker's time with one lane: what it delivered and has not recorded yet.
+type shift struct {
+	d      *Dispatcher
+	lane   *parley.Lane
+	until  time.Time // end of the lease
+	noted  time.Time // when progress was last recorded
+	acked  int64
+	failed int
+	tried  []parley.Attempt
+	dead   []parley.DeadDelivery
+	lost   []parley.Message // dead, to be told to the hub once that is recorded
+}
+
+// work delivers what a lane owes, in order, until it owes nothing, must wait, or is somebody else's.
+func (d *Dispatcher) work(lane *parley.Lane) {
+	now := d.config.Clock()
+	s := &shift{d: d, lane: lane, until: now.Add(lease), noted: now, acked: lane.Acked, failed: lane.Attempts}
+	if err := s.run(d.ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) {
+		d.logger.WarnContext(d.ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
+	}
+}
+
+func (s *shift) run(ctx context.Context) error {
+	for {
+		// A lane may have waited for its turn longer than its lease: then it is left to whoever claims it next.
+		if !s.d.config.Clock().Before(s.until.Add(-lease / 2)) {
+			if err := s.keep(ctx); err != nil {
+				return err
+			}
+		}
+		at := *s.lane
+		at.Acked = s.acked
+		owed, err := s.d.config.Store.Owed(ctx, &at, owedPage)
+		if err != nil {
+			return errors.Join(err, s.giveBack(ctx, s.d.config.Clock().Add(ourFault)))
+		}
+		if len(owed) > 0 {
+			again, err := s.deliver(ctx, owed)
+			if err != nil || !again {
+				return err
+			}
+			if len(owed) == owedPage {
+				continue
+			}
+		}
+		more, err := s.note(ctx, parley.Progress{Release: true})
+		if err != nil || !more {
+			return err
+		}
+		if len(owed) == 0 { // the tail says something is owed, but nothing is addressed to the lane: never spin
+			return s.giveBack(ctx, s.d.config.Clock().Add(time.Minute))
+		}
+	}
+}
+
+// ourFault is the wait after a failure that is not the receiver's: it does not count against it.
+const ourFault = time.Second
+
+// deliver makes an attempt for each message. again is false when the lane was given back.
+func (s *shift) deliver(ctx context.Context, owed []parley.Message) (again bool, err error) {
+	to, err := s.d.targets.of(ctx, s.lane.Receiver)
+	if err != nil && parley.KindOf(err) != parley.NotFound {
+		return false, errors.Join(err, s.giveBack(ctx, s.d.config.Clock().Add(ourFault)))
+	}
+	known := err == nil
+	for i := range owed {
+		m := &owed[i]
+		if !known {
+			s.giveUp(m, "the client application, or its role, does not exist any more")
+			continue
+		}
+		if ctx.Err() != nil {
+			return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
+		}
+		if s.d.config.Clock().After(s.until.Add(-attemptTimeout-time.Second)) || s.d.config.Clock().Sub(s.noted) > quietFor {
+			if err := s.keep(ctx); err != nil {
+				return false, err
+			}
+		}
+		stay, err := s.one(ctx, to, m)
+		if err != nil || !stay {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// one makes the attempts for one message: one, or more for a transcript. stay is false when the lane was given back.
+func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay bool, err error) {
+	bodies, err := s.d.payloads(ctx, s.lane, m)
+	if err != nil {
+		return false, errors.Join(err, s.giveBack(ctx, s.d.config.Clock().Add(ourFault)))
+	}
+	for i, body := range bodies {
+		id := ident.Delivery(m.ID, s.lane.Receiver.Application, s.lane.Receiver.Role)
+		if i < len(bodies)-1 { // a transcript's pages before the message itself have ids of their own
+			id = ident.Delivery(parley.MessageID(id), s.lane.Receiver.Application, parley.Role(rune('0'+i%10)))
+		}
+		at := s.d.config.Clock()
+		res := s.d.sender.attempt(ctx, to, request{id: id.String(), body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
+		s.d.metrics.attempted(res)
+		s.tried = append(s.tried, parley.Attempt{Message: m.ID, Seq: m.Seq, At: at, Duration: res.took, Status: res.status,
+			Error: res.problem, Answer: res.answer})
+		switch res.outcome {
+		case Delivered:
+		case Rejected:
+			s.giveUp(m, res.problem)
+			return true, nil
+		case Gone:
+			if err := s.d.config.Store.Disable(ctx, s.lane.Receiver.Key, "the receiver answered 410"); err != nil {
+				return false, errors.Join(err, s.giveBack(ctx, at.Add(ourFault)))
+			}
+			return false, s.giveBack(ctx, s.d.config.Clock())
+		default:
+			if ctx.Err() != nil { // we are stopping: that is not the receiver's fault
+				s.tried = s.tried[:len(s.tried)-1]
+				return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
+			}
+			s.failed++
+			wait, ok := backoff(s.d.config.Schedule, s.failed, s.d.config.Random(), res.retryAfter)
+			if !ok {
+				s.giveUp(m, res.problem)
+				return true, nil
+			}
+			if err := s.giveBack(ctx, s.d.config.Clock().Add(wait)); err != nil {
+				return false, err
+			}
+			s.d.later(s.lane.Key, wait)
+			return false, nil
+		}
+	}
+	s.d.metrics.deliveries.WithLabelValues("delivered").Inc()
+	s.acked, s.failed = m.Seq, 0
+	return true, nil
+}
+
+// giveUp makes a delivery dead; the lane goes on after it.
+func (s *shift) giveUp(m *parley.Message, why string) {
+	s.d.metrics.deliveries.WithLabelValues("dead").Inc()
+	s.dead = append(s.dead, parley.DeadDelivery{Message: m.ID, Seq: m.Seq, Reason: why})
+	s.lost = append(s.lost, *m)
+	s.acked, s.failed = m.Seq, 0
+}
+
+// keep records progress and extends the lease. An error means that the lane is not ours any more.
+func (s *shift) keep(ctx context.Context) error {
+	_, err := s.note(ctx, parley.Progress{})
+	return err
+}
+
+// giveBack records progress and ends the shift; the lane is due again at the given time.
+func (s *shift) giveBack(ctx context.Context, due time.Time) error {
+	_, err := s.note(ctx, parley.Progress{Release: true, Retry: due})
+	return err
+}
+
+// note records what was done since the last time. Only then the hub hears of dead deliveries.
+func (s *shift) note(ctx context.Context, p parley.Progress) (more bool, err error) {
+	p.Lane, p.Acked, p.Failed, p.Attempts, p.Dead, p.Extend = s.lane, s.acked, s.failed, s.tried, s.dead, lease
+	start := s.d.config.Clock()
+	if more, err = s.d.config.Store.Finish(ctx, p); err != nil {
+		return false, err
+	}
+	s.until, s.noted, s.tried, s.dead = start.Add(lease), start, nil, nil
+	lost := s.lost
+	s.lost = nil
+	if s.d.config.Hub != nil {
+		for _, m := range lost {
+			if err := s.d.config.Hub.DeliveryFailed(ctx, s.lane.Tenant, s.lane.Slot, m); err != nil && parley.KindOf(err) != parley.Closed {
+				s.d.logger.WarnContext(ctx, "telling the hub of a dead delivery", "conversation", m.Conversation, "seq", m.Seq, "error", err)
+			}
+		}
+	}
+	return more, nil
+}

@@ -1,0 +1,50 @@
+package dispatch
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// An Outcome says what becomes of a delivery after one attempt.
+type Outcome uint8
+
+const (
+	Retry     Outcome = iota // the zero value: when in doubt, try again
+	Delivered                // 2xx
+	Rejected                 // the receiver understood and refuses; the same bytes will not help
+	Gone                     // 410: the receiver wants nothing any more; it is disabled and its deliveries are held
+)
+
+func (o Outcome) String() string {
+	return [...]string{Retry: "retry", Delivered: "delivered", Rejected: "rejected", Gone: "gone"}[o]
+}
+
+// classify judges an answer. 408, 425, 429 and 5xx are Retry, not before Retry-After. Redirects are not followed: a body
+// goes only where the ClientApplication said, so a 3xx is Rejected like any other status that is not 2xx. A 401 was
+// dealt with before (token renewed once); the one that is left is Retry for a token recipe, which may work later, and
+// Rejected otherwise (reference section 10: "basic or no authentication and 401 → plain failure").
+func classify(status int, header http.Header, now time.Time, renewable bool) (Outcome, time.Duration) {
+	switch {
+	case status >= 200 && status <= 299:
+		return Delivered, 0
+	case status == http.StatusGone:
+		return Gone, 0
+	case status == http.StatusUnauthorized && renewable:
+		return Retry, 0
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status >= 500:
+		return Retry, retryAfter(header.Get("Retry-After"), now)
+	}
+	return Rejected, 0
+}
+
+// retryAfter reads both forms of the header (RFC 9110 section 10.2.3): seconds, or a date.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return time.Duration(max(seconds, 0)) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}

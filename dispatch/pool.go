@@ -1,0 +1,107 @@
+package dispatch
+
+import (
+	"sync"
+
+	"parley"
+)
+
+// A pool runs work on claimed lanes, so many at the same time, and so many of these for one receiver: a receiver that
+// does not answer keeps its own share busy and nobody else's. Receivers with waiting lanes take turns. Safe for
+// concurrent use.
+type pool struct {
+	atOnce, perTarget int
+	work              func(*parley.Lane)
+
+	mu      sync.Mutex
+	running int
+	busy    map[int64]int            // running, by receiver
+	waiting map[int64][]*parley.Lane // by receiver
+	lanes   map[place]int            // running or waiting, by place
+	turn    []int64                  // receivers with waiting lanes, next first
+	closed  bool
+	wg      sync.WaitGroup
+}
+
+func newPool(atOnce, perTarget int, work func(*parley.Lane)) *pool {
+	return &pool{atOnce: atOnce, perTarget: perTarget, work: work, busy: map[int64]int{}, waiting: map[int64][]*parley.Lane{}, lanes: map[place]int{}}
+}
+
+// A place is where a lane is, whatever its key.
+type place struct {
+	conversation parley.ConversationID
+	slot         int
+}
+
+// has says whether a lane is being worked on, or waits for that.
+func (p *pool) has(conversation parley.ConversationID, slot int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lanes[place{conversation, slot}] > 0
+}
+
+// add runs work on a lane, now or when its turn comes.
+func (p *pool) add(lane *parley.Lane) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return // its lease ends by itself
+	}
+	r := lane.Receiver.Key
+	p.lanes[place{lane.Conversation, lane.Slot}]++
+	if len(p.waiting[r]) == 0 {
+		p.turn = append(p.turn, r)
+	}
+	p.waiting[r] = append(p.waiting[r], lane)
+	p.start()
+}
+
+// start starts what may run. Called with mu held.
+func (p *pool) start() {
+	for skipped := 0; p.running < p.atOnce && skipped < len(p.turn); {
+		r := p.turn[0]
+		p.turn = p.turn[1:]
+		if p.busy[r] >= p.perTarget {
+			p.turn = append(p.turn, r)
+			skipped++
+			continue
+		}
+		skipped = 0
+		lane := p.waiting[r][0]
+		if p.waiting[r] = p.waiting[r][1:]; len(p.waiting[r]) > 0 {
+			p.turn = append(p.turn, r)
+		} else {
+			delete(p.waiting, r)
+		}
+		p.running++
+		p.busy[r]++
+		p.wg.Go(func() { p.run(lane) })
+	}
+}
+
+func (p *pool) run(lane *parley.Lane) {
+	p.work(lane)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running--
+	at := place{lane.Conversation, lane.Slot}
+	if p.lanes[at]--; p.lanes[at] == 0 {
+		delete(p.lanes, at)
+	}
+	if p.busy[lane.Receiver.Key]--; p.busy[lane.Receiver.Key] == 0 {
+		delete(p.busy, lane.Receiver.Key)
+	}
+	p.start()
+}
+
+// close forgets what waits; what runs goes on.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	clear(p.waiting)
+	p.turn = nil
+}
+
+// wait returns when nothing runs any more.
+func (p *pool) wait() { p.wg.Wait() }

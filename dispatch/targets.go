@@ -1,0 +1,87 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"parley"
+)
+
+// targetTTL is how long a change of a client application or authentication may stay unseen.
+const targetTTL = 2 * time.Second
+
+// targets caches how receivers are reached. Safe for concurrent use.
+type targets struct {
+	store  parley.Store
+	clock  func() time.Time
+	mu     sync.Mutex
+	byName map[targetName]cachedTarget
+}
+
+// A targetName is what a target is found by.
+type targetName struct {
+	tenant      parley.TenantID
+	application parley.ApplicationID
+	role        parley.Role
+}
+
+type cachedTarget struct {
+	target target
+	err    error // NotFound is cached too
+	until  time.Time
+}
+
+func newTargets(store parley.Store, clock func() time.Time) *targets {
+	return &targets{store: store, clock: clock, byName: map[targetName]cachedTarget{}}
+}
+
+// of is how a receiver is reached; NotFound if its application, or the role, is gone.
+func (t *targets) of(ctx context.Context, r parley.Receiver) (target, error) {
+	name := targetName{r.Tenant, r.Application, r.Role}
+	t.mu.Lock()
+	c, ok := t.byName[name]
+	t.mu.Unlock()
+	if ok && t.clock().Before(c.until) {
+		return c.target, c.err
+	}
+	var to target
+	err := t.store.View(ctx, func(tx parley.Tx) error {
+		app, err := tx.Applications().Find(ctx, r.Tenant, r.Application)
+		if err != nil {
+			return err
+		}
+		role, ok := app.Role(r.Role)
+		if !ok || role.Callback == "" {
+			return &parley.Error{Kind: parley.NotFound, Msg: "the application has no callback in that role"}
+		}
+		to.role = role
+		if role.Authentication.IsZero() {
+			return nil
+		}
+		a, err := tx.Authentications().Find(ctx, r.Tenant, role.Authentication)
+		if err != nil {
+			return err
+		}
+		to.authentication = &a
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("read receiver %s of application %s: %w", r.Role, r.Application, err)
+		if parley.KindOf(err) != parley.NotFound {
+			return target{}, err
+		}
+	}
+	t.mu.Lock()
+	t.byName[name] = cachedTarget{to, err, t.clock().Add(targetTTL)}
+	t.mu.Unlock()
+	return to, err
+}
+
+// Forget drops what is cached: configuration changed.
+func (d *Dispatcher) Forget() {
+	d.targets.mu.Lock()
+	defer d.targets.mu.Unlock()
+	clear(d.targets.byName)
+}
