@@ -1,5 +1,6 @@
 // The agent's page: the conversations that an agent may take, and one of them to write in.
 import { browserClock, Client, Refused, textDraft, type State, type Summary } from '../client/src/client'
+import { closeCodes } from '../client/src/codes'
 import { OthersTyping } from '../client/src/typing'
 import { Composer } from '../ui/composer'
 import { byId, socketURL, words } from '../ui/dom'
@@ -40,7 +41,7 @@ const client = new Client({
   on: {
     state: connected,
     message(conversation, seq, message) {
-      if (!list.arrived(conversation, seq)) refresh()
+      if (!list.arrived(conversation, seq) || message.type !== 'text') refresh() // new, or with another owner now
       if (conversation !== thread?.conversation) return
       typing.clear()
       thread.arrived(seq, message)
@@ -49,7 +50,10 @@ const client = new Client({
       if (conversation === thread?.conversation) typing.told(name || 'The customer', on)
     },
     gap: () => { tell('Some earlier messages are no longer kept.') },
-    sent: (ack) => { thread?.sent(ack) },
+    sent(ack) {
+      thread?.sent(ack)
+      if (thread?.timeline.find(ack.messageId)?.message.type !== 'text') refresh()
+    },
     refused: (draft, reason) => { thread?.refused(draft, reason) },
     lost(conversation) {
       if (conversation === thread?.conversation) tell('This conversation is no longer yours to see.')
@@ -96,8 +100,13 @@ function connected(state: State): void {
     client.retryNow()
     client.start()
   })
-  signin.hidden = !(state.name === 'refused' && (state.code === 4401 || state.code === 4410))
-  if (state.name !== 'open') return
+  const signedOut = state.name === 'refused' && closeCodes[state.code]?.newToken === true
+  signin.hidden = !signedOut
+  byId('list', HTMLElement).hidden = byId('main', HTMLElement).hidden = signedOut
+  if (state.name !== 'open') {
+    typing.clear()
+    return
+  }
   refresh()
   if (thread && !thread.loaded) load(thread)
 }

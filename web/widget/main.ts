@@ -82,6 +82,7 @@ function connected(state: State): void {
     client.retryNow()
     client.start()
   })
+  if (state.name !== 'open') typing.clear() // whoever typed may have stopped since
   if (state.name !== 'open' || thread.loaded || loading) return
   // Another device of the same visitor may have gone on: then the newest open conversation is the one to show.
   // Not so while the first message of a new one is on its way.

@@ -112,8 +112,10 @@ func startBot(t *testing.T, h *fakeHub) string {
 	return "http://" + l.Addr().String()
 }
 
+var theHub = [2]string{"hub", "pw"}
+
 // callback sends one as the hub does and returns the status.
-func callback(t *testing.T, url, password, id, kind, sender, text string) int {
+func callback(t *testing.T, url string, as [2]string, id, kind, sender, text string) int {
 	t.Helper()
 	body := fmt.Sprintf(`{"messages":{"message":[{"id":%q,"messageId":"m","type":{"value":%q},"content":{"text":%q},
 		"conversation":{"id":"c1","account":{"address":"demo"}},"sender":{"type":%q,"participant":{"name":"x"}}}]}}`, id, kind, text, sender)
@@ -121,7 +123,7 @@ func callback(t *testing.T, url, password, id, kind, sender, text string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.SetBasicAuth("hub", password)
+	req.SetBasicAuth(as[0], as[1])
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +136,7 @@ func TestTextIsEchoedOnceAndInOrder(t *testing.T) {
 	h := newFakeHub(t)
 	url := startBot(t, h)
 	for _, id := range []string{"1", "2", "1", "3"} { // 1 is delivered again
-		if got := callback(t, url, "pw", id, "text", "customer", "question "+id); got != http.StatusOK {
+		if got := callback(t, url, theHub, id, "text", "customer", "question "+id); got != http.StatusOK {
 			t.Fatalf("callback %s = %d, want 200", id, got)
 		}
 	}
@@ -148,7 +150,7 @@ func TestTextIsEchoedOnceAndInOrder(t *testing.T) {
 
 func TestAgentIsCalled(t *testing.T) {
 	h := newFakeHub(t)
-	callback(t, startBot(t, h), "pw", "1", "text", "customer", "An AGENT, please")
+	callback(t, startBot(t, h), theHub, "1", "text", "customer", "An AGENT, please")
 	if m := h.next(t); m.Type.Value != "escalation.transfer" || m.Content.Text != "" {
 		t.Errorf("the hub took %+v, want an escalation.transfer", m)
 	}
@@ -157,10 +159,10 @@ func TestAgentIsCalled(t *testing.T) {
 func TestOnlyCustomersTextIsAnswered(t *testing.T) {
 	h := newFakeHub(t)
 	url := startBot(t, h)
-	callback(t, url, "pw", "1", "typing.start", "customer", "")
-	callback(t, url, "pw", "2", "text", "system", "not for you")
-	callback(t, url, "pw", "3", "some.future.type", "customer", "x")
-	callback(t, url, "pw", "4", "text", "customer", "last")
+	callback(t, url, theHub, "1", "typing.start", "customer", "")
+	callback(t, url, theHub, "2", "text", "system", "not for you")
+	callback(t, url, theHub, "3", "some.future.type", "customer", "x")
+	callback(t, url, theHub, "4", "text", "customer", "last")
 	if m := h.next(t); m.MessageID != "echo-4" {
 		t.Errorf("the hub took %+v first, want the answer to 4 alone", m)
 	}
@@ -169,10 +171,12 @@ func TestOnlyCustomersTextIsAnswered(t *testing.T) {
 func TestStrangersAreRefused(t *testing.T) {
 	h := newFakeHub(t)
 	url := startBot(t, h)
-	if got := callback(t, url, "wrong", "1", "text", "customer", "let me in"); got != http.StatusUnauthorized {
-		t.Errorf("callback with a wrong password = %d, want 401", got)
+	for _, stranger := range [][2]string{{"hub", "wrong"}, {"nobody", "pw"}, {"", ""}} {
+		if got := callback(t, url, stranger, "1", "text", "customer", "let me in"); got != http.StatusUnauthorized {
+			t.Errorf("callback of %q = %d, want 401", stranger, got)
+		}
 	}
-	callback(t, url, "pw", "2", "text", "customer", "me")
+	callback(t, url, theHub, "2", "text", "customer", "me")
 	if m := h.next(t); m.MessageID != "echo-2" {
 		t.Errorf("the hub took %+v, want nothing of the stranger's", m)
 	}
@@ -212,14 +216,14 @@ func TestFullQueueAsksTheHubToComeBack(t *testing.T) {
 	bot.queue = make(chan message, 1)
 	server := httptest.NewServer(bot)
 	defer server.Close()
-	if got := callback(t, server.URL, "pw", "1", "text", "customer", "a"); got != http.StatusOK {
+	if got := callback(t, server.URL, theHub, "1", "text", "customer", "a"); got != http.StatusOK {
 		t.Fatalf("first callback = %d, want 200", got)
 	}
-	if got := callback(t, server.URL, "pw", "2", "text", "customer", "b"); got != http.StatusServiceUnavailable {
+	if got := callback(t, server.URL, theHub, "2", "text", "customer", "b"); got != http.StatusServiceUnavailable {
 		t.Errorf("callback with a full queue = %d, want 503", got)
 	}
 	<-bot.queue
-	if got := callback(t, server.URL, "pw", "2", "text", "customer", "b"); got != http.StatusOK || (<-bot.queue).ID != "2" {
+	if got := callback(t, server.URL, theHub, "2", "text", "customer", "b"); got != http.StatusOK || (<-bot.queue).ID != "2" {
 		t.Errorf("repeated callback = %d, want 200 and the message in the queue", got)
 	}
 }

@@ -41,6 +41,10 @@ export class Timeline {
     return this.#lines.some((line) => line.seq !== null && line.message.type === 'conversation.end')
   }
 
+  find(messageId: string): Line | undefined {
+    return this.#lines.find((line) => line.message.messageId === messageId)
+  }
+
   place(placed: Placed): void {
     if (this.#lines.some((line) => line.seq === placed.seq)) return
     const own = this.#pending(placed.message.messageId, placed.message.sender.type)

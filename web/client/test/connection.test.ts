@@ -148,6 +148,16 @@ describe('close codes', () => {
       [1000, 1001, 1008, 1009, 1011, 1012, 4400, 4401, 4403, 4408, 4409, 4410, 4429])
   })
 
+  it('fetches a new token when the one that was kept is refused at once', async () => {
+    const rig = new Rig()
+    rig.connection.start()
+    await settled()
+    rig.socket.on.open()
+    rig.socket.on.close(4401, '')
+    await settled()
+    expect(rig.renewals).toEqual([false, true])
+  })
+
   it('stays away when the renewed token is refused too', async () => {
     const rig = new Rig()
     await rig.opened()
