@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -70,20 +69,20 @@ func (k *keyring) signer(ctx context.Context) (signingKey, error) {
 	return keys[len(keys)-1], nil // the very first key: nobody can have older ones
 }
 
-// public is the key of that id, if it may still verify.
-func (k *keyring) public(ctx context.Context, id string) (crypto.PublicKey, bool, error) {
+// find is the key of that id, if it may still verify.
+func (k *keyring) find(ctx context.Context, id string) (signingKey, bool, error) {
 	for _, age := range []time.Duration{keyRefresh, keyReload} {
 		keys, err := k.fresh(ctx, age)
 		if err != nil {
-			return nil, false, err
+			return signingKey{}, false, err
 		}
 		for _, key := range keys {
 			if key.id == id {
-				return key.private.Public(), true, nil
+				return key, true, nil
 			}
 		}
 	}
-	return nil, false, nil
+	return signingKey{}, false, nil
 }
 
 // fresh is the keys, read again if they were read longer than age ago.

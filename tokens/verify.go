@@ -115,7 +115,7 @@ func (t *Tokens) parse(ctx context.Context, token, audience string, leeway time.
 		jwt.WithStrictDecoding(),
 	).ParseWithClaims(token, c, func(token *jwt.Token) (any, error) {
 		kid, _ := token.Header["kid"].(string)
-		key, ok, err := t.keys.public(ctx, kid)
+		key, ok, err := t.keys.find(ctx, kid)
 		if err != nil {
 			failed = err
 			return nil, err
@@ -123,7 +123,7 @@ func (t *Tokens) parse(ctx context.Context, token, audience string, leeway time.
 		if !ok {
 			return nil, errors.New("no key of that id")
 		}
-		return key, nil
+		return key.private.Public(), nil
 	})
 	switch {
 	case failed != nil:
