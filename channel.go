@@ -1,5 +1,10 @@
 package parley
 
+import (
+	"slices"
+	"strings"
+)
+
 // A Channel is a way messages reach customers, with what it can carry.
 type Channel struct {
 	ID            ChannelID      `json:"-"`
@@ -48,6 +53,36 @@ type AttachmentPolicy struct {
 	MaxSize    int64    `json:"maxSize,omitempty"`    // bytes per file; 0 = MaxAssetSize
 	Allow      bool     `json:"allow"`                // true: only Extensions; false: all but Extensions
 	Extensions []string `json:"extensions,omitempty"` // without dot, compared without case
+}
+
+// Restriction is what the channel says about messages of that sender: customers are inbound, all others outbound. The
+// zero Restriction restricts nothing.
+func (c *Channel) Restriction(sender Role) Restriction {
+	switch r := c.Restrictions; {
+	case r == nil:
+	case sender == Customer && r.Inbound != nil:
+		return *r.Inbound
+	case sender != Customer && r.Outbound != nil:
+		return r.Outbound.Restriction
+	}
+	return Restriction{}
+}
+
+// RefusesFile says why a file may not pass: AttachmentRefused, AttachmentTooLarge, or Unspecified if it may. extension is
+// without dot; a size of 0 is not known.
+func (r Restriction) RefusesFile(extension string, size int64) Reason {
+	p := r.Attachments
+	switch {
+	case r.Features != nil && !slices.Contains(r.Features, FeatureAttachments):
+		return AttachmentRefused
+	case p == nil:
+		return Unspecified
+	case !p.Enabled, p.Allow != slices.ContainsFunc(p.Extensions, func(e string) bool { return strings.EqualFold(strings.TrimPrefix(e, "."), extension) }):
+		return AttachmentRefused
+	case p.MaxSize > 0 && size > p.MaxSize:
+		return AttachmentTooLarge
+	}
+	return Unspecified
 }
 
 // A Localisation has the hub's texts in one language.
