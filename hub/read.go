@@ -120,3 +120,34 @@ func (h *Hub) Ended(ctx context.Context, tenant parley.TenantID, id parley.Conve
 	})
 	return c, messages, states, err
 }
+
+// Account is an account, from the cache if it may be.
+func (h *Hub) Account(ctx context.Context, tenant parley.TenantID, id parley.AccountID) (parley.Account, error) {
+	p, err := h.plans.of(ctx, tenant, id)
+	if err != nil {
+		return parley.Account{}, err
+	}
+	return p.account, nil
+}
+
+// AccountChannel is an account with the type of its channel.
+func (h *Hub) AccountChannel(ctx context.Context, tenant parley.TenantID, id parley.AccountID) (parley.Account, string, error) {
+	p, err := h.plans.of(ctx, tenant, id)
+	if err != nil {
+		return parley.Account{}, "", err
+	}
+	return p.account, p.channel.Type, nil
+}
+
+// RichText says whether the conversation's channel carries HTML to the customer.
+func (h *Hub) RichText(ctx context.Context, c *parley.Conversation) (bool, error) {
+	p, err := h.plans.of(ctx, c.Tenant, c.Account)
+	if parley.KindOf(err) == parley.NotFound {
+		return true, nil // the account is gone, its history is not
+	}
+	if err != nil {
+		return false, err
+	}
+	one, _ := direction(&p.channel, parley.System)
+	return one.Features == nil || slices.Contains(one.Features, parley.FeatureRichText), nil
+}

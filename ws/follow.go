@@ -1,0 +1,189 @@
+package ws
+
+import (
+	"context"
+	"time"
+
+	"parley"
+	"parley/hub"
+	"parley/wire"
+)
+
+// A follow is a session's place in one conversation. All of it is guarded by the session's mu.
+type follow struct {
+	id     parley.ConversationID
+	reader hub.Reader
+	rich   bool   // the reader's channel carries HTML
+	cancel func() // stops the hub's side; nil if it comes through following everything
+
+	seen    int64 // dealt with up to here, visible or not
+	sent    int64 // last one the client has, or is about to get
+	filling bool  // what lies between seen and target is being read; until then live messages only move target
+	target  int64
+	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
+}
+
+// noticed starts to follow a conversation of an application that follows everything. Called with mu held.
+func (s *session) noticed(e *hub.Event) *follow {
+	if s.all == nil || e.Message == nil {
+		return nil
+	}
+	reader, err := hub.ReaderOf(s.grant.Speaker, e.Conversation)
+	if err != nil {
+		return nil
+	}
+	f := &follow{id: e.Conversation.ID, reader: reader, rich: true}
+	s.follows[f.id] = f
+	return f
+}
+
+// deliverTyping passes typing and presence on, unless the client lags: they are shed first. Called with mu held.
+func (s *session) deliverTyping(f *follow, e *hub.Event) {
+	t := e.Typing
+	if e.From == hub.Subscriber(s) || f.filling || s.role == t.Role && f.reader.Slots != 0 {
+		return
+	}
+	if len(s.queue) > s.server.config.QueueLen/2 {
+		s.server.metrics.shed.Inc()
+		return
+	}
+	if t.Type == parley.TypeCustomerActive || t.Type == parley.TypeCustomerInactive {
+		s.push(encode(map[string]any{"presence": map[string]any{"conversation": f.id, "role": t.Role, "name": t.Name,
+			"active": t.Type == parley.TypeCustomerActive}}))
+		return
+	}
+	s.push(encode(map[string]any{"typing": map[string]any{"conversation": f.id, "role": t.Role, "name": t.Name, "on": t.On}}))
+}
+
+// deliverMessage queues a message that is the next one, and fills a hole from the store. Called with mu held.
+func (s *session) deliverMessage(f *follow, e *hub.Event) {
+	m := e.Message
+	switch {
+	case m.Seq <= f.seen:
+	case f.filling || m.Seq > f.seen+1:
+		s.fill(f, m.Seq)
+	default:
+		f.seen = m.Seq
+		s.show(f, e.Conversation, m)
+	}
+}
+
+// show queues a message if the session may see it. Called with mu held.
+func (s *session) show(f *follow, c *parley.Conversation, m *parley.Message) {
+	if ack, own := f.acks[m.Seq]; own {
+		delete(f.acks, m.Seq)
+		f.sent = m.Seq
+		s.push(ack)
+		return
+	}
+	if !f.reader.Sees(m) {
+		return
+	}
+	s.push(s.render(f, c, m))
+	f.sent = m.Seq
+	s.server.metrics.delivered.Inc()
+	if age := time.Since(m.Created); age < time.Minute { // older ones are history, not latency
+		s.server.metrics.seconds.Observe(age.Seconds())
+	}
+}
+
+// render makes the message object.
+func (s *session) render(f *follow, c *parley.Conversation, m *parley.Message) []byte {
+	b := make([]byte, 0, 512)
+	b = append(b, `{"message":{"conversation":"`...)
+	b = append(b, f.id.String()...)
+	b = append(b, `","seq":`...)
+	b = appendInt(b, m.Seq)
+	b = append(b, `,"prev":`...)
+	b = appendInt(b, f.sent)
+	b = append(b, `,"message":`...)
+	b = wire.Append(b, m, s.view(f, c))
+	return append(b, `}}`...)
+}
+
+// view is what a session sees of a message.
+func (s *session) view(f *follow, c *parley.Conversation) wire.View {
+	v := wire.View{Conversation: c, Bare: true, HTML: f.rich, Masked: true}
+	if url := s.server.config.AssetURL; url != nil {
+		v.AssetURL = func(a parley.AssetID) string { return url(s.grant.Tenant, a) }
+	}
+	return v
+}
+
+// acknowledge sends the ack of an own post in its place among the conversation's messages. Called with mu held.
+func (s *session) acknowledge(id parley.ConversationID, seq int64, ack []byte) {
+	f := s.follows[id]
+	switch {
+	case f == nil || seq == 0 || seq <= f.seen: // not followed, not stored, or a repeat of what the client has
+		s.push(ack)
+	case !f.filling && seq == f.seen+1:
+		f.seen, f.sent = seq, seq
+		s.push(ack)
+	default:
+		if f.acks == nil {
+			f.acks = map[int64][]byte{}
+		}
+		f.acks[seq] = ack
+		s.fill(f, seq)
+	}
+}
+
+// fill reads what lies between the place and target. Called with mu held.
+func (s *session) fill(f *follow, target int64) {
+	f.target = max(f.target, target)
+	if !f.filling {
+		f.filling = true
+		s.work.Go(func() { s.readMissing(f) })
+	}
+}
+
+const (
+	fillPage    = 100
+	fillTimeout = 10 * time.Second
+)
+
+// readMissing queues the missing messages page by page, as fast as the client takes them.
+func (s *session) readMissing(f *follow) {
+	for {
+		s.mu.Lock()
+		after, reached := f.seen, f.seen >= f.target
+		if reached || s.done.Err() != nil {
+			f.filling = false
+			s.mu.Unlock()
+			return
+		}
+		crowded := len(s.queue) > s.server.config.QueueLen/2
+		s.mu.Unlock()
+		if crowded {
+			select {
+			case <-s.room:
+			case <-s.done.Done():
+			}
+			continue
+		}
+		ctx, cancel := context.WithTimeout(s.done, fillTimeout)
+		c, _, err := s.server.config.Hub.Conversation(ctx, s.grant.Speaker, f.id)
+		var page []parley.Message
+		if err == nil {
+			// Everything, not only what the session may see: only so a page says how far it reaches.
+			page, err = s.server.config.Hub.History(ctx, s.grant.Tenant, f.id, hub.Reader{}, hub.Page{After: after, Limit: fillPage})
+		}
+		cancel()
+		if err != nil {
+			s.end(err) // the client comes back and resumes from what it has
+			continue
+		}
+		s.mu.Lock()
+		if len(page) == 0 {
+			f.target = f.seen // nothing more is there
+		}
+		for i := range page {
+			if gap := page[i].Seq - f.seen; gap > 1 {
+				s.push(encode(map[string]any{"gap": map[string]any{"conversation": f.id, "after": f.seen, "before": page[i].Seq}}))
+			}
+			f.seen = page[i].Seq
+			s.show(f, &c, &page[i])
+		}
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,444 @@
+package ws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"parley"
+	"parley/hub"
+	"parley/wire"
+)
+
+// opTimeout bounds the reads that a request needs.
+const opTimeout = 10 * time.Second
+
+// A position is how far a client has a conversation.
+type position struct {
+	Conversation parley.ConversationID `json:"conversation"`
+	After        int64                 `json:"after"`
+}
+
+// maxResume bounds the conversations one session may resume or follow by name.
+const maxResume = 100
+
+// summary is what a client hears of a conversation it may follow.
+type summary struct {
+	Conversation parley.ConversationID `json:"conversation"`
+	Seq          int64                 `json:"seq"`
+	Status       parley.Status         `json:"status"`
+	Created      string                `json:"created"`
+	CustomerName string                `json:"customerName,omitempty"`
+	Owner        *owner                `json:"owner,omitempty"`
+}
+
+type owner struct {
+	Kind parley.OwnerKind `json:"kind"`
+	Name string           `json:"name,omitempty"`
+}
+
+func summaryOf(c *parley.Conversation, seq int64) summary {
+	return summary{Conversation: c.ID, Seq: seq, Status: c.Status, Created: c.Created.Format(wire.TimeFormat),
+		CustomerName: c.State.Customer.Name, Owner: &owner{c.Owner.Kind, c.Owner.Name}}
+}
+
+// connect says who the session is, and resumes where it was.
+func (s *session) connect(r request) error {
+	var in struct {
+		Token  string     `json:"token"`
+		Resume []position `json:"resume"`
+	}
+	if err := decode(r.Connect, &in); err != nil {
+		return &closing{code: closeProtocol, reason: "connect needs a token and may have resume positions"}
+	}
+	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	defer cancel()
+	grant, err := s.server.config.Tokens.VerifySession(ctx, in.Token)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	speaker := grant.Speaker
+	switch {
+	case speaker.Contact != "":
+		s.role = parley.Customer
+	case speaker.Application.IsZero():
+		return &closing{code: closeForbidden, reason: "the API client is not bound to a client application"}
+	case len(speaker.Roles) == 1:
+		s.role = speaker.Roles[0]
+	}
+	if !s.origin.permits(ctx, s.server.config.Hub, grant) {
+		return &closing{code: closePolicy, reason: "pages of this origin may not connect"}
+	}
+	if len(in.Resume) > maxResume {
+		return &closing{code: closeProtocol, reason: "too many conversations to resume"}
+	}
+	s.grant = grant
+	if live := s.server.config.Live; live != nil {
+		_ = live.Join(ctx, s.presenceKey(), s.id, 3*s.server.config.Heartbeat) // presence may be late
+	}
+	type resumed struct {
+		Conversation parley.ConversationID `json:"conversation"`
+		After        int64                 `json:"after"`
+		Seq          int64                 `json:"seq"`
+	}
+	type refused struct {
+		Conversation parley.ConversationID `json:"conversation"`
+		Code         string                `json:"code"`
+	}
+	out := struct {
+		Session       string      `json:"session"`
+		Role          parley.Role `json:"role,omitempty"`
+		Heartbeat     int         `json:"heartbeatSeconds"`
+		Expires       string      `json:"expires"`
+		Conversations []summary   `json:"conversations"`
+		Resumed       []resumed   `json:"resumed"`
+		Refused       []refused   `json:"refused,omitempty"`
+	}{Session: s.id, Role: s.role, Heartbeat: int(s.server.config.Heartbeat.Seconds()), Expires: grant.Expires.UTC().Format(time.RFC3339),
+		Conversations: []summary{}, Resumed: []resumed{}}
+	if s.role == parley.Customer {
+		open, err := s.server.config.Hub.OpenFor(ctx, speaker, maxListed)
+		if err != nil {
+			return fmt.Errorf("list open conversations: %w", err)
+		}
+		for i := range open {
+			seq, err := s.lastVisible(ctx, &open[i], nil)
+			if err != nil {
+				return err
+			}
+			out.Conversations = append(out.Conversations, summaryOf(&open[i], seq))
+		}
+	}
+	var follows []func()
+	for _, p := range in.Resume {
+		f, seq, begin, err := s.prepare(ctx, p)
+		if err != nil {
+			code, _ := s.server.config.Code(err)
+			out.Refused = append(out.Refused, refused{p.Conversation, code})
+			continue
+		}
+		out.Resumed = append(out.Resumed, resumed{p.Conversation, f.seen, seq})
+		follows = append(follows, begin)
+	}
+	s.mu.Lock()
+	s.ok(r.ID, out)
+	s.mu.Unlock()
+	for _, begin := range follows {
+		begin()
+	}
+	return nil
+}
+
+// maxListed bounds the conversations that a list names.
+const maxListed = 100
+
+// lastVisible is the Seq of the last message of a conversation that the session may see; 0 if it sees none.
+func (s *session) lastVisible(ctx context.Context, c *parley.Conversation, r *hub.Reader) (int64, error) {
+	if r == nil {
+		reader, err := hub.ReaderOf(s.grant.Speaker, c)
+		if err != nil {
+			return 0, err
+		}
+		r = &reader
+	}
+	if *r == (hub.Reader{}) {
+		return c.Seq, nil
+	}
+	last, err := s.server.config.Hub.History(ctx, c.Tenant, c.ID, *r, hub.Page{Limit: 1, Newest: true})
+	if err != nil || len(last) == 0 {
+		return 0, err
+	}
+	return last[0].Seq, nil
+}
+
+// prepare checks that a position may be followed. begin then starts: what was missed comes first, in order.
+func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64, begin func(), err error) {
+	c, reader, err := s.server.config.Hub.Conversation(ctx, s.grant.Speaker, p.Conversation)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	if seq, err = s.lastVisible(ctx, &c, &reader); err != nil {
+		return nil, 0, nil, err
+	}
+	rich, err := s.server.config.Hub.RichText(ctx, &c)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	after := min(max(p.After, 0), c.Seq)
+	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after}
+	return f, seq, func() {
+		cancel := s.server.config.Hub.Subscribe(s.grant.Tenant, c.ID, s) // without mu; see release
+		s.mu.Lock()
+		f.cancel = cancel
+		s.follows[c.ID] = f
+		s.fill(f, c.Seq)
+		s.mu.Unlock()
+	}, nil
+}
+
+// subscribe follows one conversation, or everything of the application.
+func (s *session) subscribe(r *request) error {
+	var in struct {
+		position
+		All bool `json:"all"`
+	}
+	if err := decode(r.Subscribe, &in); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	defer cancel()
+	if in.All {
+		return s.followAll(ctx, r.ID)
+	}
+	s.mu.Lock()
+	many := len(s.follows) >= maxResume && s.follows[in.Conversation] == nil && s.all == nil
+	s.mu.Unlock()
+	if many {
+		return &parley.Error{Kind: parley.Busy, Msg: "a session may follow 100 conversations by name"}
+	}
+	f, seq, begin, err := s.prepare(ctx, in.position)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.ok(r.ID, map[string]any{"conversation": in.Conversation, "after": f.seen, "seq": seq})
+	s.mu.Unlock()
+	begin()
+	return nil
+}
+
+// followAll lets an application hear of every conversation in which it is a party.
+func (s *session) followAll(ctx context.Context, id string) error {
+	speaker := s.grant.Speaker
+	if speaker.Contact != "" || len(speaker.Roles) == 0 {
+		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "only a session of an application with a role may follow all"}
+	}
+	var cancels []func()
+	for _, role := range speaker.Roles {
+		cancels = append(cancels, s.server.config.Hub.Follow(speaker.Tenant, speaker.Application, role, s))
+	}
+	s.mu.Lock()
+	before := s.all
+	s.all = func() {
+		for _, cancel := range cancels {
+			cancel()
+		}
+	}
+	s.mu.Unlock()
+	if before != nil {
+		before()
+	}
+	open, err := s.server.config.Hub.OpenFor(ctx, speaker, maxListed)
+	if err != nil {
+		return err
+	}
+	list := make([]summary, len(open))
+	for i := range open {
+		list[i] = summaryOf(&open[i], open[i].Seq)
+	}
+	s.mu.Lock()
+	s.ok(id, map[string]any{"conversations": list})
+	s.mu.Unlock()
+	return nil
+}
+
+// history answers with a page of messages.
+func (s *session) history(r *request) error {
+	var in struct {
+		Conversation parley.ConversationID `json:"conversation"`
+		After        int64                 `json:"after"`
+		Before       int64                 `json:"before"`
+		Limit        int                   `json:"limit"`
+	}
+	if err := decode(r.History, &in); err != nil {
+		return err
+	}
+	const maxPage, defaultPage = 100, 50
+	if in.Limit < 0 || in.Limit > maxPage || in.After < 0 || in.Before < 0 {
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "history", Msg: "limit is 1 to 100; after and before are not negative"}
+	}
+	if in.Limit == 0 {
+		in.Limit = defaultPage
+	}
+	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	defer cancel()
+	c, reader, err := s.server.config.Hub.Conversation(ctx, s.grant.Speaker, in.Conversation)
+	if err != nil {
+		return err
+	}
+	rich, err := s.server.config.Hub.RichText(ctx, &c)
+	if err != nil {
+		return err
+	}
+	newest := in.After == 0
+	page, err := s.server.config.Hub.History(ctx, c.Tenant, c.ID, reader, hub.Page{After: in.After, Before: in.Before, Limit: in.Limit + 1, Newest: newest})
+	if err != nil {
+		return err
+	}
+	more := len(page) > in.Limit
+	if more && newest {
+		page = page[1:]
+	} else if more {
+		page = page[:in.Limit]
+	}
+	type item struct {
+		Seq     int64           `json:"seq"`
+		Message json.RawMessage `json:"message"`
+	}
+	view := s.view(&follow{rich: rich || reader.Slots == 0}, &c)
+	items := make([]item, len(page))
+	for i := range page {
+		items[i] = item{page[i].Seq, wire.Append(nil, &page[i], view)}
+	}
+	s.mu.Lock()
+	s.ok(r.ID, map[string]any{"conversation": c.ID, "messages": items, "more": more})
+	s.mu.Unlock()
+	return nil
+}
+
+// draft reads a message of the client's and says who sends it.
+func (s *session) draft(raw json.RawMessage, path string) (parley.Draft, error) {
+	d, err := wire.DecodeMessage(raw, path)
+	if err != nil {
+		return d, err
+	}
+	if d.Sender == "" {
+		d.Sender = s.role
+	}
+	if d.Sender == "" || s.role != "" && d.Sender != s.role {
+		return d, &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Field: path + "sender.type", Msg: "the session does not speak as that"}
+	}
+	return d, nil
+}
+
+// submit posts a draft; the reply comes when it is committed, in its place among the messages of the conversation.
+func (s *session) submit(id string, d parley.Draft, started bool) {
+	s.mu.Lock()
+	s.inFlight++
+	s.mu.Unlock()
+	begun := time.Now()
+	s.server.config.Hub.Submit(s.done, hub.PostRequest{Speaker: s.grant.Speaker, Surface: "ws", Trace: s.trace, Drafts: []parley.Draft{d}, From: s},
+		func(posted []hub.Posted, err error) {
+			if err != nil {
+				s.mu.Lock()
+				s.inFlight--
+				s.fail(id, err)
+				s.mu.Unlock()
+				return
+			}
+			p := posted[0]
+			s.server.metrics.acked.Observe(time.Since(begun).Seconds())
+			if started {
+				s.followStarted(p)
+			}
+			ack := encode(struct {
+				ID string `json:"id"`
+				OK any    `json:"ok"`
+			}{id, struct {
+				Conversation parley.ConversationID `json:"conversation"`
+				Seq          int64                 `json:"seq"`
+				ID           parley.MessageID      `json:"id"`
+				MessageID    string                `json:"messageId"`
+			}{p.Conversation, p.Seq, p.ID, p.MessageID}})
+			s.mu.Lock()
+			s.inFlight--
+			s.acknowledge(p.Conversation, p.Seq, ack)
+			s.mu.Unlock()
+		})
+}
+
+// followStarted follows a conversation that this session's message began, from its beginning. A repeat of the start
+// follows what is there already; what came after the first message is filled in when the next one comes, or by resume.
+func (s *session) followStarted(p hub.Posted) {
+	cancel := s.server.config.Hub.Subscribe(s.grant.Tenant, p.Conversation, s) // without mu; see release
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done.Err() != nil {
+		defer cancel()
+		return
+	}
+	if s.follows[p.Conversation] == nil {
+		s.follows[p.Conversation] = &follow{id: p.Conversation, reader: hub.Reader{Slots: 1 << parley.CustomerSlot, Sender: parley.Customer},
+			rich: true, cancel: cancel}
+	}
+}
+
+// post adds a message to a conversation.
+func (s *session) post(id string, raw json.RawMessage) error {
+	d, err := s.draft(raw, "")
+	if err != nil {
+		return err
+	}
+	if d.Conversation.IsZero() && d.Type != parley.TypeAgentAvailable && d.Type != parley.TypeAgentUnavailable {
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation.id", Msg: "open starts a conversation; post continues one"}
+	}
+	s.submit(id, d, false)
+	return nil
+}
+
+// open continues a conversation, or starts one with its first message.
+func (s *session) open(r *request) error {
+	var in struct {
+		position
+		Message json.RawMessage `json:"message"`
+	}
+	if err := decode(r.Open, &in); err != nil {
+		return err
+	}
+	if s.role != parley.Customer {
+		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "only a customer's session opens conversations"}
+	}
+	if in.Message == nil {
+		r.Subscribe = r.Open
+		return s.subscribe(r)
+	}
+	d, err := s.draft(in.Message, "message.")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	defer cancel()
+	speaker := s.grant.Speaker
+	account, channelType, err := s.server.config.Hub.AccountChannel(ctx, speaker.Tenant, speaker.Account)
+	if err != nil {
+		return err
+	}
+	// Who the customer is comes from the token, never from what a page says.
+	d.Conversation, d.Sender, d.ChannelType, d.Address = parley.ConversationID{}, parley.Customer, channelType, account.Address
+	d.LookupContact, d.ConversationContact = "", ""
+	d.Customer = &parley.CustomerData{Name: s.grant.Name, Contacts: []parley.Contact{{Type: contactType, Address: speaker.Contact}}}
+	s.submit(r.ID, d, true)
+	return nil
+}
+
+// contactType is what the address in a customer's token is called as a contact.
+const contactType = "web"
+
+// typing tells the other side that somebody writes.
+func (s *session) typing(r *request) error {
+	var in struct {
+		Conversation parley.ConversationID `json:"conversation"`
+		On           bool                  `json:"on"`
+	}
+	if err := decode(r.Typing, &in); err != nil {
+		return err
+	}
+	d := parley.Draft{Conversation: in.Conversation, Type: parley.TypeTypingEnd, Sender: s.role}
+	if in.On {
+		d.Type = parley.TypeTypingStart
+	}
+	if in.Conversation.IsZero() || s.role == "" {
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation", Msg: "say in which conversation"}
+	}
+	s.server.config.Hub.Submit(s.done, hub.PostRequest{Speaker: s.grant.Speaker, Surface: "ws", Trace: s.trace, Drafts: []parley.Draft{d}, From: s},
+		func(_ []hub.Posted, err error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if err != nil {
+				s.fail(r.ID, err)
+				return
+			}
+			s.ok(r.ID, struct{}{})
+		})
+	return nil
+}

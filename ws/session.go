@@ -1,0 +1,186 @@
+package ws
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
+
+	"parley"
+	"parley/hub"
+	"parley/ident"
+	"parley/tokens"
+)
+
+// A session is one live WebSocket. The handler's goroutine reads; a writer goroutine exists only while there is something
+// to send. The hub calls Deliver; everything below mu is shared between all of them.
+type session struct {
+	server *Server
+	conn   *websocket.Conn
+	origin origin
+	trace  string // of the request that opened it
+	id     string
+	limit  *rate.Limiter
+	over   int // requests refused in a row; owned by read
+
+	// Set by connect, before anything else is read; not changed afterwards.
+	grant tokens.Grant
+	role  parley.Role // what the session speaks as; "" = each post says
+
+	done context.Context // cancelled by end
+	end  context.CancelCauseFunc
+
+	mu       sync.Mutex
+	queue    [][]byte // objects to be written
+	writing  bool
+	room     chan struct{} // capacity 1: the writer made room
+	inFlight int
+	follows  map[parley.ConversationID]*follow
+	all      func() // cancels following everything; nil = not following
+	heard    time.Time
+	beat     *time.Timer
+	expiry   *time.Timer
+	work     sync.WaitGroup
+}
+
+const (
+	connectTimeout = 5 * time.Second
+	writeTimeout   = 10 * time.Second
+	// deadAfter is how long a client may be silent: it answers every heartbeat.
+	deadAfter = 45 * time.Second
+)
+
+func newSession(server *Server, conn *websocket.Conn, o origin, trace string) *session {
+	s := &session{server: server, conn: conn, origin: o, trace: trace, id: ident.New[session]().String(),
+		limit: rate.NewLimiter(rate.Limit(server.config.Rate), server.config.Burst), room: make(chan struct{}, 1),
+		follows: map[parley.ConversationID]*follow{}, heard: time.Now()}
+	s.done, s.end = context.WithCancelCause(context.Background()) // a session outlives the request that opened it
+	return s
+}
+
+// serve runs the session until read, write, the server or the hub's side ends it. When it returns, nothing of it is left.
+func (s *session) serve() {
+	s.server.metrics.sessions.Inc()
+	defer s.server.metrics.sessions.Dec()
+	closer := context.AfterFunc(s.done, s.close)
+	err := s.read()
+	s.end(err) // the first cause wins
+	if closer() {
+		s.close() // AfterFunc had not begun; it does not any more
+	}
+	s.conn.CloseNow()
+	s.release()
+	s.work.Wait()
+	c := closingOf(context.Cause(s.done))
+	s.server.metrics.closed.WithLabelValues(c.code.Name).Inc()
+}
+
+// close says goodbye with the code of the cause. Cancelling the context of a pending Read would cut the TCP connection and
+// the client would never learn the code; Close (at most 10 s) unblocks Read.
+func (s *session) close() {
+	c := closingOf(context.Cause(s.done))
+	s.conn.Close(c.code.Code, c.Error())
+}
+
+// release gives up everything the session holds elsewhere.
+func (s *session) release() {
+	s.mu.Lock()
+	cancels := make([]func(), 0, len(s.follows)+1)
+	for _, f := range s.follows {
+		if f.cancel != nil {
+			cancels = append(cancels, f.cancel)
+		}
+	}
+	if s.all != nil {
+		cancels = append(cancels, s.all)
+	}
+	if s.beat != nil {
+		s.beat.Stop()
+	}
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
+	s.queue = nil
+	s.mu.Unlock()
+	for _, cancel := range cancels { // without mu: the hub holds its own locks when it calls Deliver
+		cancel()
+	}
+	if live := s.server.config.Live; live != nil && s.grant.Tenant != (parley.TenantID{}) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.done), time.Second)
+		defer cancel()
+		_ = live.Leave(ctx, s.presenceKey(), s.id) // it ends by itself otherwise
+	}
+}
+
+// presenceKey is under what the session counts as present.
+func (s *session) presenceKey() string {
+	if s.grant.Speaker.Contact != "" {
+		return s.grant.Tenant.String() + ":" + s.grant.Speaker.Account.String() + ":" + s.grant.Speaker.Contact
+	}
+	return s.grant.Tenant.String() + ":" + s.grant.Speaker.Application.String()
+}
+
+// started begins what a connected session does by itself: heartbeats, and the end with its token.
+func (s *session) started() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beat = time.AfterFunc(s.server.config.Heartbeat, s.heartbeat)
+	s.expiry = time.AfterFunc(time.Until(s.grant.Expires), func() { s.end(&closing{code: closeExpired}) })
+}
+
+// heartbeat tells the client the last Seq of each conversation it follows, so that silence is detectable.
+func (s *session) heartbeat() {
+	if s.done.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	if time.Since(s.heard) > deadAfter {
+		s.mu.Unlock()
+		s.end(&closing{code: closeSlow, reason: "nothing was heard for too long"})
+		return
+	}
+	last := make(map[string]int64, len(s.follows))
+	for id, f := range s.follows {
+		if !f.filling {
+			last[id.String()] = f.sent
+		}
+	}
+	s.push(encode(map[string]any{"heartbeat": map[string]any{"last": last}}))
+	s.beat.Reset(s.server.config.Heartbeat)
+	s.mu.Unlock()
+	if live := s.server.config.Live; live != nil {
+		ctx, cancel := context.WithTimeout(s.done, time.Second)
+		defer cancel()
+		_ = live.Join(ctx, s.presenceKey(), s.id, 3*s.server.config.Heartbeat) // presence may be late
+	}
+}
+
+// sayGoodbye asks the client to come back after a while, and ends the session once that was written.
+func (s *session) sayGoodbye(after time.Duration) {
+	s.mu.Lock()
+	s.push(encode(map[string]any{"goodbye": map[string]any{"after": after.Milliseconds(), "reason": "the server restarts"}}))
+	s.push(nil) // the writer ends the session here
+	s.mu.Unlock()
+}
+
+// Deliver implements [hub.Subscriber].
+func (s *session) Deliver(e *hub.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done.Err() != nil {
+		return
+	}
+	f := s.follows[e.Conversation.ID]
+	if f == nil {
+		if f = s.noticed(e); f == nil {
+			return
+		}
+	}
+	if e.Typing != nil {
+		s.deliverTyping(f, e)
+		return
+	}
+	s.deliverMessage(f, e)
+}

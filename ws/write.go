@@ -1,0 +1,99 @@
+package ws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/coder/websocket"
+)
+
+// joined is how many objects go into one frame at most.
+const joined = 16
+
+// push queues an object to be written, without waiting; nil ends the session once everything before it is out. Called
+// with mu held. A full queue ends the session: the client resumes from the record, and nobody waits for it.
+func (s *session) push(object []byte) {
+	if s.done.Err() != nil {
+		return
+	}
+	if len(s.queue) >= s.server.config.QueueLen && object != nil {
+		s.server.metrics.slow.Inc()
+		s.end(&closing{code: closeSlow, reason: "the client does not read fast enough; come back and resume"})
+		return
+	}
+	s.queue = append(s.queue, object)
+	if !s.writing {
+		s.writing = true
+		s.work.Go(s.write)
+	}
+}
+
+// write sends what is queued and returns when there is nothing left, or the session is over. It waits for nothing to come:
+// what gathered while the last frame was on its way goes into the next.
+func (s *session) write() {
+	var frame []byte
+	for {
+		s.mu.Lock()
+		n := min(len(s.queue), joined)
+		if n == 0 || s.done.Err() != nil {
+			s.writing = false
+			s.queue = nil
+			s.mu.Unlock()
+			return
+		}
+		frame = frame[:0]
+		last := false
+		for _, object := range s.queue[:n] {
+			if object == nil {
+				last = true
+				break
+			}
+			if len(frame) > 0 {
+				frame = append(frame, '\n')
+			}
+			frame = append(frame, object...)
+		}
+		s.queue = s.queue[n:]
+		s.mu.Unlock()
+		select {
+		case s.room <- struct{}{}:
+		default:
+		}
+		if len(frame) > 0 {
+			// Not done's context: cancelling a write cuts the connection before the close code is sent.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.done), writeTimeout)
+			err := s.conn.Write(ctx, websocket.MessageText, frame)
+			cancel()
+			if err != nil {
+				s.end(fmt.Errorf("write: %w", err))
+			}
+		}
+		if last {
+			s.end(&closing{code: closeRestart})
+		}
+	}
+}
+
+// encode renders an object of ours; it cannot fail for what is passed here.
+func encode(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a programmer's mistake: maps, strings and numbers always marshal
+	}
+	return text
+}
+
+// ok answers a request. Called with mu held.
+func (s *session) ok(id string, v any) {
+	s.push(encode(struct {
+		ID string `json:"id"`
+		OK any    `json:"ok"`
+	}{id, v}))
+}
+
+// fail answers a request that was refused. Called with mu held.
+func (s *session) fail(id string, err error) {
+	code, message := s.server.config.Code(err)
+	s.push(encode(map[string]any{"id": id, "error": map[string]string{"code": code, "developerMessage": message}}))
+}
