@@ -27,8 +27,11 @@ export class ConversationList {
     return this.#items.get(conversation)?.summary
   }
 
-  /** Takes what the hub lists; what is not listed any more goes, unless it is open on this page. */
-  update(summaries: readonly Summary[]): void {
+  /**
+   * Takes what the hub lists; what is not listed any more goes, unless it is open on this page. `away`: this page did
+   * not hear what was said meanwhile, so what is further on than before is unread.
+   */
+  update(summaries: readonly Summary[], away: boolean): void {
     const listed = new Set(summaries.map((s) => s.conversation))
     for (const [id, { row }] of this.#items) {
       if (listed.has(id) || id === this.#current) continue
@@ -38,8 +41,7 @@ export class ConversationList {
     for (const summary of summaries) {
       const known = this.#items.get(summary.conversation)
       if (known) {
-        // Something was said while this page was away.
-        if (summary.seq > known.summary.seq && summary.conversation !== this.#current) known.unread++
+        if (away && summary.seq > known.summary.seq && summary.conversation !== this.#current) known.unread++
         known.summary = summary
       } else {
         // What appears while the page is open is news; what was there when it opened is not.

@@ -107,19 +107,19 @@ function connected(state: State): void {
     typing.clear()
     return
   }
-  refresh()
+  refresh(true)
   if (thread && !thread.loaded) load(thread)
 }
 
 /** Reads the list anew. Asked again while it is being read, it is read once more afterwards. */
-function refresh(): void {
+function refresh(away = false): void {
   if (refreshing) {
     again = true
     return
   }
   refreshing = true
   client.conversations().then(
-    (summaries) => { list.update(summaries) },
+    (summaries) => { list.update(summaries, away) },
     (err: unknown) => { if (client.connected) tell(words(err)) },
   ).finally(() => {
     refreshing = false

@@ -40,6 +40,8 @@ export class Connection {
   #nextId = 1
   readonly #asked = new Map<string, Asked>() // on this connection
   readonly #sent = new Set<string>() // messageIds of the outbox that this connection carries already
+  #busy = 0 // refusals in a row for a reason that passes
+  #cancelFlush = (): void => undefined
   #cancelRetry = (): void => undefined
   #cancelWatch = (): void => undefined
 
@@ -214,6 +216,11 @@ export class Connection {
       this.#sent.add(messageId)
       const reject = (reason: unknown): void => {
         if (!(reason instanceof Refused)) return // the connection was lost: it stays, for the next one
+        if (reason.temporary) {
+          this.#sent.delete(messageId)
+          this.#flushLater()
+          return
+        }
         for (const entry of this.outbox.refuse(messageId)) this.#o.on.refused(entry.draft, reason)
       }
       if (conversation === null) {
@@ -237,7 +244,13 @@ export class Connection {
     }
   }
 
+  #flushLater(): void {
+    this.#cancelFlush()
+    this.#cancelFlush = this.#o.clock.after(reconnectDelay(this.#busy++, this.#o.random), () => { this.#flush() })
+  }
+
   #settle(ack: Ack): void {
+    this.#busy = 0
     if (this.outbox.settle(ack)) this.#o.on.sent(ack)
   }
 
@@ -286,6 +299,7 @@ export class Connection {
     this.#round++
     this.#cancelRetry()
     this.#cancelWatch()
+    this.#cancelFlush()
     const socket = this.#socket
     this.#socket = null
     socket?.close(code, reason)

@@ -17,4 +17,9 @@ export class Refused extends Error {
   ) {
     super(message || code)
   }
+
+  /** The hub is busy or has a fault: the same message may be taken later. Codes begin with their HTTP status. */
+  get temporary(): boolean {
+    return /^(429|5\d\d)-/.test(this.code)
+  }
 }

@@ -313,6 +313,22 @@ describe('sending', () => {
     expect(rig.acks.map((a) => a.messageId)).toEqual(['c'])
   })
 
+  it('sends again, later and later, what a busy hub did not take', async () => {
+    const rig = new Rig()
+    await rig.opened()
+    rig.connection.post(draft('a'), 'c1')
+    for (const delay of [500, 1000]) {
+      const tries = rig.socket.asked('post')
+      rig.socket.says({ id: tries.at(-1)?.id, error: { code: '429-100', developerMessage: 'too many' } })
+      await rig.clock.pass(delay - 1)
+      expect(rig.socket.asked('post')).toHaveLength(tries.length)
+      await rig.clock.pass(1)
+      expect(rig.socket.asked('post').map((m) => m.messageId)).toEqual([...tries.map(() => 'a'), 'a'])
+    }
+    rig.socket.answers('post', { conversation: 'c1', seq: 1, messageId: 'a' })
+    expect([rig.acks.length, rig.refusals]).toEqual([1, []])
+  })
+
   it('asks what came after a first message, whose ack may be that of a repeat', async () => {
     const rig = new Rig()
     rig.connection.post(draft('a'), null)
