@@ -1,0 +1,6 @@
+package hub
+
+import "context"
+
+// Remind does at once what the hub does every second.
+func (h *Hub) Remind(ctx context.Context) { h.remind(ctx) }
