@@ -16,7 +16,7 @@ run: ## start the hub with the demo tenant
 	$(GO) run ./cmd/parley serve --demo
 
 test: ## run every test, on real Redis, PostgreSQL and Chromium (installs what is missing, or names it)
-	scripts/services run -- $(MAKE) --no-print-directory vet test-web test-e2e test-go
+	scripts/services run -- $(MAKE) --no-print-directory vet test-web test-image test-e2e test-go
 
 race: ## run the Go tests with the race detector (needs a C compiler)
 	scripts/services run -- $(GO) test -race $(TESTFLAGS) ./...
@@ -28,7 +28,7 @@ lint: web/node_modules ## check style: Go, TypeScript, shell, Dockerfile
 	$(TOOL) golangci-lint run ./...
 	$(GO) run -C tools/dockerlint . ../../Dockerfile
 	cd web && npm run --silent lint
-	if command -v shellcheck >/dev/null; then shellcheck scripts/services scripts/verify scripts/fuzz .ci/run; \
+	if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; \
 	else echo 'lint: shell scripts were not checked: shellcheck is not installed' >&2; fi
 
 generate: ## write the generated Go and TypeScript files anew
@@ -63,6 +63,9 @@ test-go:
 test-web: web/node_modules
 	cd web && npm run --silent check && npm run --silent test
 
+test-image: build
+	scripts/try-image build/parley
+
 test-e2e: web/node_modules build
 	cd web && PARLEY_BINARY=$(CURDIR)/build/parley npm run --silent e2e
 
@@ -72,4 +75,4 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	touch $@
 
-.PHONY: help run test race e2e lint generate web verify fuzz bench services build vet test-go test-web test-e2e web/node_modules
+.PHONY: help run test race e2e lint generate web verify fuzz bench services build vet test-go test-web test-image test-e2e web/node_modules
