@@ -130,7 +130,8 @@ type MessageQuery struct {
 // at most Acked[s] and it is not dead.
 type DeliveryStates struct {
 	Acked map[int]int64
-	Dead  map[int64]string // Seq → reason
+	Dead  map[int64]string    // Seq → reason
+	Sent  map[int64]time.Time // Seq → when the last receiver reached by callback had it
 }
 
 // Administration keeps tenants, API clients and signing keys.

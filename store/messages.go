@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -66,7 +67,10 @@ func (t *tx) Messages(ctx context.Context, q parley.MessageQuery) ([]parley.Mess
 
 // MessageStates implements [parley.Conversations].
 func (t *tx) MessageStates(ctx context.Context, tenant parley.TenantID, id parley.ConversationID) (parley.DeliveryStates, error) {
-	states := parley.DeliveryStates{Acked: map[int]int64{}, Dead: map[int64]string{}}
+	states := parley.DeliveryStates{Acked: map[int]int64{}, Dead: map[int64]string{}, Sent: map[int64]time.Time{}}
+	if err := t.sent(ctx, tenant, id, states.Sent); err != nil {
+		return states, err
+	}
 	rows, err := t.db.QueryContext(ctx, `SELECT l.slot, l.acked, x.seq, x.reason FROM lanes AS l
 		JOIN conversations AS c ON c.key = l.conversation LEFT JOIN exceptions AS x ON x.lane = l.key AND x.state = 'dead'
 		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ?`, tenant[:], id[:])
@@ -88,6 +92,25 @@ func (t *tx) MessageStates(ctx context.Context, tenant parley.TenantID, id parle
 		}
 	}
 	return states, rows.Err()
+}
+
+// sent fills in when messages had been received: at the end of the last good attempt.
+func (t *tx) sent(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, when map[int64]time.Time) error {
+	rows, err := t.db.QueryContext(ctx, `SELECT a.seq, max(a.at + a.duration / 1000) FROM attempts AS a JOIN lanes AS l ON l.key = a.lane
+		JOIN conversations AS c ON c.key = l.conversation
+		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? AND a.status BETWEEN 200 AND 299 GROUP BY a.seq`, tenant[:], id[:])
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var seq, at int64
+		if err := rows.Scan(&seq, &at); err != nil {
+			return err
+		}
+		when[seq] = moment(&at)
+	}
+	return rows.Err()
 }
 
 var errNoMessage = &parley.Error{Kind: parley.NotFound, Msg: "message not found in the conversation"}
