@@ -18,6 +18,7 @@ type View struct {
 	Bare         bool                 // with Conversation: no conversation block, for it stands elsewhere
 	Customer     bool                 // the block includes the customer and clientInfo; customers do not get them
 	HTML         bool                 // rich text: html and text, the missing one made from the other; false = text only
+	AsSent       bool                 // instead of HTML: the forms that the sender wrote, none made, none left out
 	Masked       bool                 // what is marked redact reads "***"
 	Internal     bool                 // also attributes that are not marked external
 	Recipients   int64                // bit n: name the party in slot n as recipient; 0 = everyone addressed
@@ -59,12 +60,12 @@ func Append(dst []byte, m *parley.Message, v View) []byte {
 	dst = append(dst, m.ID.String()...)
 	dst = append(dst, `","messageId":`...)
 	if m.Body.MessageID != "" {
-		dst = quote(dst, m.Body.MessageID)
+		dst = Quote(dst, m.Body.MessageID)
 	} else {
-		dst = quote(dst, m.ID.String()) // what the sender was answered
+		dst = Quote(dst, m.ID.String()) // what the sender was answered
 	}
 	dst = append(dst, `,"type":{"value":`...)
-	dst = quote(dst, string(m.Type))
+	dst = Quote(dst, string(m.Type))
 	dst = append(dst, '}')
 	if m.Deleted == parley.NotDeleted {
 		dst = appendContent(dst, m, v)
@@ -80,7 +81,7 @@ func Append(dst []byte, m *parley.Message, v View) []byte {
 	}
 	if m.Body.Parent != "" {
 		dst = append(dst, `,"parent":{"messageId":`...)
-		dst = quote(dst, m.Body.Parent)
+		dst = Quote(dst, m.Body.Parent)
 		dst = append(dst, '}')
 	}
 	dst = appendAttributes(dst, m.Body.Attributes, v.Internal)
@@ -91,7 +92,7 @@ func Append(dst []byte, m *parley.Message, v View) []byte {
 			status = StatusDeleted
 		}
 		dst = append(dst, `,"status":`...)
-		dst = quote(dst, status)
+		dst = Quote(dst, status)
 	}
 	if !v.Sent.IsZero() {
 		dst = append(dst, `,"sent":`...)
@@ -114,23 +115,15 @@ func appendContent(dst []byte, m *parley.Message, v View) []byte {
 	if masked := v.Masked && c.Redact; masked {
 		dst = append(dst, `"text":"`+Mask+`",`...)
 	} else {
-		text, html := c.Text, c.HTML
-		if text == "" && html != "" {
-			text = HTMLToText(html)
-		}
-		if !v.HTML {
-			html = ""
-		} else if html == "" && text != "" {
-			html = TextToHTML(text)
-		}
+		text, html := forms(c, v)
 		if text != "" {
 			dst = append(dst, `"text":`...)
-			dst = quote(dst, text)
+			dst = Quote(dst, text)
 			dst = append(dst, ',')
 		}
 		if html != "" {
 			dst = append(dst, `"html":`...)
-			dst = quote(dst, html)
+			dst = Quote(dst, html)
 			dst = append(dst, ',')
 		}
 		if len(c.JSON) > 0 {
@@ -145,13 +138,31 @@ func appendContent(dst []byte, m *parley.Message, v View) []byte {
 	return append(dst, '}')
 }
 
+// forms are plain and rich text as the reader gets them.
+func forms(c *parley.Content, v View) (text, html string) {
+	text, html = c.Text, c.HTML
+	if v.AsSent {
+		return text, html
+	}
+	if text == "" && html != "" {
+		text = HTMLToText(html)
+	}
+	if !v.HTML {
+		return text, ""
+	}
+	if html == "" && text != "" {
+		html = TextToHTML(text)
+	}
+	return text, html
+}
+
 // appendExtra passes unknown members of content on, in order of their names so that equal messages are equal bytes.
 func appendExtra(dst []byte, extra map[string]json.RawMessage) []byte {
 	if len(extra) == 0 {
 		return dst
 	}
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		dst = quote(dst, name)
+		dst = Quote(dst, name)
 		dst = append(dst, ':')
 		dst = append(dst, extra[name]...)
 		dst = append(dst, ',')
@@ -162,7 +173,7 @@ func appendExtra(dst []byte, extra map[string]json.RawMessage) []byte {
 // appendSender always writes a participant's name: receivers read it unasked (reference 12, 8).
 func appendSender(dst []byte, m *parley.Message) []byte {
 	dst = append(dst, `,"sender":{"type":`...)
-	dst = quote(dst, string(m.Sender))
+	dst = Quote(dst, string(m.Sender))
 	dst = append(dst, `,"participant":{`...)
 	if !m.Body.Participant.IsZero() {
 		dst = append(dst, `"id":"`...)
@@ -174,7 +185,7 @@ func appendSender(dst []byte, m *parley.Message) []byte {
 	if name == "" {
 		name = string(m.Sender)
 	}
-	dst = quote(dst, name)
+	dst = Quote(dst, name)
 	return append(dst, `}}`...)
 }
 
@@ -199,12 +210,12 @@ func appendRecipients(dst []byte, m *parley.Message, v View) []byte {
 		}
 		first = false
 		dst = append(dst, `{"type":`...)
-		dst = quote(dst, string(p.Role))
+		dst = Quote(dst, string(p.Role))
 		if !p.Participant.IsZero() {
 			dst = append(dst, `,"participant":{"id":"`...)
 			dst = append(dst, p.Participant.String()...)
 			dst = append(dst, `","name":`...)
-			dst = quote(dst, p.Name)
+			dst = Quote(dst, p.Name)
 			dst = append(dst, '}')
 		}
 		dst = append(dst, '}')
@@ -261,9 +272,9 @@ func appendAttributes(dst []byte, all []parley.Attribute, internal bool) []byte 
 		}
 		first = false
 		dst = append(dst, `{"name":`...)
-		dst = quote(dst, a.Name)
+		dst = Quote(dst, a.Name)
 		dst = append(dst, `,"value":`...)
-		dst = quote(dst, a.Value)
+		dst = Quote(dst, a.Value)
 		dst = append(dst, `,"external":`...)
 		dst = strconv.AppendBool(dst, a.External)
 		dst = append(dst, '}')
@@ -282,7 +293,7 @@ func appendMember(dst []byte, name, value string) []byte {
 	dst = append(dst, '"')
 	dst = append(dst, name...)
 	dst = append(dst, `":`...)
-	dst = quote(dst, value)
+	dst = Quote(dst, value)
 	return append(dst, ',')
 }
 
@@ -301,9 +312,9 @@ func appendPairs(dst []byte, all []parley.NameValue) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, `{"name":`...)
-		dst = quote(dst, p.Name)
+		dst = Quote(dst, p.Name)
 		dst = append(dst, `,"value":`...)
-		dst = quote(dst, p.Value)
+		dst = Quote(dst, p.Value)
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')
@@ -315,9 +326,9 @@ func appendTime(dst []byte, t time.Time) []byte {
 	return append(dst, '"')
 }
 
-// quote appends s as a JSON string. Bytes that are no UTF-8 cannot come in over the wire; should the hub make some, they
+// Quote appends s as a JSON string. Bytes that are no UTF-8 cannot come in over the wire; should the hub make some, they
 // become U+FFFD.
-func quote(dst []byte, s string) []byte {
+func Quote(dst []byte, s string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, s)
 	return dst
 }

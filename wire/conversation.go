@@ -17,13 +17,13 @@ func AppendConversationMembers(dst []byte, c *parley.Conversation, customer bool
 	dst = append(dst, `"id":"`...)
 	dst = append(dst, c.ID.String()...)
 	dst = append(dst, `","account":{"address":`...)
-	dst = quote(dst, s.Address)
+	dst = Quote(dst, s.Address)
 	dst = append(dst, `,"channel":{"type":`...)
-	dst = quote(dst, s.ChannelType)
+	dst = Quote(dst, s.ChannelType)
 	dst = append(dst, `}}`...)
 	if s.EntryPoint != "" {
 		dst = append(dst, `,"entryPoint":{"id":`...)
-		dst = quote(dst, s.EntryPoint)
+		dst = Quote(dst, s.EntryPoint)
 		dst = append(dst, '}')
 	}
 	dst = appendMemberAfter(dst, "conversationContact", s.ConversationContact)
@@ -47,7 +47,7 @@ func appendMemberAfter(dst []byte, name, value string) []byte {
 	dst = append(dst, `,"`...)
 	dst = append(dst, name...)
 	dst = append(dst, `":`...)
-	return quote(dst, value)
+	return Quote(dst, value)
 }
 
 func appendCustomer(dst []byte, c *parley.CustomerData) []byte {
