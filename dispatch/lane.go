@@ -156,6 +156,8 @@ func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay boo
 			if err := s.d.config.Store.Disable(ctx, s.lane.Receiver.Key, "the receiver answered 410"); err != nil {
 				return false, errors.Join(err, s.giveBack(ctx, at.Add(ourFault)))
 			}
+			s.d.logger.WarnContext(ctx, "receiver answered 410 and is disabled; what it is owed is held", "application", s.lane.Receiver.Application,
+				"role", s.lane.Receiver.Role)
 			return false, s.giveBack(ctx, s.d.config.Clock())
 		default:
 			if ctx.Err() != nil { // we are stopping: that is not the receiver's fault

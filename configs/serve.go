@@ -1,0 +1,111 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Store says where the record is and what opens its secrets. Whoever has the data directory has everything: keys,
+// conversations and files. Without keyset.json in it the secrets in the database cannot be opened again.
+type Store struct {
+	Data     string `help:"Folder of the SQLite file, the keys made on first start, and assets." default:"./parley-data" env:"PARLEY_DATA" type:"path"`
+	Database string `help:"postgres://… ; empty = SQLite in --data." env:"PARLEY_DATABASE"`
+}
+
+// Serve is what parley serve is configured by.
+type Serve struct {
+	Store
+	Config          string        `help:"YAML file with any of these settings." env:"PARLEY_CONFIG" type:"path"`
+	Listen          string        `help:"Address for REST, WebSocket and pages." default:"127.0.0.1:8080" env:"PARLEY_LISTEN"`
+	Redis           string        `help:"redis://, rediss://, redis+sentinel://, redis+cluster://; auto = a private redis-server if one is installed, else one inside the process." default:"auto" env:"PARLEY_REDIS"`
+	Roles           []string      `help:"What this process does: api, ws, dispatch, insight." default:"api,ws,dispatch,insight" env:"PARLEY_ROLES"`
+	PublicURL       string        `name:"public-url" help:"URL under which the hub is reached; used in signed links, tokens and docs. Empty = from --listen." env:"PARLEY_PUBLIC_URL"`
+	BootstrapClient string        `help:"id:secret of an API client with every scope, made (or kept) in the default tenant." env:"PARLEY_BOOTSTRAP_CLIENT"`
+	CallbackAllow   []string      `help:"CIDRs that callbacks may reach although they are private." env:"PARLEY_CALLBACK_ALLOW"`
+	Blobs           string        `help:"Where assets are kept: file://, s3://, gs://, azblob://; empty = a folder in --data." env:"PARLEY_BLOBS"`
+	Issuer          string        `help:"URL of an outside identity provider whose access tokens are accepted too (OpenID Connect discovery)." env:"PARLEY_ISSUER"`
+	IssuerAudience  string        `help:"Audience that tokens of --issuer must have." env:"PARLEY_ISSUER_AUDIENCE"`
+	ShowSecrets     bool          `help:"Answer reads of authentications with their secrets, as the vendor does. Off: masked." env:"PARLEY_SHOW_SECRETS"`
+	Demo            bool          `help:"A ready tenant with a demo account, an example bot and pages to click; allows loopback callbacks." env:"PARLEY_DEMO"`
+	Grace           time.Duration `help:"Time for sessions and attempts to end after SIGTERM." default:"20s" env:"PARLEY_GRACE"`
+	LogLevel        string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"PARLEY_LOG_LEVEL"`
+	LogFormat       string        `help:"text or json." default:"text" enum:"text,json" env:"PARLEY_LOG_FORMAT"`
+	Pprof           string        `help:"Loopback or private address for net/http/pprof, such as 127.0.0.1:6060; empty = off." env:"PARLEY_PPROF"`
+	OTLP            string        `name:"otlp" help:"URL of an OTLP/HTTP collector for traces; empty = traces are passed on but not recorded." env:"PARLEY_OTLP"`
+}
+
+// The roles of a process.
+const (
+	RoleAPI      = "api"
+	RoleWS       = "ws"
+	RoleDispatch = "dispatch"
+	RoleInsight  = "insight"
+)
+
+// Has says whether the process has a role.
+func (s *Serve) Has(role string) bool { return slices.Contains(s.Roles, role) }
+
+// Validate reports every problem at once, each with the setting's name and the remedy. Values that may be secret are not
+// repeated.
+func (s *Serve) Validate() error {
+	var problems []error
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		problem("--listen: %q is no host:port, such as 127.0.0.1:8080", s.Listen)
+	}
+	for _, r := range s.Roles {
+		if !slices.Contains([]string{RoleAPI, RoleWS, RoleDispatch, RoleInsight}, r) {
+			problem("--roles: %q is none of api, ws, dispatch, insight", r)
+		}
+	}
+	if s.PublicURL != "" {
+		if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			problem("--public-url: give an absolute http or https URL")
+		}
+	}
+	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
+		problem("--database: give a postgres:// URL, or leave it out for SQLite in --data")
+	}
+	if id, secret, ok := strings.Cut(s.BootstrapClient, ":"); s.BootstrapClient != "" && (!ok || id == "" || len(secret) < minSecret) {
+		problem("--bootstrap-client: give id:secret, the secret of at least %d characters", minSecret)
+	}
+	for _, c := range s.CallbackAllow {
+		if _, err := netip.ParsePrefix(c); err != nil {
+			if _, err := netip.ParseAddr(c); err != nil {
+				problem("--callback-allow: %q is no CIDR such as 10.0.0.0/8", c)
+			}
+		}
+	}
+	if s.Issuer != "" && s.IssuerAudience == "" {
+		problem("--issuer needs --issuer-audience, or tokens meant for others would be accepted")
+	}
+	if s.Grace <= 0 {
+		problem("--grace: give a positive duration such as 20s")
+	}
+	if s.Pprof != "" && !private(s.Pprof) {
+		problem("--pprof: profiles tell secrets; give a loopback or private address such as 127.0.0.1:6060")
+	}
+	return errors.Join(problems...)
+}
+
+// minSecret is the shortest bootstrap secret: short ones can be guessed, since only their hash is between.
+const minSecret = 12
+
+// private says whether a listen address is loopback or private, and so not for strangers.
+func private(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && (a.IsLoopback() || a.IsPrivate())
+}
