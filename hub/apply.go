@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"parley"
@@ -88,10 +89,16 @@ func (r *routing) body() parley.Body {
 			b.Name = r.c.Owner.Name
 		}
 	}
-	for _, a := range b.Attachments {
-		if !a.Asset.IsZero() {
-			r.step.UsedAssets = append(r.step.UsedAssets, a.Asset)
+	b.Attachments = slices.Clone(b.Attachments) // the draft may be routed again
+	for i := range b.Attachments {
+		a := &b.Attachments[i]
+		known := slices.IndexFunc(r.in.assets, func(known parley.Asset) bool { return known.ID == a.Asset })
+		if a.Asset.IsZero() || known < 0 {
+			continue
 		}
+		r.step.UsedAssets = append(r.step.UsedAssets, a.Asset)
+		// What receivers read of a file is what its record says, not what the sender may have said beside the id.
+		a.Name, a.ContentType, a.Size = r.in.assets[known].Name, r.in.assets[known].ContentType, r.in.assets[known].Size
 	}
 	return b
 }
