@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -40,7 +41,7 @@ const unmatched = "unmatched"
 // NewRouter is the root of all surfaces. What none of them knows is answered with the error body most of them share:
 // 404-101 for a path, 405-100 for a method.
 func NewRouter() *mux.Router {
-	r := mux.NewRouter()
+	r := mux.NewRouter().SkipClean(true) // or a path with two slashes is answered by a page that redirects
 	NotFound(r)
 	r.Use(noteRoute)
 	return r
@@ -49,12 +50,30 @@ func NewRouter() *mux.Router {
 // NotFound makes a router answer unknown paths and methods with an error body instead of plain text. Surfaces with a
 // prefix of their own call it for their subrouter.
 func NotFound(r *mux.Router) {
-	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api.WriteError(w, r, &api.Refusal{Code: api.Unknown, Msg: "there is nothing at this address"})
+	unknown := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if allowed := otherMethods(r, req); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			api.WriteError(w, req, &api.Refusal{Code: api.MethodNotAllowed, Msg: "this address does not know the method"})
+			return
+		}
+		api.WriteError(w, req, &api.Refusal{Code: api.Unknown, Msg: "there is nothing at this address"})
 	})
-	r.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api.WriteError(w, r, &api.Refusal{Code: api.MethodNotAllowed, Msg: "this address does not know the method"})
-	})
+	// mux 1.8.1 forgets that a path matched but for its method when it tries further routes, so it cannot be asked which
+	// of the two it is.
+	r.NotFoundHandler, r.MethodNotAllowedHandler = unknown, unknown
+}
+
+// otherMethods lists the methods that the router knows for a path.
+func otherMethods(r *mux.Router, req *http.Request) (allowed []string) {
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		probe := *req
+		probe.Method = m
+		var match mux.RouteMatch
+		if m != req.Method && r.Match(&probe, &match) && match.MatchErr == nil {
+			allowed = append(allowed, m)
+		}
+	}
+	return allowed
 }
 
 // noteRoute tells the trail which route was found.

@@ -38,6 +38,7 @@ func serve(t *testing.T, cfg Config, r *http.Request) *http.Response {
 			}
 		}
 	}).Methods("GET", "POST")
+	router.HandleFunc("/other", func(http.ResponseWriter, *http.Request) {}).Methods("GET") // tried after a method mismatch
 	router.Use(LimitBody(10))
 	server := httptest.NewServer(Handler(cfg, router))
 	t.Cleanup(server.Close)
@@ -69,6 +70,7 @@ func TestRefusalsAreNeverPlainText(t *testing.T) {
 	}{
 		"unknown path":     {"GET", "/nowhere", "", nil, 404, "404-101"},
 		"unknown method":   {"DELETE", "/things/1", "", nil, 405, "405-100"},
+		"two slashes":      {"GET", "//things/1", "", nil, 404, "404-101"},
 		"panic":            {"GET", "/things/panic", "", nil, 500, "500-100"},
 		"oversized body":   {"POST", "/things/body", "application/json", big, 400, "400-152"},
 		"no body":          {"POST", "/things/body", "application/json", nil, 400, "400-264"},
