@@ -59,22 +59,19 @@ func New(d Deps) *Surface {
 
 // Register adds the routes below [BasePath].
 func (s *Surface) Register(root *mux.Router) {
+	// Before the guarded routes, whose {id} would take these paths. Their signature is the authority.
+	upload := rest.LimitBody(maxUpload)(http.HandlerFunc(s.upload))
+	root.Path(BasePath+"/assets/upload").Methods(http.MethodPost, http.MethodPut).Handler(upload)
+	root.Path(BasePath + "/assets/download").Methods(http.MethodGet).HandlerFunc(s.download)
+
 	r := root.PathPrefix(BasePath).Subrouter()
 	rest.NotFound(r)
-
-	// Before the generated routes, whose {id} would take these paths. Their signature is the authority, so no guard.
-	upload := rest.LimitBody(maxUpload)(http.HandlerFunc(s.upload))
-	r.Path("/assets/upload").Methods(http.MethodPost, http.MethodPut).Handler(upload)
-	r.Path("/assets/download").Methods(http.MethodGet).HandlerFunc(s.download)
-
-	guarded := r.NewRoute().Subrouter()
-	rest.NotFound(guarded)
-	guarded.Use(rest.LimitBody(rest.MaxBody), s.guard)
-	guarded.Path("/conversations/messages").Methods(http.MethodPost).HandlerFunc(s.sendMessage)
-	guarded.Path("/conversations/{id}").Methods(http.MethodGet).HandlerFunc(s.fetchConversation)
+	r.Use(rest.LimitBody(rest.MaxBody), s.guard)
+	r.Path("/conversations/messages").Methods(http.MethodPost).HandlerFunc(s.sendMessage)
+	r.Path("/conversations/{id}").Methods(http.MethodGet).HandlerFunc(s.fetchConversation)
 	HandlerWithOptions(
 		NewStrictHandlerWithOptions(s, nil, StrictHTTPServerOptions{RequestErrorHandlerFunc: malformed, ResponseErrorHandlerFunc: api.WriteError}),
-		GorillaServerOptions{BaseRouter: guarded, ErrorHandlerFunc: malformed},
+		GorillaServerOptions{BaseRouter: r, ErrorHandlerFunc: malformed},
 	)
 }
 
