@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -72,6 +74,9 @@ const (
 	TooMany            Code = "429-001"
 	InternalError      Code = "500-100"
 )
+
+// Codes lists every code, for tables that must be complete.
+func Codes() []Code { return slices.Sorted(maps.Keys(userMessages)) }
 
 // Status is the HTTP status of the code.
 func (c Code) Status() int {
