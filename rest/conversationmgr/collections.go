@@ -6,6 +6,7 @@ import (
 	"parley"
 	"parley/directory"
 	"parley/rest/api"
+	"parley/rest/contract"
 )
 
 // What the operations on the six kinds of objects have in common.
@@ -31,7 +32,7 @@ func paged[T any](ctx context.Context, c *directory.Collection[T], number *PageN
 }
 
 func find[T any](ctx context.Context, c *directory.Collection[T], id ID) (object T, err error) {
-	key, err := idIn[T](id)
+	key, err := contract.IDIn[T](id)
 	if err != nil {
 		return object, err
 	}
@@ -43,7 +44,7 @@ func replace[T any](ctx context.Context, c *directory.Collection[T], id ID, obje
 	if err != nil {
 		return err
 	}
-	key, err := idIn[T](id)
+	key, err := contract.IDIn[T](id)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func replace[T any](ctx context.Context, c *directory.Collection[T], id ID, obje
 }
 
 func remove[T any](ctx context.Context, c *directory.Collection[T], id ID) error {
-	key, err := idIn[T](id)
+	key, err := contract.IDIn[T](id)
 	if err != nil {
 		return err
 	}

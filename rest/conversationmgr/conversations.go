@@ -8,12 +8,13 @@ import (
 
 	"parley"
 	"parley/rest/api"
+	"parley/rest/contract"
 	"parley/wire"
 )
 
 // fetchConversation answers a completed conversation; while it is open, 404-101 (reference section 11).
 func (s *Surface) fetchConversation(w http.ResponseWriter, r *http.Request) {
-	id, err := idIn[parley.Conversation](mux.Vars(r)["id"])
+	id, err := contract.IDIn[parley.Conversation](mux.Vars(r)["id"])
 	if err != nil {
 		api.WriteError(w, r, err)
 		return

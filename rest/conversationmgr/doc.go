@@ -4,8 +4,8 @@
 //
 // # The way of a request
 //
-// [Surface.guard] checks, in the order of reference section 1.5: token, scope, Accept-Language, the id in the path, the
-// body. Then the generated server decodes, a handler calls the directory, the files or the hub, and errors.go of rest/api
+// The guard of rest/contract checks, in the order of reference section 1.5: token, scope, Accept-Language, the id in the
+// path, the body. Then the generated server decodes, a handler calls the directory, the files or the hub, and errors.go of rest/api
 // turns a Kind into a code. Messages are decoded by package wire instead: their reading is lenient in ways that a schema
 // cannot say.
 package conversationmgr

@@ -2,9 +2,9 @@ package conversationmgr
 
 import (
 	"context"
+	_ "embed"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/gorilla/mux"
 	"go.opentelemetry.io/otel/propagation"
@@ -15,10 +15,16 @@ import (
 	"parley/hub"
 	"parley/rest"
 	"parley/rest/api"
+	"parley/rest/contract"
 )
 
 // BasePath is where the surface is served (reference 1.1).
 const BasePath = "/conversation/conversationmgr/v3"
+
+// Document is the contract of the surface, an OpenAPI 3.0 document in YAML.
+//
+//go:embed openapi.yaml
+var Document []byte
 
 // A Hub takes messages and shows what became of them; [hub.Hub] is one.
 type Hub interface {
@@ -37,12 +43,11 @@ type Deps struct {
 
 // Surface answers the operations of openapi.yaml. Safe for concurrent use.
 type Surface struct {
-	hub        Hub
-	directory  *directory.Directory
-	assets     *assets.Assets
-	verifier   api.Verifier
-	log        *slog.Logger
-	operations map[string]*operation // by method and path template below BasePath
+	hub       Hub
+	directory *directory.Directory
+	assets    *assets.Assets
+	contract  *contract.Contract
+	log       *slog.Logger
 }
 
 var _ StrictServerInterface = (*Surface)(nil)
@@ -52,9 +57,10 @@ func New(d Deps) *Surface {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Surface{hub: d.Hub, directory: d.Directory, assets: d.Assets, verifier: d.Verifier, log: d.Log}
-	s.operations = operations(s.exists())
-	return s
+	return &Surface{hub: d.Hub, directory: d.Directory, assets: d.Assets, log: d.Log, contract: contract.New(contract.Config{
+		Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: exists(d.Directory),
+		Unread: []string{"sendMessage"}, // package wire does
+	})}
 }
 
 // Register adds the routes below [BasePath].
@@ -66,29 +72,24 @@ func (s *Surface) Register(root *mux.Router) {
 
 	r := root.PathPrefix(BasePath).Subrouter()
 	rest.NotFound(r)
-	r.Use(rest.LimitBody(rest.MaxBody), s.guard)
+	r.Use(rest.LimitBody(rest.MaxBody), s.contract.Guard)
 	r.Path("/conversations/messages").Methods(http.MethodPost).HandlerFunc(s.sendMessage)
 	r.Path("/conversations/{id}").Methods(http.MethodGet).HandlerFunc(s.fetchConversation)
 	HandlerWithOptions(
-		NewStrictHandlerWithOptions(s, nil, StrictHTTPServerOptions{RequestErrorHandlerFunc: malformed, ResponseErrorHandlerFunc: api.WriteError}),
-		GorillaServerOptions{BaseRouter: r, ErrorHandlerFunc: malformed},
+		NewStrictHandlerWithOptions(s, nil, StrictHTTPServerOptions{RequestErrorHandlerFunc: contract.Malformed, ResponseErrorHandlerFunc: api.WriteError}),
+		GorillaServerOptions{BaseRouter: r, ErrorHandlerFunc: contract.Malformed},
 	)
 }
 
-// malformed answers what the generated code could not decode although the guard let it pass.
-func malformed(w http.ResponseWriter, r *http.Request, err error) {
-	api.WriteError(w, r, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "body", Msg: "cannot be read", Err: err})
-}
-
 // exists says, for each path with an id, how to find out whether there is such an object.
-func (s *Surface) exists() map[string]func(context.Context, ID) error {
+func exists(d *directory.Directory) map[string]func(context.Context, ID) error {
 	return map[string]func(context.Context, ID) error{
-		"/authentications/{id}":    look(s.directory.Authentications),
-		"/clientapplications/{id}": look(s.directory.Applications),
-		"/participants/{id}":       look(s.directory.Participants),
-		"/channels/{id}":           look(s.directory.Channels),
-		"/orchestrations/{id}":     look(s.directory.Orchestrations),
-		"/accounts/{id}":           look(s.directory.Accounts),
+		"/authentications/{id}":    look(d.Authentications),
+		"/clientapplications/{id}": look(d.Applications),
+		"/participants/{id}":       look(d.Participants),
+		"/channels/{id}":           look(d.Channels),
+		"/orchestrations/{id}":     look(d.Orchestrations),
+		"/accounts/{id}":           look(d.Accounts),
 	}
 }
 
@@ -104,13 +105,4 @@ func traceparent(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")
-}
-
-// template is a route's path as the document has it.
-func template(r *http.Request) string {
-	path, err := mux.CurrentRoute(r).GetPathTemplate()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimPrefix(path, BasePath)
 }

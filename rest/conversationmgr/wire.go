@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"parley"
-	"parley/rest/api"
 	"parley/wire"
 )
 
@@ -20,15 +19,6 @@ func (t Time) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads any RFC 3339 form; times in requests are information only.
 func (t *Time) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, (*time.Time)(t)) }
-
-// idIn is the ID in a path. [Surface.guard] has checked its form, the handler needs its type.
-func idIn[T any](id ID) (parley.ID[T], error) {
-	parsed, err := parley.ParseID[T](id)
-	if err != nil {
-		return parsed, &api.Refusal{Code: api.PathParameter, Key: "id", Msg: "id in the path must be a UUID of 36 characters"}
-	}
-	return parsed, nil
-}
 
 // refID is an ID in a body: one that no object can have refers to nothing.
 func refID[T any](id ID, field string) (parley.ID[T], error) {

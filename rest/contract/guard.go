@@ -1,4 +1,4 @@
-package conversationmgr
+package contract
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -13,16 +14,16 @@ import (
 	"parley/rest/api"
 )
 
-// guard checks a request in the order of reference section 1.5 before anything of it is used: 401, 403, 406, 404 for the
-// id in the path, then the body. What it lets pass is well-formed and says who asks.
-func (s *Surface) guard(next http.Handler) http.Handler {
+// Guard is the middleware of a surface's routes. Handlers behind it find the grant with [api.GrantOf], and a body they
+// can decode.
+func (c *Contract) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		op, ok := s.operations[r.Method+" "+template(r)]
-		if !ok { // a route without operation: the tests know of none
+		op, ok := c.operations[r.Method+" "+c.template(r)]
+		if !ok { // a route without operation: the tests of the surfaces know of none
 			api.WriteError(w, r, &parley.Error{Kind: parley.NotFound})
 			return
 		}
-		grant, err := api.Authorize(r, s.verifier, op.scopes...)
+		grant, err := api.Authorize(r, c.verifier, op.scopes...)
 		if err == nil {
 			r = r.WithContext(api.WithGrant(r.Context(), grant))
 			err = op.check(r)
@@ -33,6 +34,15 @@ func (s *Surface) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// template is a route's path as the document has it.
+func (c *Contract) template(r *http.Request) string {
+	path, err := mux.CurrentRoute(r).GetPathTemplate()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(path, c.basePath)
 }
 
 // check is everything but the authority. It replaces the body by one that can be read again.
@@ -63,11 +73,10 @@ func (op *operation) check(r *http.Request) error {
 }
 
 func (op *operation) checkID(r *http.Request, id string) error {
-	if !op.uuid { // of a file: any string is one, and an unknown one is 404 (reference 1.7 lists no 400)
-		return nil
-	}
-	if _, err := idIn[struct{}](id); err != nil {
-		return err
+	if op.uuid {
+		if _, err := IDIn[struct{}](id); err != nil {
+			return err
+		}
 	}
 	if op.exists != nil {
 		return op.exists(r.Context(), id)
@@ -75,8 +84,14 @@ func (op *operation) checkID(r *http.Request, id string) error {
 	return nil
 }
 
-// Bounds of $pagenum and $pagesize (reference 1.6).
-var pageBounds = map[string]int{"$pagenum": 999, "$pagesize": 75}
+// IDIn is the ID in a path; its form has been checked where the document says UUID.
+func IDIn[T any](id string) (parley.ID[T], error) {
+	parsed, err := parley.ParseID[T](id)
+	if err != nil {
+		return parsed, &api.Refusal{Code: api.PathParameter, Key: "id", Msg: "id in the path must be a UUID of 36 characters"}
+	}
+	return parsed, nil
+}
 
 func (op *operation) checkQuery(raw string) error {
 	query, err := url.ParseQuery(raw)
@@ -84,20 +99,20 @@ func (op *operation) checkQuery(raw string) error {
 		return &api.Refusal{Code: api.ParameterValue, Key: "query", Msg: "the query cannot be read"}
 	}
 	for name, values := range query {
-		if !op.query[name] {
+		bound, known := op.query[name]
+		if !known {
 			return &api.Refusal{Code: api.UnknownParameter, Key: name, Msg: "a query parameter is not supported"}
 		}
 		if len(values) > 1 {
 			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " is there more than once"}
 		}
-		bound, ok := pageBounds[name]
-		if !ok {
+		if bound == 0 {
 			continue
 		}
-		if n, err := strconv.ParseUint(values[0], 10, 31); err != nil || n == 0 {
+		if n, err := strconv.ParseInt(values[0], 10, 32); err != nil || n <= 0 {
 			return &api.Refusal{Code: api.ParameterNumber, Key: name, Msg: name + " must be a positive integer"}
-		} else if int(n) > bound {
-			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " must be at most " + strconv.Itoa(bound)}
+		} else if n > bound {
+			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " must be at most " + strconv.FormatInt(bound, 10)}
 		}
 	}
 	return nil

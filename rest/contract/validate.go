@@ -1,4 +1,4 @@
-package conversationmgr
+package contract
 
 import (
 	"encoding/json"
@@ -18,7 +18,7 @@ import (
 func validate(schema *openapi3.Schema, raw []byte) ([]byte, error) {
 	var body any
 	if err := json.Unmarshal(raw, &body); err != nil {
-		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "body", Msg: "is not JSON", Err: err}
+		return nil, malformed(err)
 	}
 	if _, ok := body.(map[string]any); !ok {
 		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "body", Msg: "must be an object"}
@@ -38,6 +38,10 @@ func validate(schema *openapi3.Schema, raw []byte) ([]byte, error) {
 		return nil, err
 	}
 	return clean, nil
+}
+
+func malformed(err error) error {
+	return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "body", Msg: "is not JSON", Err: err}
 }
 
 // dropNulls removes members that are null, however deep, and says whether there were any.
