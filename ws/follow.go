@@ -152,15 +152,7 @@ func (s *session) readMissing(f *follow) {
 			s.mu.Unlock()
 			return
 		}
-		crowded := len(s.queue) > s.server.config.QueueLen/2
 		s.mu.Unlock()
-		if crowded {
-			select {
-			case <-s.room:
-			case <-s.done.Done():
-			}
-			continue
-		}
 		ctx, cancel := context.WithTimeout(s.done, fillTimeout)
 		c, _, err := s.server.config.Hub.Conversation(ctx, s.grant.Speaker, f.id)
 		var page []parley.Message
@@ -183,7 +175,21 @@ func (s *session) readMissing(f *follow) {
 			}
 			f.seen = page[i].Seq
 			s.show(f, &c, &page[i])
+			s.makeRoom()
 		}
 		s.mu.Unlock()
+	}
+}
+
+// makeRoom waits until the writer has caught up with what is queued, so that old messages go out as fast as the client
+// takes them and do not count as its being slow. Called with mu held, which it gives up meanwhile.
+func (s *session) makeRoom() {
+	for len(s.queue) > s.server.config.QueueLen/2 && s.done.Err() == nil {
+		s.mu.Unlock()
+		select {
+		case <-s.room:
+		case <-s.done.Done():
+		}
+		s.mu.Lock()
 	}
 }

@@ -189,3 +189,10 @@ func (o origin) permits(ctx context.Context, h *hub.Hub, g tokens.Grant) bool {
 		return strings.EqualFold(allowed, o.value)
 	})
 }
+
+// Sessions is how many sessions there are on this node.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}

@@ -64,12 +64,13 @@ func newSession(server *Server, conn *websocket.Conn, o origin, trace string) *s
 func (s *session) serve() {
 	s.server.metrics.sessions.Inc()
 	defer s.server.metrics.sessions.Dec()
-	closer := context.AfterFunc(s.done, s.close)
-	err := s.read()
-	s.end(err) // the first cause wins
-	if closer() {
-		s.close() // AfterFunc had not begun; it does not any more
-	}
+	closed := make(chan struct{})
+	context.AfterFunc(s.done, func() {
+		defer close(closed)
+		s.close()
+	})
+	s.end(s.read()) // the first cause wins
+	<-closed
 	s.conn.CloseNow()
 	s.release()
 	s.work.Wait()
