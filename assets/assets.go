@@ -14,7 +14,6 @@ import (
 	"io"
 	"log/slog"
 	"mime"
-	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -108,7 +107,7 @@ func (a *Assets) Announce(ctx context.Context, asset parley.Asset) (parley.Asset
 	if err != nil {
 		return parley.Asset{}, Signed{}, fmt.Errorf("announce asset: %w", err)
 	}
-	signed, err := a.sign(ctx, asset.Tenant, asset.ID, http.MethodPost, "upload")
+	signed, err := a.sign(ctx, asset.Tenant, asset.ID, methodUpload, "upload")
 	return asset, signed, err
 }
 
@@ -121,13 +120,13 @@ func (a *Assets) Find(ctx context.Context, tenant parley.TenantID, id parley.Ass
 	if !asset.Uploaded {
 		return parley.Asset{}, Signed{}, &parley.Error{Kind: parley.NotFound, Msg: "the asset was not uploaded yet"}
 	}
-	signed, err := a.sign(ctx, tenant, id, http.MethodGet, "download")
+	signed, err := a.sign(ctx, tenant, id, methodDownload, "download")
 	return asset, signed, err
 }
 
 // DownloadURL is a fresh URL to download a file, for receivers of messages. It does not look whether the file is there.
 func (a *Assets) DownloadURL(ctx context.Context, tenant parley.TenantID, id parley.AssetID) (string, error) {
-	signed, err := a.sign(ctx, tenant, id, http.MethodGet, "download")
+	signed, err := a.sign(ctx, tenant, id, methodDownload, "download")
 	return signed.URL, err
 }
 
@@ -162,7 +161,7 @@ func (a *Assets) record(ctx context.Context, tenant parley.TenantID, id parley.A
 
 // Open is the file of a signed download URL. The caller closes it.
 func (a *Assets) Open(ctx context.Context, signature string) (parley.Asset, io.ReadCloser, error) {
-	link, err := a.links.VerifyLink(ctx, signature, http.MethodGet)
+	link, err := a.links.VerifyLink(ctx, signature, methodDownload)
 	if err != nil {
 		return parley.Asset{}, nil, err
 	}
@@ -206,3 +205,9 @@ func contentType(name string) string {
 	}
 	return "application/octet-stream"
 }
+
+// The methods that signed links are good for.
+const (
+	methodUpload   = "POST"
+	methodDownload = "GET"
+)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"net/http"
 
 	"parley"
 )
@@ -16,7 +15,7 @@ import (
 // file is its one part. Errors: Forbidden/BadSignature; Invalid/BadAsset if the file was uploaded before, or size or type
 // are not those announced; NotFound if it was swept meanwhile. A failed upload may be tried again.
 func (a *Assets) Receive(ctx context.Context, signature, media string, body io.Reader) (parley.AssetID, error) {
-	link, err := a.links.VerifyLink(ctx, signature, http.MethodPost)
+	link, err := a.links.VerifyLink(ctx, signature, methodUpload)
 	if err != nil {
 		return parley.AssetID{}, err
 	}

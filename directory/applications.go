@@ -3,7 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"net/textproto"
 
 	"parley"
 )
@@ -49,7 +49,7 @@ func formApplication(a *parley.ClientApplication, plain bool) error {
 		}
 		for j, h := range r.Headers {
 			for _, own := range ownHeaders {
-				if http.CanonicalHeaderKey(h.Name) == own {
+				if textproto.CanonicalMIMEHeaderKey(h.Name) == own {
 					p.add(parley.BadValue, fmt.Sprintf("roles[%d].headers[%d].name", i, j), "%s is set by the hub", own)
 				}
 			}

@@ -47,10 +47,7 @@ type Directory struct {
 
 // New returns the directory of the given records.
 func New(cfg Config, records Records, hub Hub) *Directory {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	shared := shared{cfg: cfg, records: records, hub: hub}
+	shared := newShared(cfg, records, hub)
 	return &Directory{
 		Authentications: authentications(shared),
 		Applications:    applications(shared),
@@ -66,4 +63,11 @@ type shared struct {
 	cfg     Config
 	records Records
 	hub     Hub
+}
+
+func newShared(cfg Config, records Records, hub Hub) shared {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return shared{cfg: cfg, records: records, hub: hub}
 }

@@ -9,5 +9,7 @@
 // any time, whoever else writes. What one member may hold by itself (lengths, enums) the surface's OpenAPI document
 // says; here is what needs a look at other members, other objects, or how the hub is configured.
 //
+// An [Administration] does the same for what stands above: organisations, environments (the tenants) and API clients.
+//
 // Secrets are masked in everything a Collection returns; who must send them (dispatch) reads the store.
 package directory

@@ -1,5 +1,7 @@
 package ws
 
+//go:generate sh -c "go run ./gencodes > ../web/client/src/codes.ts"
+
 import (
 	"errors"
 

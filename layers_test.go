@@ -1,0 +1,117 @@
+package parley_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// layers says which packages of ours each may import, besides the root; its files' tests may import anything. Arrows
+// point down only. A package that is not listed may not exist without its place here.
+var layers = map[string]string{
+	"parley": "",
+	// Leaves: the root's vocabulary made useful, with nothing above or beside them.
+	"parley/ident": "", "parley/wire": "ident", "parley/configs": "",
+	"parley/tokens": "ident", "parley/directory": "ident", "parley/assets": "ident tokens hub",
+	"parley/hub":   "ident",
+	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
+	"parley/dispatch": "ident wire", "parley/dispatch/asynqueue": "",
+	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
+	"parley/rest": "ident rest/api tokens", "parley/rest/api": "tokens ident", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
+	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
+	"parley/rest/oauth":           "rest rest/api tokens",
+	"parley/rest/admin":           "directory ident rest rest/api rest/contract tokens",
+	"parley/rest/widget":          "hub ident rest rest/api rest/contract tokens",
+	"parley/web":                  "",
+	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "",
+	"parley/cmd/parley": "*",
+}
+
+// users says which packages may use a library, and why nobody else may.
+var users = []struct{ library, by, why string }{
+	{"database/sql", "parley/store parley/store/storetest", "what is true is decided in one place"},
+	{"github.com/uptrace/bun", "parley/store", "what is true is decided in one place"},
+	{"github.com/jackc/pgx", "parley/store parley/store/storetest", "what is true is decided in one place"},
+	{"modernc.org/sqlite", "parley/store", "what is true is decided in one place"},
+	{"github.com/redis/go-redis", "parley/store/live", "Redis is never the record"},
+	{"github.com/alicebob/miniredis", "parley/store/live", "Redis is never the record"},
+	{"github.com/hibiken/asynq", "parley/dispatch/asynqueue", "a queue wakes, it does not decide"},
+	{"github.com/coder/websocket", "parley/ws", "one writer per connection is kept in one place"},
+	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
+	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/cmd/parley", "routes belong to surfaces"},
+	{"net/http", "parley/dispatch parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/cmd/parley parley/tokens parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver", "rules must be testable without a request"},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	packages := list(t)
+	for _, p := range packages {
+		allowed, known := layers[p.ImportPath]
+		if !known {
+			t.Errorf("%s has no place in layers", p.ImportPath)
+			continue
+		}
+		for _, imported := range p.Imports {
+			name, ours := strings.CutPrefix(imported, "parley/")
+			if !ours || allowed == "*" {
+				continue
+			}
+			if !contains(allowed, name) {
+				t.Errorf("%s imports %s, which is beside or above it", p.ImportPath, imported)
+			}
+		}
+		if p.ImportPath == "parley" {
+			for _, imported := range p.Imports {
+				if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") || first == "parley" {
+					t.Errorf("the root imports %s, but it is vocabulary on the standard library alone", imported)
+				}
+			}
+		}
+	}
+}
+
+func TestLibrariesHaveOneUser(t *testing.T) {
+	for _, p := range list(t) {
+		for _, imported := range p.Imports {
+			for _, u := range users {
+				if (imported == u.library || strings.HasPrefix(imported, u.library+"/")) && !contains(u.by, p.ImportPath) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imported, u.why)
+				}
+			}
+		}
+	}
+}
+
+func contains(list, name string) bool {
+	for _, n := range strings.Fields(list) {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func list(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
