@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley"
+	"parley/rest/api"
 )
 
 func fromAccount(in *AccountInput) (parley.Account, error) {
@@ -12,25 +13,25 @@ func fromAccount(in *AccountInput) (parley.Account, error) {
 	a := parley.Account{Base: fromBase(in.Name, in.Description, in.Active), Address: in.Address,
 		Channel:            id[parley.Channel](&r, in.Channel.Id, "channel.id"),
 		Orchestration:      id[parley.Orchestration](&r, chat.Orchestration.Id, "chatConfigurations.orchestration.id"),
-		TimeoutMinutes:     value(chat.Timeout),
-		DefaultLanguage:    value(chat.DefaultLanguage),
-		Unavailable:        parley.Unavailability(value(chat.OnAgentUnavailability)),
-		LogoutWithOpen:     value(chat.AllowLogoutWithOpenChats),
-		QueueIfUnavailable: value(chat.AllowQueueTransferOnAgentUnavailability),
+		TimeoutMinutes:     api.Value(chat.Timeout),
+		DefaultLanguage:    api.Value(chat.DefaultLanguage),
+		Unavailable:        parley.Unavailability(api.Value(chat.OnAgentUnavailability)),
+		LogoutWithOpen:     api.Value(chat.AllowLogoutWithOpenChats),
+		QueueIfUnavailable: api.Value(chat.AllowQueueTransferOnAgentUnavailability),
 		Options:            fromPairs(in.Options),
 	}
 	if chat.EntryPoint != nil {
 		a.EntryPoint = chat.EntryPoint.Id
 	}
 	if c := in.CaseManagement; c != nil {
-		a.CaseManagement, a.SameCaseMinutes, a.CopyAttributes = true, value(c.SameCaseDuration), value(c.CopyCustomAttributes)
+		a.CaseManagement, a.SameCaseMinutes, a.CopyAttributes = true, api.Value(c.SameCaseDuration), api.Value(c.CopyCustomAttributes)
 	}
 	return a, r.err
 }
 
 func toAccount(a parley.Account) Account {
 	unavailable := ChatConfigurationsOnAgentUnavailability(a.Unavailable)
-	out := Account{Id: a.ID.String(), Name: a.Name, Description: some(a.Description), Active: a.Active, Created: Time(a.Created), Modified: Time(a.Modified),
+	out := Account{Id: a.ID.String(), Name: a.Name, Description: api.Some(a.Description), Active: a.Active, Created: Time(a.Created), Modified: Time(a.Modified),
 		Address: a.Address, Channel: reference(a.Channel), Options: toPairs(a.Options),
 		ChatConfigurations: ChatConfigurations{Timeout: &a.TimeoutMinutes, DefaultLanguage: &a.DefaultLanguage, OnAgentUnavailability: &unavailable,
 			AllowLogoutWithOpenChats: &a.LogoutWithOpen, AllowQueueTransferOnAgentUnavailability: &a.QueueIfUnavailable, Orchestration: reference(a.Orchestration)}}
@@ -38,7 +39,7 @@ func toAccount(a parley.Account) Account {
 		out.ChatConfigurations.EntryPoint = &EntryPoint{Id: a.EntryPoint}
 	}
 	if a.CaseManagement {
-		out.CaseManagement = &CaseManagement{SameCaseDuration: some(a.SameCaseMinutes), CopyCustomAttributes: &a.CopyAttributes}
+		out.CaseManagement = &CaseManagement{SameCaseDuration: api.Some(a.SameCaseMinutes), CopyCustomAttributes: &a.CopyAttributes}
 	}
 	return out
 }
@@ -56,7 +57,7 @@ func (s *Surface) CreateAccount(ctx context.Context, r CreateAccountRequestObjec
 // GetAllAccounts lists them.
 func (s *Surface) GetAllAccounts(ctx context.Context, r GetAllAccountsRequestObject) (GetAllAccountsResponseObject, error) {
 	page, info, err := paged(ctx, s.directory.Accounts, r.Params.Pagenum, r.Params.Pagesize)
-	return GetAllAccounts200JSONResponse{PaginationInfo: info, Account: list(page, toAccount)}, err
+	return GetAllAccounts200JSONResponse{PaginationInfo: info, Account: api.List(page, toAccount)}, err
 }
 
 // GetAccount reads one.

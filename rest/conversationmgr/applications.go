@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley"
+	"parley/rest/api"
 )
 
 func fromApplication(in *ClientApplicationInput) (parley.ClientApplication, error) {
@@ -21,11 +22,11 @@ func fromApplication(in *ClientApplicationInput) (parley.ClientApplication, erro
 }
 
 func toApplication(a parley.ClientApplication) ClientApplication {
-	out := ClientApplication{Id: a.ID.String(), Name: a.Name, Description: some(a.Description), Active: a.Active, Created: Time(a.Created), Modified: Time(a.Modified)}
-	out.Roles = list(a.Roles, func(r parley.ApplicationRole) Role {
-		role := Role{Name: RoleName(r.Name), Version: RoleVersion(r.Version), Callback: some(r.Callback), NotificationEmail: some(r.NotificationEmail), Headers: toHeaders(r.Headers)}
+	out := ClientApplication{Id: a.ID.String(), Name: a.Name, Description: api.Some(a.Description), Active: a.Active, Created: Time(a.Created), Modified: Time(a.Modified)}
+	out.Roles = api.List(a.Roles, func(r parley.ApplicationRole) Role {
+		role := Role{Name: RoleName(r.Name), Version: RoleVersion(r.Version), Callback: api.Some(r.Callback), NotificationEmail: api.Some(r.NotificationEmail), Headers: toHeaders(r.Headers)}
 		if !r.Authentication.IsZero() {
-			role.Authentication = some(reference(r.Authentication))
+			role.Authentication = api.Some(reference(r.Authentication))
 		}
 		return role
 	})
@@ -46,7 +47,7 @@ func (s *Surface) CreateClientApplication(ctx context.Context, r CreateClientApp
 // GetAllClientApplication lists them.
 func (s *Surface) GetAllClientApplication(ctx context.Context, r GetAllClientApplicationRequestObject) (GetAllClientApplicationResponseObject, error) {
 	page, info, err := paged(ctx, s.directory.Applications, r.Params.Pagenum, r.Params.Pagesize)
-	return GetAllClientApplication200JSONResponse{PaginationInfo: info, ClientApplication: list(page, toApplication)}, err
+	return GetAllClientApplication200JSONResponse{PaginationInfo: info, ClientApplication: api.List(page, toApplication)}, err
 }
 
 // GetClientApplication reads one.

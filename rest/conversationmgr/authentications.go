@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley"
+	"parley/rest/api"
 )
 
 func fromAuthentication(in *AuthenticationInput) (parley.Authentication, error) {
@@ -19,8 +20,8 @@ func fromAuthentication(in *AuthenticationInput) (parley.Authentication, error) 
 	case !oauth2 && in.Oauth2 != nil:
 		return a, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "oauth2", Msg: "does not belong to the type basic"}
 	case oauth2:
-		a.OAuth2 = &parley.TokenRecipe{URL: in.Oauth2.TokenRequestUrl, Method: string(value(in.Oauth2.Method)), Headers: fromHeaders(in.Oauth2.Headers),
-			Payload: value(in.Oauth2.Payload), TokenPath: in.Oauth2.AccessTokenPath}
+		a.OAuth2 = &parley.TokenRecipe{URL: in.Oauth2.TokenRequestUrl, Method: string(api.Value(in.Oauth2.Method)), Headers: fromHeaders(in.Oauth2.Headers),
+			Payload: api.Value(in.Oauth2.Payload), TokenPath: in.Oauth2.AccessTokenPath}
 	default:
 		a.Basic = &parley.BasicAuth{Username: in.BasicAuth.Username, Password: in.BasicAuth.Password}
 	}
@@ -28,13 +29,13 @@ func fromAuthentication(in *AuthenticationInput) (parley.Authentication, error) 
 }
 
 func toAuthentication(a parley.Authentication) Authentication {
-	out := Authentication{Id: a.ID.String(), Name: a.Name, Description: some(a.Description), Active: a.Active, Created: Time(a.Created), Modified: Time(a.Modified)}
+	out := Authentication{Id: a.ID.String(), Name: a.Name, Description: api.Some(a.Description), Active: a.Active, Created: Time(a.Created), Modified: Time(a.Modified)}
 	if a.Basic != nil {
 		out.Type, out.BasicAuth = "basic", &BasicAuth{Username: a.Basic.Username, Password: a.Basic.Password}
 	}
 	if o := a.OAuth2; o != nil {
-		out.Type, out.Oauth2 = "oauth2", &TokenRecipe{TokenRequestUrl: o.URL, Method: some(TokenRecipeMethod(o.Method)), Headers: toHeaders(o.Headers),
-			Payload: some(o.Payload), AccessTokenPath: o.TokenPath}
+		out.Type, out.Oauth2 = "oauth2", &TokenRecipe{TokenRequestUrl: o.URL, Method: api.Some(TokenRecipeMethod(o.Method)), Headers: toHeaders(o.Headers),
+			Payload: api.Some(o.Payload), AccessTokenPath: o.TokenPath}
 	}
 	return out
 }
@@ -52,7 +53,7 @@ func (s *Surface) CreateAuthentication(ctx context.Context, r CreateAuthenticati
 // GetAllAuthentication lists them.
 func (s *Surface) GetAllAuthentication(ctx context.Context, r GetAllAuthenticationRequestObject) (GetAllAuthenticationResponseObject, error) {
 	page, info, err := paged(ctx, s.directory.Authentications, r.Params.Pagenum, r.Params.Pagesize)
-	return GetAllAuthentication200JSONResponse{PaginationInfo: info, Authentication: list(page, toAuthentication)}, err
+	return GetAllAuthentication200JSONResponse{PaginationInfo: info, Authentication: api.List(page, toAuthentication)}, err
 }
 
 // GetAuthentication reads one.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley"
+	"parley/rest/api"
 )
 
 func fromChannel(in *ChannelInput) parley.Channel {
@@ -16,47 +17,47 @@ func fromChannel(in *ChannelInput) parley.Channel {
 		}
 		if o := r.Outbound; o != nil {
 			c.Restrictions.Outbound = &parley.OutboundRestriction{Restriction: fromRestriction(o.MaxTextLength, o.Features, o.AttachmentPolicy),
-				SystemMessages: or(o.SystemMessages, true), MidChatAuth: value(o.MidChatAuth),
-				RichTypes: list(value(o.RichMessageTypes), func(t RichMessageType) string { return string(t) })}
+				SystemMessages: api.Or(o.SystemMessages, true), MidChatAuth: api.Value(o.MidChatAuth),
+				RichTypes: api.List(api.Value(o.RichMessageTypes), func(t RichMessageType) string { return string(t) })}
 		}
 	}
-	c.Localisations = list(value(in.L10nProperties), func(l Localisation) parley.Localisation {
+	c.Localisations = api.List(api.Value(in.L10nProperties), func(l Localisation) parley.Localisation {
 		return parley.Localisation{Language: l.Language, Properties: fromPairs(&l.Properties)}
 	})
 	return c
 }
 
 func fromRestriction(maxText *int, features *[]Feature, policy *AttachmentPolicy) parley.Restriction {
-	r := parley.Restriction{MaxTextLength: value(maxText), Features: list(value(features), func(f Feature) parley.Feature { return parley.Feature(f) })}
+	r := parley.Restriction{MaxTextLength: api.Value(maxText), Features: api.List(api.Value(features), func(f Feature) parley.Feature { return parley.Feature(f) })}
 	if policy != nil {
-		r.Attachments = &parley.AttachmentPolicy{Enabled: or(policy.Enabled, true), MaxSize: int64(value(policy.MaxSize)),
-			Allow: value(policy.Type) == "allow", Extensions: value(policy.Extensions)}
+		r.Attachments = &parley.AttachmentPolicy{Enabled: api.Or(policy.Enabled, true), MaxSize: int64(api.Value(policy.MaxSize)),
+			Allow: api.Value(policy.Type) == "allow", Extensions: api.Value(policy.Extensions)}
 	}
 	return r
 }
 
 func toChannel(c parley.Channel) Channel {
-	out := Channel{Id: c.ID.String(), Description: some(c.Description), Active: c.Active, Created: Time(c.Created), Modified: Time(c.Modified),
+	out := Channel{Id: c.ID.String(), Description: api.Some(c.Description), Active: c.Active, Created: Time(c.Created), Modified: Time(c.Modified),
 		Type: c.Type, DisplayName: c.DisplayName, Icon: c.Icon}
 	if r := c.Restrictions; r != nil {
 		out.Restrictions = &Restrictions{}
 		if i := r.Inbound; i != nil {
-			out.Restrictions.Inbound = &InboundRestrictions{MaxTextLength: some(i.MaxTextLength), Features: toFeatures(i.Features), AttachmentPolicy: toPolicy(i.Attachments)}
+			out.Restrictions.Inbound = &InboundRestrictions{MaxTextLength: api.Some(i.MaxTextLength), Features: toFeatures(i.Features), AttachmentPolicy: toPolicy(i.Attachments)}
 		}
 		if o := r.Outbound; o != nil {
-			out.Restrictions.Outbound = &OutboundRestrictions{MaxTextLength: some(o.MaxTextLength), Features: toFeatures(o.Features), AttachmentPolicy: toPolicy(o.Attachments),
+			out.Restrictions.Outbound = &OutboundRestrictions{MaxTextLength: api.Some(o.MaxTextLength), Features: toFeatures(o.Features), AttachmentPolicy: toPolicy(o.Attachments),
 				SystemMessages: &o.SystemMessages, MidChatAuth: &o.MidChatAuth,
-				RichMessageTypes: someList(list(o.RichTypes, func(t string) RichMessageType { return RichMessageType(t) }))}
+				RichMessageTypes: api.SomeList(api.List(o.RichTypes, func(t string) RichMessageType { return RichMessageType(t) }))}
 		}
 	}
-	out.L10nProperties = someList(list(c.Localisations, func(l parley.Localisation) Localisation {
-		return Localisation{Language: l.Language, Properties: value(toPairs(l.Properties))}
+	out.L10nProperties = api.SomeList(api.List(c.Localisations, func(l parley.Localisation) Localisation {
+		return Localisation{Language: l.Language, Properties: api.Value(toPairs(l.Properties))}
 	}))
 	return out
 }
 
 func toFeatures(all []parley.Feature) *[]Feature {
-	return someList(list(all, func(f parley.Feature) Feature { return Feature(f) }))
+	return api.SomeList(api.List(all, func(f parley.Feature) Feature { return Feature(f) }))
 }
 
 func toPolicy(p *parley.AttachmentPolicy) *AttachmentPolicy {
@@ -67,7 +68,7 @@ func toPolicy(p *parley.AttachmentPolicy) *AttachmentPolicy {
 	if p.Allow {
 		kind = "allow"
 	}
-	return &AttachmentPolicy{Enabled: &p.Enabled, MaxSize: some(int(p.MaxSize)), Type: &kind, Extensions: someList(p.Extensions)}
+	return &AttachmentPolicy{Enabled: &p.Enabled, MaxSize: api.Some(int(p.MaxSize)), Type: &kind, Extensions: api.SomeList(p.Extensions)}
 }
 
 // CreateChannel makes one.
@@ -79,7 +80,7 @@ func (s *Surface) CreateChannel(ctx context.Context, r CreateChannelRequestObjec
 // GetAllChannels lists them.
 func (s *Surface) GetAllChannels(ctx context.Context, r GetAllChannelsRequestObject) (GetAllChannelsResponseObject, error) {
 	page, info, err := paged(ctx, s.directory.Channels, r.Params.Pagenum, r.Params.Pagesize)
-	return GetAllChannels200JSONResponse{PaginationInfo: info, Channel: list(page, toChannel)}, err
+	return GetAllChannels200JSONResponse{PaginationInfo: info, Channel: api.List(page, toChannel)}, err
 }
 
 // GetChannel reads one.

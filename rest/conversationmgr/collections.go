@@ -22,7 +22,7 @@ const (
 
 // paged is a page of a collection, never nil, so that an empty one is [] on the wire.
 func paged[T any](ctx context.Context, c *directory.Collection[T], number *PageNumber, size *PageSize) ([]T, PaginationInfo, error) {
-	info := PaginationInfo{Pagenum: or(number, firstPage), Pagesize: or(size, defaultSize)}
+	info := PaginationInfo{Pagenum: api.Or(number, firstPage), Pagesize: api.Or(size, defaultSize)}
 	page, count, err := c.List(ctx, tenant(ctx), (info.Pagenum-1)*info.Pagesize, info.Pagesize)
 	if page == nil {
 		page = []T{}

@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"parley"
+	"parley/rest/api"
 )
 
 func fromOrchestration(in *OrchestrationInput) (parley.Orchestration, error) {
 	o := parley.Orchestration{Base: fromBase(in.Name, in.Description, in.Active)}
 	var r refs
 	if b := in.Applications.BotConfiguration; b != nil {
-		o.Bots = &parley.BotConfiguration{ForwardTranscript: value(b.ForwardTranscript), BypassMinutes: value(b.BypassVaDuration)}
+		o.Bots = &parley.BotConfiguration{ForwardTranscript: api.Value(b.ForwardTranscript), BypassMinutes: api.Value(b.BypassVaDuration)}
 		for i, bot := range b.Bots {
 			one := parley.BotReference{
 				Application: id[parley.ClientApplication](&r, bot.Id, "applications.botConfiguration.bots[%d].id", i),
@@ -34,10 +35,10 @@ func fromOrchestration(in *OrchestrationInput) (parley.Orchestration, error) {
 }
 
 func toOrchestration(o parley.Orchestration) Orchestration {
-	out := Orchestration{Id: o.ID.String(), Name: o.Name, Description: some(o.Description), Active: o.Active, Created: Time(o.Created), Modified: Time(o.Modified)}
+	out := Orchestration{Id: o.ID.String(), Name: o.Name, Description: api.Some(o.Description), Active: o.Active, Created: Time(o.Created), Modified: Time(o.Modified)}
 	if o.Bots != nil {
-		out.Applications.BotConfiguration = &BotConfiguration{ForwardTranscript: &o.Bots.ForwardTranscript, BypassVaDuration: some(o.Bots.BypassMinutes),
-			Bots: list(o.Bots.Bots, func(b parley.BotReference) Bot {
+		out.Applications.BotConfiguration = &BotConfiguration{ForwardTranscript: &o.Bots.ForwardTranscript, BypassVaDuration: api.Some(o.Bots.BypassMinutes),
+			Bots: api.List(o.Bots.Bots, func(b parley.BotReference) Bot {
 				bot := Bot{Id: b.Application.String(), Participant: reference(b.Participant)}
 				if !b.EscalateTo.IsZero() {
 					bot.OnEscalation = &Escalation{Agent: reference(b.EscalateTo)}
@@ -46,7 +47,7 @@ func toOrchestration(o parley.Orchestration) Orchestration {
 			})}
 	}
 	if o.Agents != nil {
-		out.Applications.AgentConfiguration = &AgentConfiguration{Agents: list(o.Agents, func(a parley.AgentReference) Reference { return reference(a.Application) })}
+		out.Applications.AgentConfiguration = &AgentConfiguration{Agents: api.List(o.Agents, func(a parley.AgentReference) Reference { return reference(a.Application) })}
 	}
 	if !o.Customer.IsZero() {
 		out.Applications.CustomerConfiguration = &CustomerConfiguration{Customer: reference(o.Customer)}
@@ -67,7 +68,7 @@ func (s *Surface) CreateOrchestration(ctx context.Context, r CreateOrchestration
 // GetAllOrchestration lists them.
 func (s *Surface) GetAllOrchestration(ctx context.Context, r GetAllOrchestrationRequestObject) (GetAllOrchestrationResponseObject, error) {
 	page, info, err := paged(ctx, s.directory.Orchestrations, r.Params.Pagenum, r.Params.Pagesize)
-	return GetAllOrchestration200JSONResponse{PaginationInfo: info, Orchestration: list(page, toOrchestration)}, err
+	return GetAllOrchestration200JSONResponse{PaginationInfo: info, Orchestration: api.List(page, toOrchestration)}, err
 }
 
 // GetOrchestration reads one.

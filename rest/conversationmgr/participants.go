@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley"
+	"parley/rest/api"
 )
 
 func fromParticipant(in *ParticipantInput) (parley.Participant, error) {
@@ -19,10 +20,10 @@ func fromParticipant(in *ParticipantInput) (parley.Participant, error) {
 }
 
 func toParticipant(p parley.Participant) Participant {
-	out := Participant{Id: p.ID.String(), Name: p.Name, Description: some(p.Description), Active: p.Active, Created: Time(p.Created), Modified: Time(p.Modified),
+	out := Participant{Id: p.ID.String(), Name: p.Name, Description: api.Some(p.Description), Active: p.Active, Created: Time(p.Created), Modified: Time(p.Modified),
 		Type: ParticipantType(p.Type), Application: reference(p.Application), Options: toPairs(p.Options)}
 	if p.Intents != nil {
-		out.Intents = &Intents{Intent: list(p.Intents, func(i parley.Intent) Intent { return Intent{Value: i.Value, DisplayValue: i.DisplayValue} })}
+		out.Intents = &Intents{Intent: api.List(p.Intents, func(i parley.Intent) Intent { return Intent{Value: i.Value, DisplayValue: i.DisplayValue} })}
 	}
 	return out
 }
@@ -40,7 +41,7 @@ func (s *Surface) CreateParticipant(ctx context.Context, r CreateParticipantRequ
 // GetAllParticipant lists them.
 func (s *Surface) GetAllParticipant(ctx context.Context, r GetAllParticipantRequestObject) (GetAllParticipantResponseObject, error) {
 	page, info, err := paged(ctx, s.directory.Participants, r.Params.Pagenum, r.Params.Pagesize)
-	return GetAllParticipant200JSONResponse{PaginationInfo: info, Participant: list(page, toParticipant)}, err
+	return GetAllParticipant200JSONResponse{PaginationInfo: info, Participant: api.List(page, toParticipant)}, err
 }
 
 // GetParticipant reads one.

@@ -1,24 +1,14 @@
 package conversationmgr
 
 import (
-	"encoding/json"
 	"fmt"
-	"time"
 
 	"parley"
-	"parley/wire"
+	"parley/rest/api"
 )
 
-// Time is written in UTC with milliseconds (reference 1.1).
-type Time time.Time
-
-// MarshalJSON writes the one form.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return json.Marshal(time.Time(t).UTC().Format(wire.TimeFormat))
-}
-
-// UnmarshalJSON reads any RFC 3339 form; times in requests are information only.
-func (t *Time) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, (*time.Time)(t)) }
+// Time is the type of the document's timestamps.
+type Time = api.Time
 
 // refID is an ID in a body: one that no object can have refers to nothing.
 func refID[T any](id ID, field string) (parley.ID[T], error) {
@@ -43,67 +33,22 @@ func id[T any](r *refs, id ID, field string, args ...any) parley.ID[T] {
 
 func reference[T any](id parley.ID[T]) Reference { return Reference{Id: id.String()} }
 
-// some is a pointer to v, none if v is the zero value, which answers leave out.
-func some[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
-// or is what p points to, otherwise if it is nil.
-func or[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
-// value is what p points to, the zero value if it is nil.
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
-// list maps a slice; nil stays nil, so that what was absent is absent.
-func list[A, B any](all []A, one func(A) B) []B {
-	if all == nil {
-		return nil
-	}
-	mapped := make([]B, len(all))
-	for i, a := range all {
-		mapped[i] = one(a)
-	}
-	return mapped
-}
-
-// someList is a pointer to a list, nil if the list is.
-func someList[T any](all []T) *[]T {
-	if all == nil {
-		return nil
-	}
-	return &all
-}
-
 func toPairs(all []parley.NameValue) *[]Pair {
-	return someList(list(all, func(p parley.NameValue) Pair { return Pair{Name: p.Name, Value: p.Value} }))
+	return api.SomeList(api.List(all, func(p parley.NameValue) Pair { return Pair{Name: p.Name, Value: p.Value} }))
 }
 
 func fromPairs(all *[]Pair) []parley.NameValue {
-	return list(value(all), func(p Pair) parley.NameValue { return parley.NameValue{Name: p.Name, Value: p.Value} })
+	return api.List(api.Value(all), func(p Pair) parley.NameValue { return parley.NameValue{Name: p.Name, Value: p.Value} })
 }
 
 func toHeaders(all []parley.NameValue) *[]Header {
-	return someList(list(all, func(h parley.NameValue) Header { return Header{Name: h.Name, Value: h.Value} }))
+	return api.SomeList(api.List(all, func(h parley.NameValue) Header { return Header{Name: h.Name, Value: h.Value} }))
 }
 
 func fromHeaders(all *[]Header) []parley.NameValue {
-	return list(value(all), func(h Header) parley.NameValue { return parley.NameValue{Name: h.Name, Value: h.Value} })
+	return api.List(api.Value(all), func(h Header) parley.NameValue { return parley.NameValue{Name: h.Name, Value: h.Value} })
 }
 
 func fromBase(name string, description *string, active *bool) parley.Base {
-	return parley.Base{Name: name, Description: value(description), Active: or(active, true)}
+	return parley.Base{Name: name, Description: api.Value(description), Active: api.Or(active, true)}
 }
