@@ -75,13 +75,13 @@ func (t *tx) ClientByPublicID(ctx context.Context, publicID string) (parley.APIC
 	return t.oneClient(ctx, "WHERE c.public_id = ?", publicID)
 }
 
-// Clients implements [parley.Administration].
+// Clients implements [parley.Administration]. Revoked ones are not among them.
 func (t *tx) Clients(ctx context.Context, tenant parley.TenantID, offset, limit int) ([]parley.APIClient, int, error) {
 	var count int
-	if err := t.db.NewRaw("SELECT count(*) FROM clients AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE tn.id = ?", tenant[:]).Scan(ctx, &count); err != nil {
+	if err := t.db.NewRaw("SELECT count(*) FROM clients AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE tn.id = ? AND c.revoked IS NULL", tenant[:]).Scan(ctx, &count); err != nil {
 		return nil, 0, err
 	}
-	page, err := t.selectClients(ctx, "WHERE tn.id = ? ORDER BY c.created, c.id LIMIT ? OFFSET ?", tenant[:], limit, offset)
+	page, err := t.selectClients(ctx, "WHERE tn.id = ? AND c.revoked IS NULL ORDER BY c.created, c.id LIMIT ? OFFSET ?", tenant[:], limit, offset)
 	return page, count, err
 }
 
