@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"parley"
+	"parley/configs"
+	"parley/ident"
+	"parley/store"
+	"parley/tokens"
+)
+
+type clientCommand struct {
+	Create clientCreate `cmd:"" help:"Make an API client and print its id and secret; the secret is shown once."`
+	List   clientList   `cmd:"" help:"List API clients."`
+	Revoke clientRevoke `cmd:"" help:"Revoke an API client: its tokens are refused within seconds."`
+}
+
+type clientCreate struct {
+	configs.Store
+	Name        string   `arg:"" help:"What the client is called in lists."`
+	Tenant      string   `help:"Id of the environment; empty = the default one."`
+	Scopes      []string `help:"Scopes it may be granted; all = every one." default:"all"`
+	Application string   `help:"Id of a client application it is bound to."`
+	Roles       []string `help:"With --application: roles it may speak as."`
+}
+
+// Run makes the client.
+func (c *clientCreate) Run(ctx context.Context, s streams) error {
+	client := parley.APIClient{Name: c.Name, Tenant: parley.DefaultTenant, Scopes: c.Scopes}
+	if slices.Contains(c.Scopes, "all") {
+		client.Scopes = parley.Scopes()
+	}
+	for _, scope := range client.Scopes {
+		if !slices.Contains(parley.Scopes(), scope) {
+			return fmt.Errorf("--scopes: %q is none of %s", scope, strings.Join(parley.Scopes(), ", "))
+		}
+	}
+	for _, r := range c.Roles {
+		if !slices.Contains(parley.SenderRoles(), parley.Role(r)) {
+			return fmt.Errorf("--roles: %q is no role that sends", r)
+		}
+		client.Roles = append(client.Roles, parley.Role(r))
+	}
+	var err error
+	if c.Tenant != "" {
+		if client.Tenant, err = parley.ParseID[parley.Tenant](c.Tenant); err != nil {
+			return fmt.Errorf("--tenant: %w", err)
+		}
+	}
+	if c.Application != "" {
+		if client.Application, err = parley.ParseID[parley.ClientApplication](c.Application); err != nil {
+			return fmt.Errorf("--application: %w", err)
+		}
+	}
+	return withStore(ctx, &c.Store, s, func(record *store.Store) error {
+		client.ID = ident.New[parley.APIClient]()
+		client.PublicID = client.ID.String()
+		secret := tokens.NewSecret()
+		if err := keepClient(ctx, record, client, secret); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(s.out, "id: %s\nsecret: %s\n", client.PublicID, secret)
+		return err
+	})
+}
+
+// keepClient makes an API client, or gives the one of that public id the scopes, binding and secret it should have.
+func keepClient(ctx context.Context, record *store.Store, c parley.APIClient, secret string) error {
+	return record.Update(ctx, func(tx parley.Tx) error {
+		if _, err := tx.Tenant(ctx, c.Tenant); err != nil {
+			return err
+		}
+		if !c.Application.IsZero() {
+			if _, err := tx.Applications().Find(ctx, c.Tenant, c.Application); err != nil {
+				return err
+			}
+		}
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		before, err := tx.ClientByPublicID(ctx, c.PublicID)
+		c.SecretHash, c.Modified = tokens.HashSecret(secret), now
+		switch {
+		case err == nil:
+			if before.Tenant != c.Tenant {
+				return &parley.Error{Kind: parley.Invalid, Reason: parley.NameTaken, Msg: "another tenant has a client of that id"}
+			}
+			c.ID, c.Created = before.ID, before.Created
+			return tx.ReplaceClient(ctx, c)
+		case parley.KindOf(err) != parley.NotFound:
+			return err
+		}
+		if c.ID.IsZero() {
+			c.ID = ident.New[parley.APIClient]()
+		}
+		c.Created = now
+		return tx.InsertClient(ctx, c)
+	})
+}
+
+type clientList struct {
+	configs.Store
+	Tenant string `help:"Id of the environment; empty = the default one."`
+}
+
+// Run prints a line a client.
+func (c *clientList) Run(ctx context.Context, s streams) error {
+	tenant := parley.DefaultTenant
+	if c.Tenant != "" {
+		var err error
+		if tenant, err = parley.ParseID[parley.Tenant](c.Tenant); err != nil {
+			return fmt.Errorf("--tenant: %w", err)
+		}
+	}
+	return withStore(ctx, &c.Store, s, func(record *store.Store) error {
+		table := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(table, "ID\tNAME\tCREATED\tSTATE\tSCOPES")
+		const page = 100
+		err := record.View(ctx, func(tx parley.Tx) error {
+			for offset := 0; ; offset += page {
+				all, count, err := tx.Clients(ctx, tenant, offset, page)
+				if err != nil {
+					return err
+				}
+				for _, a := range all {
+					state := "valid"
+					if !a.Revoked.IsZero() {
+						state = "revoked"
+					}
+					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", a.PublicID, a.Name, a.Created.Format(time.RFC3339), state, strings.Join(a.Scopes, " "))
+				}
+				if offset+page >= count {
+					return nil
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+		return table.Flush()
+	})
+}
+
+type clientRevoke struct {
+	configs.Store
+	ID string `arg:"" help:"The client's id."`
+}
+
+// Run revokes the client; again changes nothing.
+func (c *clientRevoke) Run(ctx context.Context, s streams) error {
+	return withStore(ctx, &c.Store, s, func(record *store.Store) error {
+		return record.Update(ctx, func(tx parley.Tx) error {
+			client, err := tx.ClientByPublicID(ctx, c.ID)
+			if err != nil {
+				return err
+			}
+			if client.Revoked.IsZero() {
+				client.Revoked = time.Now().UTC().Truncate(time.Millisecond)
+				client.Modified = client.Revoked
+			}
+			return tx.ReplaceClient(ctx, client)
+		})
+	})
+}
+
+type migrateCommand struct{ configs.Store }
+
+// Run opens the store, which migrates it.
+func (c *migrateCommand) Run(ctx context.Context, s streams) error {
+	return withStore(ctx, &c.Store, s, func(*store.Store) error {
+		_, err := fmt.Fprintln(s.out, "the schema is up to date")
+		return err
+	})
+}
+
+// withStore opens the record for one command.
+func withStore(ctx context.Context, c *configs.Store, s streams, fn func(*store.Store) error) error {
+	record, _, err := openStore(ctx, c, slog.New(slog.NewTextHandler(s.err, nil)), nil)
+	if err != nil {
+		return err
+	}
+	defer record.Close()
+	return fn(record)
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"parley"
+	"parley/examples/echobot/echobot"
+	"parley/tokens"
+)
+
+// A demo is a ready tenant: an account on the web chat, the example bot behind a real callback on a loopback port, and
+// hand-over to the console.
+type demo struct {
+	customerPage, agentPage string
+	cancel                  context.CancelFunc
+	bot                     sync.WaitGroup
+}
+
+// Names by which a second start finds what the first one made.
+const (
+	demoBot     = "Demo bot"
+	demoAccount = "demo" // also its address
+)
+
+// demoClients are the API clients that the demo makes anew, with new secrets, at every start.
+var demoClients = struct{ bot, console string }{"demo-bot", "demo-console"}
+
+// startDemo makes what is missing, starts the bot and says where to click.
+func startDemo(ctx context.Context, n *node, url string) (*demo, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	password := tokens.NewSecret()
+	app, fresh, err := n.makeDemo(ctx, "http://"+listener.Addr().String()+"/", password)
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	secret := tokens.NewSecret()
+	err = errors.Join(
+		keepClient(ctx, n.store, parley.APIClient{PublicID: demoClients.bot, Name: demoBot, Tenant: parley.DefaultTenant,
+			Scopes: []string{parley.ScopeInteractionManage}, Application: app, Roles: []parley.Role{parley.CustomBot}}, secret),
+		keepClient(ctx, n.store, parley.APIClient{PublicID: demoClients.console, Name: "Demo console", Tenant: parley.DefaultTenant,
+			Scopes: []string{parley.ScopeInteractionManage}, Application: parley.ConsoleApplication, Roles: []parley.Role{parley.CustomAgent}}, tokens.NewSecret()))
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	d := &demo{customerPage: url + "/widget/v1/?account=" + demoAccount}
+	var running context.Context
+	running, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	d.bot.Go(func() {
+		err := echobot.Serve(running, listener, echobot.Config{Hub: url, ClientID: demoClients.bot, ClientSecret: secret,
+			Username: "parley", Password: password, Name: demoBot, Log: n.logger})
+		if err != nil && !errors.Is(err, context.Canceled) {
+			n.logger.ErrorContext(running, "the demo's bot stopped", "error", err)
+		}
+	})
+	token, err := n.demoAgentToken(ctx)
+	if err == nil && fresh {
+		err = n.sampleHistory(ctx)
+	}
+	if err != nil {
+		d.stop()
+		return nil, err
+	}
+	d.agentPage = url + "/console/#token=" + token // a fragment is not sent to any server
+	return d, nil
+}
+
+// stop ends the bot.
+func (d *demo) stop() {
+	d.cancel()
+	d.bot.Wait()
+}
+
+// demoAgentToken makes the token with which the agent's page connects.
+func (n *node) demoAgentToken(ctx context.Context) (string, error) {
+	var client parley.APIClient
+	err := n.store.View(ctx, func(tx parley.Tx) (err error) {
+		client, err = tx.ClientByPublicID(ctx, demoClients.console)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	token, _, err := n.tokens.Issue(ctx, &client, client.Scopes)
+	return token, err
+}
+
+// makeDemo makes, or brings up to date, the demo's configuration. fresh says that the account was not there before.
+func (n *node) makeDemo(ctx context.Context, callback, password string) (app parley.ApplicationID, fresh bool, err error) {
+	tenant, dir := parley.DefaultTenant, n.directory
+	base := func(name string) parley.Base { return parley.Base{Name: name, Active: true} }
+	auth, err := keep(ctx, dir.Authentications, tenant, parley.Authentication{Base: base(demoBot),
+		Basic: &parley.BasicAuth{Username: "parley", Password: password}}, func(a parley.Authentication) (parley.AuthenticationID, string) { return a.ID, a.Name })
+	if err != nil {
+		return app, false, err
+	}
+	app, err = keep(ctx, dir.Applications, tenant, parley.ClientApplication{Base: base(demoBot), Roles: []parley.ApplicationRole{{Name: parley.CustomBot,
+		Version: "v3", Callback: callback, NotificationEmail: "demo@example.org", Authentication: auth}}},
+		func(a parley.ClientApplication) (parley.ApplicationID, string) { return a.ID, a.Name })
+	if err != nil {
+		return app, false, err
+	}
+	participant, err := keep(ctx, dir.Participants, tenant, parley.Participant{Base: base(demoBot), Type: parley.CustomBot, Application: app},
+		func(p parley.Participant) (parley.ParticipantID, string) { return p.ID, p.Name })
+	if err != nil {
+		return app, false, err
+	}
+	orchestration, err := keep(ctx, dir.Orchestrations, tenant, parley.Orchestration{Base: base("Demo: bot, then agents"),
+		Bots:   &parley.BotConfiguration{Bots: []parley.BotReference{{Application: app, Participant: participant, EscalateTo: parley.ConsoleApplication}}},
+		Agents: []parley.AgentReference{{Application: parley.ConsoleApplication}}},
+		func(o parley.Orchestration) (parley.OrchestrationID, string) { return o.ID, o.Name })
+	if err != nil {
+		return app, false, err
+	}
+	_, known, err := find(ctx, dir.Accounts, tenant, demoAccount, accountName)
+	if err != nil || known {
+		return app, false, err
+	}
+	_, err = dir.Accounts.Create(ctx, tenant, parley.Account{Base: base(demoAccount), Address: demoAccount, Channel: parley.WebChatChannel,
+		Orchestration: orchestration, TimeoutMinutes: 60, DefaultLanguage: "en-US", Unavailable: parley.RetainAndRetry,
+		Options: []parley.NameValue{{Name: parley.OptionAnonymous, Value: "true"}}})
+	return app, true, err
+}
+
+func accountName(a parley.Account) (parley.AccountID, string) { return a.ID, a.Name }
+
+// keep makes an object, or replaces the one of its name.
+func keep[T any](ctx context.Context, c collection[T], tenant parley.TenantID, object T, name func(T) (parley.ID[T], string)) (parley.ID[T], error) {
+	_, wanted := name(object)
+	id, known, err := find(ctx, c, tenant, wanted, name)
+	if err != nil {
+		return id, err
+	}
+	if known {
+		return id, c.Replace(ctx, tenant, id, object)
+	}
+	return c.Create(ctx, tenant, object)
+}
+
+// A collection is the part of the directory that keep needs.
+type collection[T any] interface {
+	Create(ctx context.Context, tenant parley.TenantID, object T) (parley.ID[T], error)
+	Replace(ctx context.Context, tenant parley.TenantID, id parley.ID[T], object T) error
+	List(ctx context.Context, tenant parley.TenantID, offset, limit int) ([]T, int, error)
+}
+
+// find looks for an object by name.
+func find[T any](ctx context.Context, c collection[T], tenant parley.TenantID, wanted string, name func(T) (parley.ID[T], string)) (id parley.ID[T], known bool, err error) {
+	const page = 100
+	for offset := 0; ; offset += page {
+		all, count, err := c.List(ctx, tenant, offset, page)
+		if err != nil {
+			return id, false, err
+		}
+		for _, o := range all {
+			if id, n := name(o); n == wanted {
+				return id, true, nil
+			}
+		}
+		if offset+page >= count {
+			return id, false, nil
+		}
+	}
+}
+
+// sampleTimeout bounds how long the start waits for the sample conversation.
+const sampleTimeout = 15 * time.Second
+
+// sampleHistory has a short conversation over the real road, bot included, so that there is something to look at.
+func (n *node) sampleHistory(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
+	defer cancel()
+	customer := parley.Draft{Type: parley.TypeText, Sender: parley.Customer, ChannelType: "web_chat", Address: demoAccount,
+		Customer: &parley.CustomerData{Name: "Sam", Contacts: []parley.Contact{{Type: "email", Address: "sam@example.org"}}},
+		Body:     parley.Body{MessageID: "sample-1", Content: &parley.Content{Text: "Hello, when do you open on Saturday?"}}}
+	id, err := n.say(ctx, customer)
+	if err != nil {
+		return fmt.Errorf("sample history: %w", err)
+	}
+	talk := func(sender parley.Role, kind parley.MessageType, content *parley.Content) error {
+		_, err := n.say(ctx, parley.Draft{Conversation: id, Type: kind, Sender: sender, Body: parley.Body{Name: nameOf(sender), Content: content}})
+		return err
+	}
+	err = errors.Join(n.heard(ctx, id, func(c parley.Conversation) bool { return c.Seq >= 2 }), // the bot's answer
+		talk(parley.Customer, parley.TypeText, &parley.Content{Text: "I would like to talk to an agent, please."}),
+		n.heard(ctx, id, func(c parley.Conversation) bool { return c.Owner.Kind == parley.OwnerAgent }),
+		talk(parley.CustomAgent, parley.TypeAgentJoin, &parley.Content{JSON: []byte(`{"agentName":"Dana"}`)}),
+		talk(parley.CustomAgent, parley.TypeText, &parley.Content{Text: "We open at nine. See you on Saturday!"}),
+		talk(parley.CustomAgent, parley.TypeConversationEnd, nil))
+	if err != nil {
+		return fmt.Errorf("sample history: %w", err)
+	}
+	return nil
+}
+
+func nameOf(r parley.Role) string {
+	if r.IsAgent() {
+		return "Dana"
+	}
+	return ""
+}

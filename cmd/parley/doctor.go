@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+type doctorCommand struct {
+	URL    string `help:"Base URL of the hub." default:"http://127.0.0.1:8080" env:"PARLEY_DOCTOR_URL"`
+	Health bool   `help:"Only ask whether the process is alive, and print nothing: for container health checks."`
+}
+
+// Run asks a running hub how it is. The exit status says whether it is well.
+func (c *doctorCommand) Run(ctx context.Context, s streams) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	path := "/readyz"
+	if c.Health {
+		path = "/healthz"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("no hub answers at %s; is it running? (%w)", c.URL, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	if !c.Health {
+		var state map[string]any
+		if err := json.Unmarshal(body, &state); err != nil {
+			return fmt.Errorf("what answers at %s is no hub", c.URL)
+		}
+		text, err := json.MarshalIndent(state, "", "  ")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(s.out, string(text))
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("the hub is not ready (status %d)", res.StatusCode)
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/contrib/propagators/b3"
+	"go.opentelemetry.io/otel/propagation"
+
+	"parley"
+	"parley/assets"
+	"parley/configs"
+	"parley/directory"
+	"parley/dispatch"
+	"parley/dispatch/asynqueue"
+	"parley/hub"
+	"parley/rest"
+	"parley/rest/admin"
+	"parley/rest/api"
+	"parley/rest/conversationmgr"
+	"parley/rest/oauth"
+	"parley/rest/widget"
+	"parley/store"
+	"parley/store/blob"
+	"parley/store/keyset"
+	"parley/store/live"
+	"parley/tokens"
+	"parley/ws"
+)
+
+// A node is one running process of the hub, wired together. Parts are started in the order in which they need each other
+// and stopped backwards.
+type node struct {
+	config       *configs.Serve
+	logger       *slog.Logger
+	databaseKind string
+	ready        atomic.Bool
+
+	store     *store.Store
+	live      *live.Live
+	hub       *hub.Hub
+	tokens    *tokens.Tokens
+	directory *directory.Directory
+	sessions  *ws.Server
+	meter     *prometheus.Registry
+	handler   http.Handler
+
+	run     context.CancelFunc // ends what runs
+	running sync.WaitGroup
+	closers []func(context.Context) error // in the order of starting
+}
+
+// openStore opens the record that the settings name.
+func openStore(ctx context.Context, c *configs.Store, logger *slog.Logger, meter prometheus.Registerer) (s *store.Store, kind string, err error) {
+	if err := dataDir(c.Data); err != nil {
+		return nil, "", err
+	}
+	seal, err := keyset.Open(c.Data)
+	if err != nil {
+		return nil, "", err
+	}
+	url, kind := filepath.Join(c.Data, "parley.db"), "sqlite"
+	if c.Database != "" {
+		url, kind = c.Database, "postgres"
+	}
+	s, err = store.Open(ctx, store.Config{URL: url, Seal: seal, Logger: logger, Meter: meter})
+	return s, kind, err
+}
+
+// start wires a node and starts what runs by itself. On an error nothing is left behind.
+func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node, err error) {
+	n = &node{config: c, logger: logger, meter: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	n.meter.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
+	if n.store, n.databaseKind, err = openStore(ctx, &c.Store, logger, n.meter); err != nil {
+		return n, err
+	}
+	n.closers = append(n.closers, func(context.Context) error { return n.store.Close() })
+	if n.live, err = live.Open(ctx, live.Config{URL: c.Redis, Dir: filepath.Join(c.Data, "redis"), Logger: logger}); err != nil {
+		return n, err
+	}
+	n.closers = append(n.closers, func(context.Context) error { return n.live.Close() })
+	if n.live.Kind == "miniredis" {
+		logger.InfoContext(ctx, "no Redis: live state is kept inside this process, which serves one node only")
+	}
+	tracing, err := newTracing(ctx, c)
+	if err != nil {
+		return n, err
+	}
+	n.closers = append(n.closers, tracing.Shutdown)
+	queue := asynqueue.New(n.live, logger)
+	n.closers = append(n.closers, func(context.Context) error { return queue.Close() })
+	bucket, err := openBlobs(ctx, c)
+	if err != nil {
+		return n, err
+	}
+	n.closers = append(n.closers, func(context.Context) error { return bucket.Close() })
+	issuing := tokens.Config{Issuer: c.PublicURL}
+	if c.Issuer != "" {
+		issuing.Outside = &tokens.OutsideIssuer{URL: c.Issuer, Audience: c.IssuerAudience}
+	}
+	n.tokens = tokens.New(issuing, n.store)
+	files := assets.New(assets.Config{URL: c.PublicURL + conversationmgr.BasePath + "/assets"}, n.store, bucket, n.tokens)
+	assetURL := func(t parley.TenantID, a parley.AssetID) string {
+		url, err := files.DownloadURL(context.WithoutCancel(ctx), t, a)
+		if err != nil {
+			logger.WarnContext(ctx, "signing a link to an asset", "asset", a, "error", err)
+		}
+		return url
+	}
+	allow := c.CallbackAllow
+	if c.Demo {
+		allow = append(allow, "127.0.0.0/8", "::1/128")
+	}
+	prefixes, err := dispatch.ParseAllow(allow)
+	if err != nil {
+		return n, err
+	}
+	late := &lateHub{}
+	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: tracing})
+	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
+	late.Hub = n.hub
+	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets}, n.store, changes{n.hub, callbacks})
+	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Logger: logger, Meter: n.meter})
+	if err = n.bootstrap(ctx); err != nil {
+		return n, err
+	}
+
+	router := rest.NewRouter()
+	if c.Has(configs.RoleAPI) {
+		conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger}).Register(router)
+		oauth.New(n.tokens).Register(router)
+		admin.New(admin.Deps{Store: n.store, Verifier: n.tokens, Forget: n.tokens.Forget, Log: logger}).Register(router)
+		widget.New(widget.Deps{Store: n.store, Tokens: n.tokens, Log: logger}).Register(router)
+		pages(router)
+	}
+	if c.Has(configs.RoleWS) {
+		router.Handle("/ws/v1", n.sessions).Methods(http.MethodGet)
+	}
+	n.operations(router)
+	n.handler = rest.Handler(rest.Config{Log: logger, Observer: newRequests(n.meter), Tracer: tracing.Tracer("parley/rest"),
+		Propagator: propagation.NewCompositeTextMapPropagator(b3.New(), propagation.TraceContext{}), HTTPS: strings.HasPrefix(c.PublicURL, "https://")}, router)
+
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ended by stop, after sessions and requests
+	n.run = cancel
+	for _, run := range []func(context.Context) error{n.hub.Run, callbacks.Run, files.Run} {
+		n.running.Go(func() {
+			if err := run(running); err != nil && !errors.Is(err, context.Canceled) {
+				logger.ErrorContext(running, "a part of the hub stopped", "error", err)
+			}
+		})
+	}
+	if c.Pprof != "" {
+		if err = n.startPprof(ctx); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// stop ends what start began, backwards.
+func (n *node) stop(ctx context.Context) error {
+	if n.run != nil {
+		n.run()
+	}
+	n.running.Wait()
+	var err error
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, n.closers[i](ctx))
+	}
+	n.closers = nil
+	return err
+}
+
+// bootstrap makes, or keeps, the API client of --bootstrap-client.
+func (n *node) bootstrap(ctx context.Context) error {
+	id, secret, ok := strings.Cut(n.config.BootstrapClient, ":")
+	if !ok {
+		return nil
+	}
+	if err := keepClient(ctx, n.store, parley.APIClient{PublicID: id, Name: "bootstrap", Tenant: parley.DefaultTenant, Scopes: parley.Scopes()}, secret); err != nil {
+		return fmt.Errorf("bootstrap client: %w", err)
+	}
+	return nil
+}
+
+func openBlobs(ctx context.Context, c *configs.Serve) (*blob.Bucket, error) {
+	if c.Blobs != "" {
+		return blob.OpenURL(ctx, c.Blobs)
+	}
+	return blob.OpenDir(filepath.Join(c.Data, "assets"))
+}
+
+// errorCode is how sessions tell of errors: as conversationmgr does.
+func errorCode(err error) (code, message string) {
+	b := api.BodyOf(err)
+	return b.Code, b.DeveloperMessage
+}
+
+// lateHub lets dispatch and hub know each other.
+type lateHub struct{ *hub.Hub }
+
+// changes tells everyone who caches configuration that it changed.
+type changes struct {
+	*hub.Hub
+	callbacks *dispatch.Dispatcher
+}
+
+// ConfigChanged is called after each committed change.
+func (c changes) ConfigChanged(ctx context.Context, tenant parley.TenantID) {
+	c.callbacks.Forget()
+	c.Hub.ConfigChanged(ctx, tenant)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// operations serves what operators look at: /healthz, /readyz, /metrics.
+func (n *node) operations(router *mux.Router) {
+	router.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeState(w, http.StatusOK, map[string]any{"status": "ok"})
+	}).Methods(http.MethodGet)
+	router.HandleFunc("/readyz", n.serveReady).Methods(http.MethodGet)
+	router.Handle("/metrics", promhttp.HandlerFor(n.meter, promhttp.HandlerOpts{})).Methods(http.MethodGet)
+}
+
+// probeTimeout bounds how long a part may take to say that it is well.
+const probeTimeout = 2 * time.Second
+
+// serveReady says how each part is. Only what stops messages makes the node not ready: without live state they are slower.
+func (n *node) serveReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	state := func(err error) string {
+		if err != nil {
+			return "unreachable" // the error may hold addresses; it is in the log of whoever needs the part
+		}
+		return "ok"
+	}
+	database := n.store.Ping(ctx)
+	status, word := http.StatusOK, "ready"
+	switch {
+	case !n.ready.Load():
+		status, word = http.StatusServiceUnavailable, "stopping or starting"
+	case database != nil:
+		status, word = http.StatusServiceUnavailable, "the database is unreachable"
+	}
+	writeState(w, status, map[string]any{"status": word, "version": version(), "roles": n.config.Roles, "parts": map[string]any{
+		"database": map[string]string{"kind": n.databaseKind, "state": state(database)},
+		"redis":    map[string]string{"kind": n.live.Kind, "state": state(n.live.Ping(ctx))},
+	}})
+}
+
+func writeState(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller is gone if it fails
+}
+
+// startPprof serves profiles on their own address, which configs checked to be private.
+func (n *node) startPprof(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.config.Pprof)
+	if err != nil {
+		return err
+	}
+	m := http.NewServeMux()
+	m.HandleFunc("/debug/pprof/", pprof.Index)
+	m.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	m.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	m.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	m.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
+	n.running.Go(func() { _ = server.Serve(l) })
+	stop := n.run
+	n.run = func() {
+		server.Close()
+		stop()
+	}
+	return nil
+}
+
+// requests counts REST requests; it implements rest.Observer.
+type requests struct{ seconds *prometheus.HistogramVec }
+
+func newRequests(r prometheus.Registerer) *requests {
+	m := &requests{prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "parley_http_request_seconds",
+		Help: "Time of HTTP requests, by route, method and status.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"route", "method", "status"})}
+	r.MustRegister(m.seconds)
+	return m
+}
+
+// Observe implements rest.Observer.
+func (m *requests) Observe(route, method string, status int, took time.Duration) {
+	m.seconds.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"io/fs"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"parley/web"
+)
+
+// contentPolicy lets the pages load nothing but what is theirs, and talk to nobody but us.
+const contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; form-action 'self'"
+
+// pages serves the widget's and the console's pages.
+func pages(router *mux.Router) {
+	serve := func(prefix string, files fs.FS, framed bool) {
+		server := http.StripPrefix(prefix, http.FileServerFS(files))
+		router.PathPrefix(prefix).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			policy := contentPolicy
+			if !framed {
+				policy += "; frame-ancestors 'none'"
+			}
+			w.Header().Set("Content-Security-Policy", policy)
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Referrer-Policy", "no-referrer")
+			w.Header().Set("Cache-Control", "no-cache")
+			server.ServeHTTP(w, r)
+		})
+	}
+	serve("/widget/v1/", web.Widget, true)
+	serve("/console/", web.Console, false)
+	router.Handle("/", http.RedirectHandler("/docs", http.StatusFound))
+}
