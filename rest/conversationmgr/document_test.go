@@ -14,6 +14,7 @@ import (
 	"parley/directory"
 	"parley/rest/api"
 	"parley/rest/conversationmgr"
+	"parley/rest/resttest"
 )
 
 // Router and document know the same operations.
@@ -34,7 +35,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	}
 	delete(routes, "PUT /assets/upload") // the document says in words that PUT works as well
 	operations := 0
-	for path, item := range document(t).Paths.Map() {
+	for path, item := range resttest.Document(t, conversationmgr.Document).Paths.Map() {
 		for method := range item.Operations() {
 			operations++
 			if !routes[method+" "+path] {
@@ -53,7 +54,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 
 // The scopes are those of reference section 1.3, with its oddity.
 func TestScopes(t *testing.T) {
-	for path, item := range document(t).Paths.Map() {
+	for path, item := range resttest.Document(t, conversationmgr.Document).Paths.Map() {
 		for method, op := range item.Operations() {
 			var want []string
 			switch {
@@ -100,7 +101,7 @@ func TestExamplesAreValid(t *testing.T) {
 			}
 		}
 	}
-	doc := document(t)
+	doc := resttest.Document(t, conversationmgr.Document)
 	for _, item := range doc.Paths.Map() {
 		for _, op := range item.Operations() {
 			if op.RequestBody != nil {
@@ -120,7 +121,7 @@ func TestExamplesAreValid(t *testing.T) {
 }
 
 func TestEnumsAreThoseOfTheVocabulary(t *testing.T) {
-	schemas := document(t).Components.Schemas
+	schemas := resttest.Document(t, conversationmgr.Document).Components.Schemas
 	var types []parley.MessageType
 	for _, v := range schemas["MessageType"].Value.Enum {
 		types = append(types, parley.MessageType(v.(string)))
@@ -150,18 +151,18 @@ func TestEveryCodeIsProduced(t *testing.T) {
 		one := newStage(t)
 		vars := one.vars()
 		if text := read(t, "testdata/"+file+".txt"); strings.HasPrefix(text, "# After setup.txt.") {
-			one.play(read(t, "testdata/setup.txt"), vars)
-			one.play(text, vars)
+			one.Play(read(t, "testdata/setup.txt"), vars)
+			one.Play(text, vars)
 		} else {
-			one.play(text, vars)
+			one.Play(text, vars)
 		}
-		maps.Copy(s.codes, one.codes)
+		maps.Copy(s.Codes, one.Codes)
 	}
 	for _, code := range api.Codes() {
-		if _, ok := unmet[code]; !ok && !s.codes[string(code)] {
+		if _, ok := unmet[code]; !ok && !s.Codes[string(code)] {
 			t.Errorf("no dialogue produces %s", code)
 		}
-		if s.codes[string(code)] && unmet[code] != "" {
+		if s.Codes[string(code)] && unmet[code] != "" {
 			t.Errorf("%s is produced, although %s", code, unmet[code])
 		}
 	}
@@ -171,11 +172,11 @@ func TestEveryCodeIsProduced(t *testing.T) {
 func TestStoreFailureTellsNothing(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
-	if res, _ := s.do("GET", "/accounts", "", "Authorization", "Bearer "+vars["$all"]); res.StatusCode != 200 {
+	if res, _ := s.Do("GET", "/accounts", "", "Authorization", "Bearer "+vars["$all"]); res.StatusCode != 200 {
 		t.Fatalf("before: %d", res.StatusCode)
 	}
 	s.store.Close()
-	res, body := s.do("GET", "/accounts", "", "Authorization", "Bearer "+vars["$all"])
+	res, body := s.Do("GET", "/accounts", "", "Authorization", "Bearer "+vars["$all"])
 	if want := `{"code":"500-100","developerMessage":"internal error"}`; res.StatusCode != 500 || body != want {
 		t.Errorf("answered %d %s, want %s", res.StatusCode, body, want)
 	}
@@ -185,8 +186,8 @@ func TestStoreFailureTellsNothing(t *testing.T) {
 func TestOtherTenantsObjectsAreUnknown(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
-	s.play(read(t, "testdata/setup.txt"), vars)
-	s.play(`
+	s.Play(read(t, "testdata/setup.txt"), vars)
+	s.Play(`
 POST /conversations/messages
 {"messages":{"message":[{"messageId":"m1","type":{"value":"text"},"content":{"text":"Hello"},"sender":{"type":"customer"},
  "conversation":{"account":{"address":"+15550100","channel":{"type":"sms"}},"customer":{"contacts":{"contact":[{"type":"phone","address":"+2"}]}}}}]}}
@@ -200,13 +201,13 @@ POST /assets
 		"/orchestrations/{id}": "$orchestration", "/accounts/{id}": "$account", "/assets/{id}": "$asset", "/conversations/{id}": "$conversation"}
 	other := []string{"Authorization", "Bearer " + vars["$other"]}
 	tried := 0
-	for path, item := range document(t).Paths.Map() {
+	for path, item := range resttest.Document(t, conversationmgr.Document).Paths.Map() {
 		for method, op := range item.Operations() {
 			if !strings.Contains(path, "{id}") {
 				continue
 			}
 			tried++
-			res, body := s.do(method, strings.Replace(path, "{id}", vars[ids[path]], 1), "", other...)
+			res, body := s.Do(method, strings.Replace(path, "{id}", vars[ids[path]], 1), "", other...)
 			if res.StatusCode != 404 || !strings.Contains(body, `"404-101"`) {
 				t.Errorf("%s of another tenant's object answered %d %s", op.OperationID, res.StatusCode, body)
 			}
@@ -216,7 +217,7 @@ POST /assets
 		t.Errorf("%d operations tried", tried)
 	}
 	// Operations without an id in the path see an empty tenant, and cannot refer to what is not theirs.
-	s.play(`
+	s.Play(`
 GET /accounts
 Authorization: Bearer $other
 -> 200 {"account":[]}
@@ -286,12 +287,12 @@ func TestOversizedBodies(t *testing.T) {
 	s := newStage(t)
 	auth := []string{"Authorization", "Bearer " + s.vars()["$all"]}
 	big := `{"name":"` + strings.Repeat("x", 1<<20) + `"}`
-	for path, item := range document(t).Paths.Map() {
+	for path, item := range resttest.Document(t, conversationmgr.Document).Paths.Map() {
 		for method, op := range item.Operations() {
 			if method != http.MethodPost || op.OperationID == "uploadAsset" {
 				continue
 			}
-			res, body := s.do(method, path, big, auth...)
+			res, body := s.Do(method, path, big, auth...)
 			if res.StatusCode != 400 || !strings.Contains(body, `"400-152"`) || !strings.Contains(body, `"key":"body"`) {
 				t.Errorf("%s answered %d %.200s", op.OperationID, res.StatusCode, body)
 			}
@@ -303,13 +304,13 @@ func TestOversizedBodies(t *testing.T) {
 func TestDownloadsAreHarmless(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
-	s.play(read(t, "testdata/setup.txt"), vars)
+	s.Play(read(t, "testdata/setup.txt"), vars)
 	for name, want := range map[string]string{"a.html": "application/octet-stream", "a.svg": "application/octet-stream", "a.png": "image/png", "a b\".txt": "text/plain", "a.xhtml": "application/octet-stream", "none": "application/octet-stream"} {
 		delete(vars, "$upload")
 		delete(vars, "$download")
 		delete(vars, "$asset")
 		quoted := strings.ReplaceAll(name, `"`, `\"`)
-		s.play(`
+		s.Play(`
 POST /assets
 {"channel":{"type":"sms"},"sender":{"type":"customer"},"name":"`+quoted+`","size":5}
 -> 200 {"id":"$asset","contentUrl":"$upload"}
@@ -322,7 +323,7 @@ Content-Type: -
 GET /assets/$asset
 -> 200 {"contentUrl":"$download"}
 `, vars)
-		res, body := s.do("GET", vars["$download"], "")
+		res, body := s.Do("GET", vars["$download"], "")
 		h := res.Header
 		if body != "12345" || h.Get("Content-Type") != want || h.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment") ||
 			!strings.Contains(h.Get("Content-Security-Policy"), "sandbox") || h.Get("Content-Length") != "5" {
