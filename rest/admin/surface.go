@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"context"
+	_ "embed"
+
+	"github.com/gorilla/mux"
+
+	"parley/directory"
+	"parley/rest"
+	"parley/rest/api"
+	"parley/rest/contract"
+)
+
+// BasePath is where the surface is served.
+const BasePath = "/admin/v1"
+
+// Document is the contract of the surface, an OpenAPI 3.0 document in YAML.
+//
+//go:embed openapi.yaml
+var Document []byte
+
+// Surface answers the operations of openapi.yaml. Safe for concurrent use.
+type Surface struct {
+	administration *directory.Administration
+	contract       *contract.Contract
+}
+
+var _ StrictServerInterface = (*Surface)(nil)
+
+// New returns the surface of an administration.
+func New(a *directory.Administration, v api.Verifier) *Surface {
+	s := &Surface{administration: a}
+	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: v, Exists: map[string]func(context.Context, string) error{
+		"/organisations/{id}": func(ctx context.Context, id string) error {
+			_, err := s.GetOrganisation(ctx, GetOrganisationRequestObject{Id: id})
+			return err
+		},
+		"/environments/{id}": func(ctx context.Context, id string) error {
+			_, err := s.GetEnvironment(ctx, GetEnvironmentRequestObject{Id: id})
+			return err
+		},
+		"/clients/{id}": func(ctx context.Context, id string) error {
+			_, err := s.GetClient(ctx, GetClientRequestObject{Id: id})
+			return err
+		},
+	}})
+	return s
+}
+
+// Register adds the routes below [BasePath].
+func (s *Surface) Register(root *mux.Router) {
+	r := root.PathPrefix(BasePath).Subrouter()
+	rest.NotFound(r)
+	r.Use(rest.LimitBody(rest.MaxBody), s.contract.Guard)
+	HandlerWithOptions(
+		NewStrictHandlerWithOptions(s, nil, StrictHTTPServerOptions{RequestErrorHandlerFunc: contract.Malformed, ResponseErrorHandlerFunc: api.WriteError}),
+		GorillaServerOptions{BaseRouter: r, ErrorHandlerFunc: contract.Malformed},
+	)
+}
+
+// as is who acts in a request.
+func as(ctx context.Context) directory.Administrator {
+	return directory.Administrator(api.GrantOf(ctx).Tenant)
+}
+
+// Defaults of lists, as in conversationmgr.
+const (
+	firstPage   = 1
+	defaultSize = 10
+)
+
+func pageInfo(number *PageNumber, size *PageSize) PaginationInfo {
+	return PaginationInfo{Pagenum: api.Or(number, firstPage), Pagesize: api.Or(size, defaultSize)}
+}
+
+// cut is the page of a list that is short enough to be read whole.
+func cut[T any](all []T, info *PaginationInfo) []T {
+	info.Count = len(all)
+	from := min((info.Pagenum-1)*info.Pagesize, len(all))
+	to := min(from+info.Pagesize, len(all))
+	return all[from:to]
+}
