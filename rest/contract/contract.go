@@ -35,6 +35,7 @@ type Contract struct {
 
 // An operation is what must be known of one.
 type operation struct {
+	open   bool             // needs no token: the document says so with an empty list
 	scopes []string         // any one of them will do
 	query  map[string]int64 // parameters it knows, with the largest value of those that are positive integers, else 0
 	body   *openapi3.Schema // nil = none, or not ours to validate
@@ -74,6 +75,7 @@ func New(cfg Config) *Contract {
 func newOperation(op *openapi3.Operation, shared openapi3.Parameters) *operation {
 	one := &operation{query: map[string]int64{}}
 	if op.Security != nil {
+		one.open = len(*op.Security) == 0
 		for _, alternative := range *op.Security {
 			for _, scopes := range alternative {
 				one.scopes = append(one.scopes, scopes...)

@@ -14,8 +14,8 @@ import (
 	"parley/rest/api"
 )
 
-// Guard is the middleware of a surface's routes. Handlers behind it find the grant with [api.GrantOf], and a body they
-// can decode.
+// Guard is the middleware of a surface's routes. Handlers behind it find the grant with [api.GrantOf], unless the
+// operation is open to everyone, and a body they can decode.
 func (c *Contract) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		op, ok := c.operations[r.Method+" "+c.template(r)]
@@ -23,12 +23,15 @@ func (c *Contract) Guard(next http.Handler) http.Handler {
 			api.WriteError(w, r, &parley.Error{Kind: parley.NotFound})
 			return
 		}
-		grant, err := api.Authorize(r, c.verifier, op.scopes...)
-		if err == nil {
+		if !op.open {
+			grant, err := api.Authorize(r, c.verifier, op.scopes...)
+			if err != nil {
+				api.WriteError(w, r, err)
+				return
+			}
 			r = r.WithContext(api.WithGrant(r.Context(), grant))
-			err = op.check(r)
 		}
-		if err != nil {
+		if err := op.check(r); err != nil {
 			api.WriteError(w, r, err)
 			return
 		}
