@@ -11,14 +11,13 @@ import (
 
 	"parley"
 	"parley/configs"
-	"parley/ident"
+	"parley/directory"
 	"parley/store"
-	"parley/tokens"
 )
 
 type clientCommand struct {
 	Create clientCreate `cmd:"" help:"Make an API client and print its id and secret; the secret is shown once."`
-	List   clientList   `cmd:"" help:"List API clients."`
+	List   clientList   `cmd:"" help:"List API clients that are not revoked."`
 	Revoke clientRevoke `cmd:"" help:"Revoke an API client: its tokens are refused within seconds."`
 }
 
@@ -59,49 +58,18 @@ func (c *clientCreate) Run(ctx context.Context, s streams) error {
 			return fmt.Errorf("--application: %w", err)
 		}
 	}
-	return withStore(ctx, &c.Store, s, func(record *store.Store) error {
-		client.ID = ident.New[parley.APIClient]()
-		client.PublicID = client.ID.String()
-		secret := tokens.NewSecret()
-		if err := keepClient(ctx, record, client, secret); err != nil {
+	return withAdministration(ctx, &c.Store, s, func(admin *directory.Administration) error {
+		made, secret, err := admin.CreateClient(ctx, operator, client)
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(s.out, "id: %s\nsecret: %s\n", client.PublicID, secret)
+		_, err = fmt.Fprintf(s.out, "id: %s\nsecret: %s\n", made.PublicID, secret)
 		return err
 	})
 }
 
-// keepClient makes an API client, or gives the one of that public id the scopes, binding and secret it should have.
-func keepClient(ctx context.Context, record *store.Store, c parley.APIClient, secret string) error {
-	return record.Update(ctx, func(tx parley.Tx) error {
-		if _, err := tx.Tenant(ctx, c.Tenant); err != nil {
-			return err
-		}
-		if !c.Application.IsZero() {
-			if _, err := tx.Applications().Find(ctx, c.Tenant, c.Application); err != nil {
-				return err
-			}
-		}
-		now := time.Now().UTC().Truncate(time.Millisecond)
-		before, err := tx.ClientByPublicID(ctx, c.PublicID)
-		c.SecretHash, c.Modified = tokens.HashSecret(secret), now
-		switch {
-		case err == nil:
-			if before.Tenant != c.Tenant {
-				return &parley.Error{Kind: parley.Invalid, Reason: parley.NameTaken, Msg: "another tenant has a client of that id"}
-			}
-			c.ID, c.Created = before.ID, before.Created
-			return tx.ReplaceClient(ctx, c)
-		case parley.KindOf(err) != parley.NotFound:
-			return err
-		}
-		if c.ID.IsZero() {
-			c.ID = ident.New[parley.APIClient]()
-		}
-		c.Created = now
-		return tx.InsertClient(ctx, c)
-	})
-}
+// operator is who acts on the command line: whoever can open the record may do everything.
+var operator = directory.Administrator(parley.DefaultTenant)
 
 type clientList struct {
 	configs.Store
@@ -117,32 +85,22 @@ func (c *clientList) Run(ctx context.Context, s streams) error {
 			return fmt.Errorf("--tenant: %w", err)
 		}
 	}
-	return withStore(ctx, &c.Store, s, func(record *store.Store) error {
+	return withAdministration(ctx, &c.Store, s, func(admin *directory.Administration) error {
 		table := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
-		fmt.Fprintln(table, "ID\tNAME\tCREATED\tSTATE\tSCOPES")
+		fmt.Fprintln(table, "ID\tNAME\tCREATED\tSCOPES")
 		const page = 100
-		err := record.View(ctx, func(tx parley.Tx) error {
-			for offset := 0; ; offset += page {
-				all, count, err := tx.Clients(ctx, tenant, offset, page)
-				if err != nil {
-					return err
-				}
-				for _, a := range all {
-					state := "valid"
-					if !a.Revoked.IsZero() {
-						state = "revoked"
-					}
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", a.PublicID, a.Name, a.Created.Format(time.RFC3339), state, strings.Join(a.Scopes, " "))
-				}
-				if offset+page >= count {
-					return nil
-				}
+		for offset := 0; ; offset += page {
+			all, count, err := admin.Clients(ctx, operator, tenant, offset, page)
+			if err != nil {
+				return err
 			}
-		})
-		if err != nil {
-			return err
+			for _, a := range all {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", a.PublicID, a.Name, a.Created.Format(time.RFC3339), strings.Join(a.Scopes, " "))
+			}
+			if offset+page >= count {
+				return table.Flush()
+			}
 		}
-		return table.Flush()
 	})
 }
 
@@ -151,20 +109,17 @@ type clientRevoke struct {
 	ID string `arg:"" help:"The client's id."`
 }
 
-// Run revokes the client; again changes nothing.
+// Run revokes the client.
 func (c *clientRevoke) Run(ctx context.Context, s streams) error {
-	return withStore(ctx, &c.Store, s, func(record *store.Store) error {
-		return record.Update(ctx, func(tx parley.Tx) error {
-			client, err := tx.ClientByPublicID(ctx, c.ID)
-			if err != nil {
-				return err
-			}
-			if client.Revoked.IsZero() {
-				client.Revoked = time.Now().UTC().Truncate(time.Millisecond)
-				client.Modified = client.Revoked
-			}
-			return tx.ReplaceClient(ctx, client)
-		})
+	return withAdministration(ctx, &c.Store, s, func(admin *directory.Administration) error {
+		return admin.RevokeClient(ctx, operator, c.ID)
+	})
+}
+
+// withAdministration opens the record for one command about clients.
+func withAdministration(ctx context.Context, c *configs.Store, s streams, fn func(*directory.Administration) error) error {
+	return withStore(ctx, c, s, func(record *store.Store) error {
+		return fn(directory.NewAdministration(directory.Config{}, record, func(parley.APIClientID) {}))
 	})
 }
 

@@ -214,4 +214,3 @@ func readRecord(t *testing.T, database, data string, senders []*crashSender) map
 	}
 	return stored
 }
-

@@ -27,9 +27,6 @@ const (
 	demoAccount = "demo" // also its address
 )
 
-// demoClients are the API clients that the demo makes anew, with new secrets, at every start.
-var demoClients = struct{ bot, console string }{"demo-bot", "demo-console"}
-
 // startDemo makes what is missing, starts the bot and says where to click.
 func startDemo(ctx context.Context, n *node, url string) (*demo, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -42,12 +39,8 @@ func startDemo(ctx context.Context, n *node, url string) (*demo, error) {
 		listener.Close()
 		return nil, err
 	}
-	secret := tokens.NewSecret()
-	err = errors.Join(
-		keepClient(ctx, n.store, parley.APIClient{PublicID: demoClients.bot, Name: demoBot, Tenant: parley.DefaultTenant,
-			Scopes: []string{parley.ScopeInteractionManage}, Application: app, Roles: []parley.Role{parley.CustomBot}}, secret),
-		keepClient(ctx, n.store, parley.APIClient{PublicID: demoClients.console, Name: "Demo console", Tenant: parley.DefaultTenant,
-			Scopes: []string{parley.ScopeInteractionManage}, Application: parley.ConsoleApplication, Roles: []parley.Role{parley.CustomAgent}}, tokens.NewSecret()))
+	bot, secret, err := n.demoClient(ctx, parley.APIClient{Name: demoBot, Scopes: []string{parley.ScopeInteractionManage},
+		Application: app, Roles: []parley.Role{parley.CustomBot}})
 	if err != nil {
 		listener.Close()
 		return nil, err
@@ -56,7 +49,7 @@ func startDemo(ctx context.Context, n *node, url string) (*demo, error) {
 	var running context.Context
 	running, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.bot.Go(func() {
-		err := echobot.Serve(running, listener, echobot.Config{Hub: url, ClientID: demoClients.bot, ClientSecret: secret,
+		err := echobot.Serve(running, listener, echobot.Config{Hub: url, ClientID: bot.PublicID, ClientSecret: secret,
 			Username: "parley", Password: password, Name: demoBot, Log: n.logger})
 		if err != nil && !errors.Is(err, context.Canceled) {
 			n.logger.ErrorContext(running, "the demo's bot stopped", "error", err)
@@ -80,13 +73,31 @@ func (d *demo) stop() {
 	d.bot.Wait()
 }
 
+// demoClient makes an API client of the demo anew, with a new secret, in place of the one of the start before.
+func (n *node) demoClient(ctx context.Context, c parley.APIClient) (parley.APIClient, string, error) {
+	const page = 100
+	for offset := 0; ; offset += page {
+		all, count, err := n.admin.Clients(ctx, operator, parley.DefaultTenant, offset, page)
+		if err != nil {
+			return c, "", err
+		}
+		for _, before := range all {
+			if before.Name == c.Name {
+				if err := n.admin.RevokeClient(ctx, operator, before.PublicID); err != nil {
+					return c, "", err
+				}
+			}
+		}
+		if offset+page >= count {
+			return n.admin.CreateClient(ctx, operator, c)
+		}
+	}
+}
+
 // demoAgentToken makes the token with which the agent's page connects.
 func (n *node) demoAgentToken(ctx context.Context) (string, error) {
-	var client parley.APIClient
-	err := n.store.View(ctx, func(tx parley.Tx) (err error) {
-		client, err = tx.ClientByPublicID(ctx, demoClients.console)
-		return err
-	})
+	client, _, err := n.demoClient(ctx, parley.APIClient{Name: "Demo console", Scopes: []string{parley.ScopeInteractionManage},
+		Application: parley.ConsoleApplication, Roles: []parley.Role{parley.CustomAgent}})
 	if err != nil {
 		return "", err
 	}

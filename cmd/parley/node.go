@@ -27,6 +27,7 @@ import (
 	"parley/rest/admin"
 	"parley/rest/api"
 	"parley/rest/conversationmgr"
+	"parley/rest/docs"
 	"parley/rest/oauth"
 	"parley/rest/widget"
 	"parley/store"
@@ -50,6 +51,7 @@ type node struct {
 	hub       *hub.Hub
 	tokens    *tokens.Tokens
 	directory *directory.Directory
+	admin     *directory.Administration
 	sessions  *ws.Server
 	meter     *prometheus.Registry
 	handler   http.Handler
@@ -136,16 +138,21 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	late.Hub = n.hub
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets}, n.store, changes{n.hub, callbacks})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Logger: logger, Meter: n.meter})
-	if err = n.bootstrap(ctx); err != nil {
-		return n, err
+	n.admin = directory.NewAdministration(directory.Config{}, n.store, n.tokens.Forget)
+	if id, secret, ok := strings.Cut(c.BootstrapClient, ":"); ok {
+		if err = n.admin.Bootstrap(ctx, id, secret); err != nil {
+			return n, fmt.Errorf("bootstrap client: %w", err)
+		}
 	}
 
 	router := rest.NewRouter()
 	if c.Has(configs.RoleAPI) {
 		conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger}).Register(router)
 		oauth.New(n.tokens).Register(router)
-		admin.New(admin.Deps{Store: n.store, Verifier: n.tokens, Forget: n.tokens.Forget, Log: logger}).Register(router)
-		widget.New(widget.Deps{Store: n.store, Tokens: n.tokens, Log: logger}).Register(router)
+		admin.New(n.admin, n.tokens).Register(router)
+		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
+		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
+			docs.Document{Name: "widget", YAML: widget.Document}).Register(router)
 		pages(router)
 	}
 	if c.Has(configs.RoleWS) {
@@ -184,18 +191,6 @@ func (n *node) stop(ctx context.Context) error {
 	}
 	n.closers = nil
 	return err
-}
-
-// bootstrap makes, or keeps, the API client of --bootstrap-client.
-func (n *node) bootstrap(ctx context.Context) error {
-	id, secret, ok := strings.Cut(n.config.BootstrapClient, ":")
-	if !ok {
-		return nil
-	}
-	if err := keepClient(ctx, n.store, parley.APIClient{PublicID: id, Name: "bootstrap", Tenant: parley.DefaultTenant, Scopes: parley.Scopes()}, secret); err != nil {
-		return fmt.Errorf("bootstrap client: %w", err)
-	}
-	return nil
 }
 
 func openBlobs(ctx context.Context, c *configs.Serve) (*blob.Bucket, error) {
