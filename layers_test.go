@@ -24,7 +24,8 @@ var layers = map[string]string{
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
 	"parley/rest/oauth":           "rest rest/api tokens",
 	"parley/rest/admin":           "directory ident rest rest/api rest/contract tokens",
-	"parley/rest/widget":          "hub ident rest rest/api rest/contract tokens",
+	"parley/rest/widget":          "directory rest rest/api rest/contract",
+	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
 	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "",
 	"parley/cmd/parley": "*",
@@ -42,7 +43,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/coder/websocket", "parley/ws", "one writer per connection is kept in one place"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
 	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/cmd/parley parley/tokens parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver", "rules must be testable without a request"},
+	{"net/http", "parley/dispatch parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/resttest parley/cmd/parley parley/tokens parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver", "rules must be testable without a request"},
 }
 
 type goPackage struct {
