@@ -40,7 +40,10 @@ type reference struct {
 
 // Create keeps a new object under an ID of its own, which it returns. Tenant and times are filled in.
 func (c *Collection[T]) Create(ctx context.Context, tenant parley.TenantID, object T) (parley.ID[T], error) {
-	id := ident.New[T]()
+	return c.create(ctx, tenant, ident.New[T](), object)
+}
+
+func (c *Collection[T]) create(ctx context.Context, tenant parley.TenantID, id parley.ID[T], object T) (parley.ID[T], error) {
 	*c.id(&object) = id
 	base := c.base(&object)
 	base.Tenant, base.Created = tenant, c.now()
@@ -79,6 +82,17 @@ func (c *Collection[T]) Replace(ctx context.Context, tenant parley.TenantID, id 
 	}
 	c.hub.ConfigChanged(ctx, tenant)
 	return nil
+}
+
+// Keep puts an object under an ID that the caller knows: it makes the object, or replaces the one that is there. Operators
+// seed programs so that integrators know by fixed ids (reference section 3).
+func (c *Collection[T]) Keep(ctx context.Context, tenant parley.TenantID, id parley.ID[T], object T) error {
+	err := c.Replace(ctx, tenant, id, object)
+	if parley.KindOf(err) != parley.NotFound {
+		return err
+	}
+	_, err = c.create(ctx, tenant, id, object)
+	return err
 }
 
 // write stores the object and then looks at what it refers to: a name that is taken is told before a reference that is

@@ -413,3 +413,20 @@ func TestTenantsAreApart(t *testing.T) {
 		t.Errorf("List = %v of %d, %v", page, count, err)
 	}
 }
+
+// Keep is for ids that are known before the object is there.
+func TestKeepMakesOrReplaces(t *testing.T) {
+	d := open(t, directory.Config{})
+	ctx := t.Context()
+	id := parley.ApplicationID{15: 0x99}
+	for _, name := range []string{"desktop", "agent desktop"} {
+		app := parley.ClientApplication{Base: named(name), Roles: []parley.ApplicationRole{role(parley.EgainAgent)}}
+		if err := d.Applications.Keep(ctx, parley.DefaultTenant, id, app); err != nil {
+			t.Fatalf("Keep: %v", err)
+		}
+		if got, err := d.Applications.Find(ctx, parley.DefaultTenant, id); err != nil || got.Name != name {
+			t.Errorf("after Keep of %q: %+v, %v", name, got, err)
+		}
+	}
+	wantError(t, "of a built-in one", d.Applications.Keep(ctx, parley.DefaultTenant, parley.WidgetApplication, parley.ClientApplication{Base: named("x")}), parley.Forbidden, parley.ActorNotAllowed, "")
+}
