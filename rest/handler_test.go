@@ -75,7 +75,7 @@ func TestRefusalsAreNeverPlainText(t *testing.T) {
 		"oversized body":   {"POST", "/things/body", "application/json", big, 400, "400-152"},
 		"no body":          {"POST", "/things/body", "application/json", nil, 400, "400-264"},
 		"other media type": {"POST", "/things/body", "text/plain", strings.NewReader("{}"), 400, "400-152"},
-		"no media type":    {"POST", "/things/body", "", strings.NewReader("{}"), 400, "400-152"},
+		"garbled type":     {"POST", "/things/body", "/", strings.NewReader("{}"), 400, "400-152"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(test.method, test.path, test.body)

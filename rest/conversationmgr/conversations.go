@@ -50,6 +50,9 @@ func (s *Surface) appendCompleted(ctx context.Context, dst []byte, c *parley.Con
 		m := &messages[i]
 		view.Status = status(c, m, states)
 		view.Sent = states.Sent[m.Seq]
+		if view.Status == statusSent && view.Sent.IsZero() {
+			view.Sent = m.Created // over WebSocket: to be seen from the moment it was stored
+		}
 		dst = wire.Append(dst, m, view)
 	}
 	return append(dst, `]}}`...)
