@@ -72,6 +72,9 @@ func (t *tx) Client(ctx context.Context, id parley.APIClientID) (parley.APIClien
 
 // ClientByPublicID implements [parley.Administration].
 func (t *tx) ClientByPublicID(ctx context.Context, publicID string) (parley.APIClient, error) {
+	if !findable(publicID) {
+		return parley.APIClient{}, errNoClient
+	}
 	return t.oneClient(ctx, "WHERE c.public_id = ?", publicID)
 }
 
@@ -95,13 +98,15 @@ func (t *tx) ReplaceClient(ctx context.Context, c parley.APIClient) error {
 		c.Name, c.SecretHash, scopes, optionalID(c.Application), roles, optionalTime(c.Revoked), c.Modified.UnixMilli(), c.ID[:])
 }
 
+var errNoClient = &parley.Error{Kind: parley.NotFound, Msg: "client not found"}
+
 func (t *tx) oneClient(ctx context.Context, rest string, args ...any) (parley.APIClient, error) {
 	all, err := t.selectClients(ctx, rest, args...)
 	if err != nil {
 		return parley.APIClient{}, err
 	}
 	if len(all) == 0 {
-		return parley.APIClient{}, &parley.Error{Kind: parley.NotFound, Msg: "client not found"}
+		return parley.APIClient{}, errNoClient
 	}
 	return all[0], nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"parley"
 )
@@ -318,8 +320,22 @@ func orUnknown(err error, kind parley.ObjectKind) error {
 	return &parley.Error{Kind: parley.NotFound, Msg: string(kind) + " not found"}
 }
 
+// findable says whether a text may be looked for at all. PostgreSQL refuses NUL and broken UTF-8 as wrong statements; as
+// nothing that holds them can have been stored, there is simply nothing to find.
+func findable(texts ...string) bool {
+	for _, s := range texts {
+		if strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) {
+			return false
+		}
+	}
+	return true
+}
+
 // AccountByAddress implements [parley.Tx].
 func (t *tx) AccountByAddress(ctx context.Context, tenant parley.TenantID, channelType, address string) (parley.Account, error) {
+	if !findable(channelType, address) {
+		return parley.Account{}, orUnknown(nil, parley.KindAccount)
+	}
 	all, err := objects[parley.Account]{t, accounts}.find(ctx, tenant, `AND o.address = ? AND o.active = 1 AND EXISTS (
 		SELECT 1 FROM object_references AS r JOIN objects AS c ON c.key = r.target
 		WHERE r.holder = o.key AND c.kind = ? AND c.unique_name = ? AND c.active = 1) ORDER BY o.created, o.id LIMIT 1`,
@@ -332,6 +348,9 @@ func (t *tx) AccountByAddress(ctx context.Context, tenant parley.TenantID, chann
 
 // ChannelByType implements [parley.Tx].
 func (t *tx) ChannelByType(ctx context.Context, tenant parley.TenantID, channelType string) (parley.Channel, error) {
+	if !findable(channelType) {
+		return parley.Channel{}, orUnknown(nil, parley.KindChannel)
+	}
 	all, err := objects[parley.Channel]{t, channels}.find(ctx, tenant, "AND o.unique_name = ?", channelType)
 	if err != nil || len(all) == 0 {
 		return parley.Channel{}, orUnknown(err, parley.KindChannel)

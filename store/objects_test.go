@@ -361,3 +361,24 @@ func TestAssetIsUploadedOnceAndStaysWhileUsed(t *testing.T) {
 		}
 	})
 }
+
+// What cannot have been stored is not found, and no fault of ours, on either database.
+func TestUnstorableNamesAreUnknown(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, ctx := open(t), t.Context()
+		for _, name := range []string{"a\x00b", "a\xff"} {
+			for what, look := range map[string]func(parley.Tx) error{
+				"client":  func(tx parley.Tx) error { _, err := tx.ClientByPublicID(ctx, name); return err },
+				"channel": func(tx parley.Tx) error { _, err := tx.ChannelByType(ctx, parley.DefaultTenant, name); return err },
+				"account": func(tx parley.Tx) error {
+					_, err := tx.AccountByAddress(ctx, parley.DefaultTenant, "sms", name)
+					return err
+				},
+			} {
+				if err := s.View(ctx, look); parley.KindOf(err) != parley.NotFound {
+					t.Errorf("%s %q: %v, want NotFound", what, name, err)
+				}
+			}
+		}
+	})
+}

@@ -86,6 +86,7 @@ func TestDecodeMessageRefuses(t *testing.T) {
 		{"type of another type", `{"type":{"value":7}}`, parley.BadValue, "m[0].type.value"},
 		{"sent by the hub", `{"type":{"value":"typing.end"},"sender":{"type":"system"}}`, parley.OutsideEnum, "m[0].sender.type"},
 		{"long messageId", `{"messageId":"` + long + `","type":{"value":"typing.end"}}`, parley.BadValue, "m[0].messageId"},
+		{"messageId with a NUL", `{"messageId":"a\u0000","type":{"value":"typing.end"}}`, parley.BadValue, "m[0].messageId"},
 		{"text without anything", `{"type":{"value":"text"}}`, parley.Missing, "m[0].content.text"},
 		{"text is no string", `{"type":{"value":"text"},"content":{"text":5}}`, parley.BadValue, "m[0].content.text"},
 		{"content is no object", `{"type":{"value":"text"},"content":5}`, parley.BadValue, "m[0].content"},

@@ -238,7 +238,8 @@ func (r *reader) array(max int, item func(i int)) int {
 	return n
 }
 
-// text reads a string of at most max code points; 0 = any length. null is "".
+// text reads a string of at most max code points; 0 = any length, for what is kept inside of JSON only. Others may become
+// columns, and PostgreSQL keeps no U+0000 in a text. null is "".
 func (r *reader) text(max int) string {
 	if r.syntax != nil {
 		return ""
@@ -253,6 +254,9 @@ func (r *reader) text(max int) string {
 		s := token.String()
 		if max > 0 && len(s) > max && utf8.RuneCountInString(s) > max {
 			r.note(parley.BadValue, "is longer than %d characters", max)
+		}
+		if max > 0 && strings.IndexByte(s, 0) >= 0 {
+			r.note(parley.BadValue, "must not hold the character U+0000")
 		}
 		return s
 	case 'n':
