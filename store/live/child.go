@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // A child is a private redis-server. One goroutine starts it, waits for it, and starts it again should it die.
@@ -105,7 +106,8 @@ func (c *child) watch(started chan<- error) {
 func (c *child) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, childReady)
 	defer cancel()
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: c.socket, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: c.socket, MaxRetries: -1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
 	defer client.Close()
 	for {
 		err := client.Ping(ctx).Err()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Auto is the URL that stands for "whatever this machine has".
@@ -75,8 +76,10 @@ func Open(ctx context.Context, c Config) (*Live, error) {
 }
 
 func (l *Live) connect(options *redis.UniversalOptions) {
+	// Maintenance notifications are of Redis Enterprise; asking others for them only fills the log.
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if len(options.Addrs) == 1 && strings.HasPrefix(options.Addrs[0], "/") {
-		l.client = redis.NewClient(&redis.Options{Network: "unix", Addr: options.Addrs[0]})
+		l.client = redis.NewClient(&redis.Options{Network: "unix", Addr: options.Addrs[0], MaintNotificationsConfig: options.MaintNotificationsConfig})
 	} else {
 		l.client = redis.NewUniversalClient(options)
 	}
