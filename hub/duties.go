@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"parley"
 	"parley/ident"
@@ -12,9 +13,17 @@ import (
 // remindPage bounds how many deadlines are looked at together.
 const remindPage = 500
 
-// remind does what is due: idle conversations end, silent bots lose the turn. Every node may do it; a step holds only
-// once.
+// remindLease is how long one node leads the reminders before another may.
+const remindLease = 5 * time.Second
+
+// remind does what is due: idle conversations end, silent bots lose the turn. One node leads, so that the others need not
+// try; without live state all do it, and a step still holds only once.
 func (h *Hub) remind(ctx context.Context) {
+	if h.config.Live != nil {
+		if mine, err := h.config.Live.Lock(ctx, "reminders", h.node, remindLease); err == nil && !mine {
+			return
+		}
+	}
 	for ctx.Err() == nil {
 		var due []parley.Reminder
 		err := h.config.Store.View(ctx, func(tx parley.Tx) (err error) {

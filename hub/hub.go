@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley"
+	"parley/ident"
 )
 
 // Config is what a hub works with. Store is required; everything else has a useful zero.
@@ -37,6 +38,7 @@ type Dispatcher interface {
 // Hub applies the rules. Safe for concurrent use. Run must be running for deadlines, hints and releases to work.
 type Hub struct {
 	config  Config
+	node    string // names this hub among others
 	plans   *plans
 	metrics *metrics
 	topics  *topics
@@ -64,7 +66,7 @@ func New(c Config) *Hub {
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 256
 	}
-	h := &Hub{config: c, metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
+	h := &Hub{config: c, node: ident.New[Hub]().String(), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
 		hints: make(chan parley.Hint, maxHints)}
 	h.plans = &plans{store: c.Store, now: h.now, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
 	h.topics = newTopics(h)

@@ -1,0 +1,84 @@
+package asynqueue_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"parley/dispatch/asynqueue"
+	"parley/store/live"
+)
+
+// each runs a test on an external Redis and on the one inside the process.
+func each(t *testing.T, test func(t *testing.T, l *live.Live)) {
+	open := func(t *testing.T, c live.Config) *live.Live {
+		c.Logger = slog.New(slog.DiscardHandler)
+		l, err := live.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		return l
+	}
+	t.Run("redis", func(t *testing.T) {
+		url := os.Getenv("PARLEY_TEST_REDIS")
+		if url == "" {
+			t.Skip("set PARLEY_TEST_REDIS to the URL of a Redis (scripts/services does)")
+		}
+		test(t, open(t, live.Config{URL: url}))
+	})
+	t.Run("miniredis", func(t *testing.T) { test(t, open(t, live.Config{URL: live.Auto, Server: "none"})) })
+}
+
+// Lanes travel many in one task, soon arrive at a worker that had nothing to do, and a task that is broken harms nobody.
+func TestLanesArrive(t *testing.T) {
+	each(t, func(t *testing.T, l *live.Live) {
+		q := asynqueue.New(l, slog.New(slog.DiscardHandler))
+		defer q.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		tasks, got := 0, []int64{}
+		arrived := make(chan struct{}, 100)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = q.Run(ctx, func(lanes []int64) {
+				mu.Lock()
+				tasks++
+				got = append(got, lanes...)
+				mu.Unlock()
+				arrived <- struct{}{}
+			})
+		}()
+		raw := asynq.NewClient(l)
+		defer raw.Close()
+		if _, err := raw.Enqueue(asynq.NewTask("lanes", []byte{0xff}), asynq.Queue("lanes"), asynq.MaxRetry(0)); err != nil {
+			t.Fatal(err)
+		}
+		want := make([]int64, 700)
+		for i := range want {
+			want[i] = int64(i) * 1_000_003
+		}
+		if err := q.Enqueue(ctx, want); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-arrived:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the lanes did not arrive")
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if tasks != 1 || !slices.Equal(got, want) {
+			t.Errorf("%d lanes in %d tasks, want all %d in one", len(got), tasks, len(want))
+		}
+		cancel()
+		<-done
+	})
+}
