@@ -69,10 +69,12 @@ test-image: build
 test-e2e: web/node_modules build
 	cd web && PARLEY_BINARY=$(CURDIR)/build/parley npm run --silent e2e
 
-# npm writes this file last, so it is as old as the installation.
+# npm writes this file last, so it is as old as the installation. Not npm ci: that wants the optional packages of every
+# platform in the lock file, and registries that serve only some of them cannot give those. With --no-save the lock file
+# stays as it is, and so do the versions.
 web/node_modules: web/node_modules/.package-lock.json
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
-	cd web && npm ci --no-audit --no-fund
+	cd web && npm install --no-save --no-audit --no-fund
 	touch $@
 
 .PHONY: help run test race e2e lint generate web verify fuzz bench services build vet test-go test-web test-image test-e2e web/node_modules
