@@ -142,10 +142,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // half an answer does not pass for a whole one.
 func (h *handler) serve(w *recorder, r *http.Request) {
 	defer func() {
-		what := recover()
-		switch {
-		case what == nil:
-		case what == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value too
+		switch what := recover(); what {
+		case nil:
+		case http.ErrAbortHandler:
 			panic(what)
 		default:
 			h.cfg.Log.ErrorContext(r.Context(), "handler panicked", "request", api.TrailOf(r.Context()).RequestID,

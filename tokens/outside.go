@@ -21,8 +21,10 @@ import (
 type OutsideIssuer struct {
 	URL      string       // iss, exactly
 	Audience string       // aud that its tokens for us have; required
-	Client   *http.Client // nil means http.DefaultClient
+	Client   *http.Client // nil means one that waits at most 5 seconds for an answer
 }
+
+const outsideTimeout = 5 * time.Second
 
 // An outside verifies tokens of an OutsideIssuer. Its claim client_id, or azp, must be the PublicID of an API client.
 type outside struct {
@@ -35,7 +37,7 @@ type outside struct {
 
 func newOutside(cfg OutsideIssuer, now func() time.Time) *outside {
 	if cfg.Client == nil {
-		cfg.Client = http.DefaultClient
+		cfg.Client = &http.Client{Timeout: outsideTimeout}
 	}
 	return &outside{cfg: cfg, now: now}
 }
@@ -72,16 +74,16 @@ func (o *outside) verify(ctx context.Context, token string) (id, scope string, e
 	if id = c.ClientID; id == "" {
 		id = c.AZP
 	}
-	scope = c.Scope
+	scopes := []string{c.Scope}
 	switch scp := c.SCP.(type) {
 	case string:
-		scope += " " + scp
+		scopes = append(scopes, scp)
 	case []any:
 		for _, s := range scp {
-			scope += " " + fmt.Sprint(s)
+			scopes = append(scopes, fmt.Sprint(s))
 		}
 	}
-	return id, scope, good.Expiry, nil
+	return id, strings.Join(scopes, " "), good.Expiry, nil
 }
 
 // discover fetches the provider's document once it could. The provider keeps its context to fetch keys later, hence not
@@ -91,11 +93,7 @@ func (o *outside) discover() (*oidc.IDTokenVerifier, error) {
 		return v, nil
 	}
 	_, err, _ := o.flight.Do("", func() (any, error) {
-		client := *o.cfg.Client
-		if client.Timeout == 0 {
-			client.Timeout = 5 * time.Second
-		}
-		p, err := oidc.NewProvider(oidc.ClientContext(context.Background(), &client), o.cfg.URL)
+		p, err := oidc.NewProvider(oidc.ClientContext(context.Background(), o.cfg.Client), o.cfg.URL)
 		if err != nil {
 			return nil, fmt.Errorf("discover issuer: %w", err)
 		}

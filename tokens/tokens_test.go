@@ -22,7 +22,7 @@ type ledger struct {
 	reads     int
 }
 
-func (l *ledger) Update(_ context.Context, fn func(parley.Tx) error) error { return l.View(nil, fn) }
+func (l *ledger) Update(ctx context.Context, fn func(parley.Tx) error) error { return l.View(ctx, fn) }
 
 func (l *ledger) View(_ context.Context, fn func(parley.Tx) error) error {
 	l.reads++

@@ -81,7 +81,7 @@ func (r *reader) messages() (all []incoming) {
 			r.skip()
 			return
 		}
-		r.array(maxMessages, func(int) { all = append(all, r.message()) })
+		r.array(maxMessages, func() { all = append(all, r.message()) })
 	})
 	return all
 }
@@ -114,7 +114,7 @@ func (r *reader) message() incoming {
 		case "attachments":
 			r.object(func(name string) {
 				if name == "attachment" {
-					r.array(maxAttachments, func(int) { d.Body.Attachments = append(d.Body.Attachments, r.attachment()) })
+					r.array(maxAttachments, func() { d.Body.Attachments = append(d.Body.Attachments, r.attachment()) })
 				} else {
 					r.skip()
 				}
@@ -130,7 +130,7 @@ func (r *reader) message() incoming {
 		case "attributes":
 			r.object(func(name string) {
 				if name == "attribute" {
-					r.array(maxPairs, func(int) { d.Body.Attributes = append(d.Body.Attributes, r.attribute()) })
+					r.array(maxPairs, func() { d.Body.Attributes = append(d.Body.Attributes, r.attribute()) })
 				} else {
 					r.skip()
 				}
@@ -271,7 +271,7 @@ func (r *reader) customer(d *parley.Draft) {
 		case "contacts":
 			r.object(func(name string) {
 				if name == "contact" {
-					r.array(maxPairs, func(int) { c.Contacts = append(c.Contacts, r.contact()) })
+					r.array(maxPairs, func() { c.Contacts = append(c.Contacts, r.contact()) })
 				} else {
 					r.skip()
 				}
@@ -339,7 +339,7 @@ func (r *reader) recipients(d *parley.Draft) {
 			r.skip()
 			return
 		}
-		r.array(maxPairs, func(int) {
+		r.array(maxPairs, func() {
 			var role parley.Role
 			if r.object(func(name string) {
 				if name == "type" {
@@ -412,7 +412,7 @@ func (r *reader) attribute() (a parley.Attribute) {
 }
 
 func (r *reader) pairs() (all []parley.NameValue) {
-	r.array(maxPairs, func(int) {
+	r.array(maxPairs, func() {
 		var p parley.NameValue
 		if r.object(func(name string) {
 			switch name {

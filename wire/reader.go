@@ -212,10 +212,10 @@ func (r *reader) object(member func(name string)) bool {
 	return false
 }
 
-// array calls item for each element of the next value, of which there may be max, and returns how many there were.
-func (r *reader) array(max int, item func(i int)) int {
+// array calls item for each element of the next value, of which there may be max.
+func (r *reader) array(max int, item func()) {
 	if !r.open('[', "an array") {
-		return 0
+		return
 	}
 	n := 0
 	for r.syntax == nil {
@@ -226,7 +226,7 @@ func (r *reader) array(max int, item func(i int)) int {
 			break
 		}
 		if n < max {
-			item(n)
+			item()
 		} else {
 			r.skip() // counted, so that one problem tells the whole story
 		}
@@ -235,7 +235,6 @@ func (r *reader) array(max int, item func(i int)) int {
 	if n > max && r.syntax == nil {
 		r.note(parley.BadValue, "has %d elements, at most %d are allowed", n, max)
 	}
-	return n
 }
 
 // text reads a string of at most max code points; 0 = any length, for what is kept inside of JSON only. Others may become
