@@ -49,6 +49,8 @@ func TestDecodeMessageReadsLeniently(t *testing.T) {
 		{"typing with an empty content", `{"type":{"value":"typing.start"},"content":""}`, parley.Draft{Type: parley.TypeTypingStart}},
 		{"page as text", `{"type":{"value":"pagePush"},"content":{"text":"https://x.example/"}}`,
 			parley.Draft{Type: parley.TypePagePush, Body: parley.Body{Content: &parley.Content{Text: "https://x.example/"}}}},
+		{"page as text with a title", `{"type":{"value":"pagePush"},"content":{"text":"https://x.example/","title":"X"}}`,
+			parley.Draft{Type: parley.TypePagePush, Body: parley.Body{Content: &parley.Content{Text: "https://x.example/", JSON: json.RawMessage(`{"title":"X"}`)}}}},
 		{"start", `{"type":{"value":"text"},"content":{"text":"hi"},"sender":{"type":"customer"},"conversation":{"account":{"address":"+1","channel":{"type":"sms"}},"entryPoint":{"id":"1001"},"clientInfo":{"timeOffset":-60, "more":[1]},"lookupContact":"phone.mobile","conversationContact":"phone.mobile","language":"de-DE","customer":{"name":"Eva","type":"individual","attributes":[{"name":"tier","value":"gold"}],"contacts":{"contact":[{"type":"phone","subType":"mobile","address":"+2"}]}}},"attributes":{"attribute":[{"name":"k","value":"v","external":true}]},"recipients":{"recipient":[{"type":"custom_bot"}]}}`,
 			parley.Draft{Type: parley.TypeText, Sender: parley.Customer, ChannelType: "sms", Address: "+1", EntryPoint: "1001", Language: "de-DE",
 				LookupContact: "phone.mobile", ConversationContact: "phone.mobile", ClientInfo: json.RawMessage(`{"timeOffset":-60,"more":[1]}`),

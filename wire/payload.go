@@ -111,7 +111,7 @@ func (r *reader) payload(m *incoming, c rawContent) {
 // pagePush needs an absolute URL, in the payload or as the text.
 func (r *reader) pagePush(m *incoming, c rawContent) {
 	address, where := jsonString(c.json, "url"), "content.json.url"
-	if address == "" && c.json == nil {
+	if address == "" && c.text != "" {
 		address, where = c.text, "content.text"
 	}
 	switch {
