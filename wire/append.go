@@ -18,7 +18,7 @@ type View struct {
 	Bare         bool                 // with Conversation: no conversation block, for it stands elsewhere
 	Customer     bool                 // the block includes the customer and clientInfo; customers do not get them
 	HTML         bool                 // rich text: html and text, the missing one made from the other; false = text only
-	AsSent       bool                 // instead of HTML: the forms that the sender wrote, none made, none left out
+	AsSent       bool                 // instead of HTML: the forms that the sender wrote, and text in any case
 	Masked       bool                 // what is marked redact reads "***"
 	Internal     bool                 // also attributes that are not marked external
 	Recipients   int64                // bit n: name the party in slot n as recipient; 0 = everyone addressed
@@ -141,16 +141,14 @@ func appendContent(dst []byte, m *parley.Message, v View) []byte {
 // forms are plain and rich text as the reader gets them.
 func forms(c *parley.Content, v View) (text, html string) {
 	text, html = c.Text, c.HTML
-	if v.AsSent {
-		return text, html
-	}
 	if text == "" && html != "" {
 		text = HTMLToText(html)
 	}
-	if !v.HTML {
-		return text, ""
-	}
-	if html == "" && text != "" {
+	switch {
+	case v.AsSent:
+	case !v.HTML:
+		html = ""
+	case html == "" && text != "":
 		html = TextToHTML(text)
 	}
 	return text, html

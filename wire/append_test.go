@@ -46,6 +46,9 @@ func TestAppend(t *testing.T) {
 			m.Body.Content = &parley.Content{HTML: "<p>a &amp; b</p><script>1</script><p>c</p>"}
 		}), View{},
 			head + `"type":{"value":"text"},"content":{"text":"a & b\nc","redact":false},` + tail},
+		{"as sent, plain", message(nil), View{AsSent: true}, head + `"type":{"value":"text"},"content":{"text":"a < b","redact":false},` + tail},
+		{"as sent, rich", message(func(m *parley.Message) { m.Body.Content = &parley.Content{HTML: "<b>a</b>"} }), View{AsSent: true},
+			head + `"type":{"value":"text"},"content":{"text":"a","html":"<b>a</b>","redact":false},` + tail},
 		{"masked", message(func(m *parley.Message) {
 			m.Body.Content = &parley.Content{Text: "pin", HTML: "pin", JSON: json.RawMessage(`{}`), Redact: true, Extra: map[string]json.RawMessage{"x": json.RawMessage("1")}}
 		}), View{Masked: true, HTML: true}, head + `"type":{"value":"text"},"content":{"text":"***","redact":true},` + tail},
