@@ -184,8 +184,12 @@ func (h *handler) log(r *http.Request, trail *api.Trail, status int, took time.D
 	}
 	attrs := []slog.Attr{slog.String("request", trail.RequestID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", status), slog.Duration("took", took)}
-	if trail.Err != nil {
+	switch {
+	case trail.Err == nil:
+	case status >= http.StatusInternalServerError:
 		attrs = append(attrs, slog.String("error", trail.Err.Error()))
+	default: // what a caller is told may name people
+		attrs = append(attrs, slog.String("code", string(api.CodeOf(trail.Err))))
 	}
 	h.cfg.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }

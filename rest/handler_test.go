@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -32,6 +33,8 @@ func serve(t *testing.T, cfg Config, r *http.Request) *http.Response {
 			panic("secret")
 		case "trace":
 			_, _ = io.WriteString(w, trace.SpanContextFromContext(r.Context()).TraceID().String())
+		case "fails":
+			api.WriteError(w, r, errors.New("the disk is full"))
 		case "body":
 			if _, err := api.ReadJSON(r); err != nil {
 				api.WriteError(w, r, err)
@@ -136,6 +139,21 @@ func TestTraceOfTheCallerGoesOn(t *testing.T) {
 	r.Header.Set("traceparent", "00-"+id+"-b7ad6b7169203331-01")
 	if got := text(t, serve(t, Config{Propagator: propagation.TraceContext{}}, r)); got != id {
 		t.Errorf("the handler sees trace %s, want %s", got, id)
+	}
+}
+
+// Our own failures are logged with their cause, refusals by their code alone: what callers are told may name people.
+func TestLogOfRefusals(t *testing.T) {
+	var log bytes.Buffer
+	cfg := Config{Log: slog.New(slog.NewJSONHandler(&log, nil))}
+	serve(t, cfg, httptest.NewRequest("POST", "/things/body", nil))
+	if s := log.String(); !strings.Contains(s, `"code":"400-264"`) || strings.Contains(s, "needs a body") {
+		t.Errorf("a refusal is logged as %s", s)
+	}
+	log.Reset()
+	serve(t, cfg, httptest.NewRequest("GET", "/things/fails", nil))
+	if s := log.String(); !strings.Contains(s, "the disk is full") || !strings.Contains(s, `"level":"ERROR"`) {
+		t.Errorf("a failure is logged as %s", s)
 	}
 }
 
