@@ -182,3 +182,7 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("started again, the operator is locked out: %v", err)
 	}
 }
+
+func TestChangedContractHasNewVersion(t *testing.T) {
+	resttest.Golden(t, admin.Document, "testdata/contract.sum")
+}

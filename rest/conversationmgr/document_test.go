@@ -331,3 +331,7 @@ GET /assets/$asset
 		}
 	}
 }
+
+func TestChangedContractHasNewVersion(t *testing.T) {
+	resttest.Golden(t, conversationmgr.Document, "testdata/contract.sum")
+}

@@ -209,3 +209,7 @@ func TestOrigins(t *testing.T) {
 		t.Errorf("preflight: %d %v", res.StatusCode, res.Header)
 	}
 }
+
+func TestChangedContractHasNewVersion(t *testing.T) {
+	resttest.Golden(t, widget.Document, "testdata/contract.sum")
+}
