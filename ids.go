@@ -9,8 +9,8 @@ import (
 // argument does not compile. The zero ID names nothing. IDs are comparable and may be map keys.
 type ID[T any] [16]byte
 
-// The identifiers of the things in this package. [parley/ident] makes new ones.
 type (
+	// TenantID and the others name the things of this package. [parley/ident] makes new ones.
 	TenantID         = ID[Tenant]
 	OrganisationID   = ID[Organisation]
 	APIClientID      = ID[APIClient]

@@ -81,7 +81,7 @@ func (s *sender) attempt(ctx context.Context, to target, r request, keep func() 
 // once posts. refuse is the Authorization that was answered 401 and must not be used again, "" on the first try; sent is
 // the one that was used.
 func (s *sender) once(ctx context.Context, to target, r request, refuse string) (res result, sent string) {
-	req, err := http.NewRequest(http.MethodPost, to.role.Callback, bytes.NewReader(r.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.role.Callback, bytes.NewReader(r.body))
 	if err != nil {
 		return result{outcome: Rejected, problem: "the callback is no URL that can be posted to"}, ""
 	}

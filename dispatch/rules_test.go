@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -72,7 +73,7 @@ func TestGuardRefusesWhatIsNotPublic(t *testing.T) {
 func TestGuardHoldsAtConnectTime(t *testing.T) {
 	r := newReceiver(t, nil)
 	_, err := (&Guard{}).Client().Get(r.URL)
-	if err == nil || plain(err) != errEgress {
+	if err == nil || !errors.Is(plain(err), errEgress) {
 		t.Errorf("Get of a loopback URL = %v, want the guard's refusal", err)
 	}
 	if len(r.got()) != 0 {

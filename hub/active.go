@@ -278,7 +278,7 @@ func (a *active) launch(p *post, plan *plan) {
 		in.newID = ident.New[parley.Message]
 		at, whispers := len(r.step.Messages), len(r.effects)
 		if err := r.route(in); err != nil {
-			plain, due := plainError(err)
+			due, plain := plainError(err)
 			p.done(nil, plain)
 			if due != nil {
 				a.wait(&post{surface: "hub", done: func([]Posted, error) {}, inputs: []*input{{kind: notified, notice: *due}}})

@@ -242,9 +242,9 @@ func (in *input) posted(conversation parley.ConversationID, id parley.MessageID,
 var errTooMany = &parley.Error{Kind: parley.Busy, Msg: "too many messages of this conversation are waiting"}
 
 // plainError takes a refusal apart: what the caller hears, and the notice that is due besides.
-func plainError(err error) (error, *notice) {
+func plainError(err error) (*notice, error) {
 	if r, ok := errors.AsType[*refusal](err); ok {
-		return r.err, &r.notice
+		return &r.notice, r.err
 	}
-	return err, nil
+	return nil, err
 }

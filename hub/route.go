@@ -19,7 +19,6 @@ type input struct {
 	slot    int                  // failed: the party that a delivery could not be made to
 	created time.Time            // failed: when that message came
 	sender  parley.Role          // failed: who sent that message
-	app     parley.ApplicationID // release: the agent program that is available
 	newID   func() parley.MessageID
 }
 
@@ -100,17 +99,16 @@ func (r *routing) route(in *input) error {
 const systemName = "system"
 
 // add appends a message to the conversation.
-func (r *routing) add(t parley.MessageType, sender parley.Role, to int64, why string, body parley.Body) *parley.Message {
+func (r *routing) add(t parley.MessageType, sender parley.Role, to int64, why string, body parley.Body) {
 	r.c.Seq++
 	r.c.Touched = r.now
 	r.step.Messages = append(r.step.Messages, parley.Message{ID: r.in.newID(), Conversation: r.c.ID, Seq: r.c.Seq, Type: t,
 		Sender: sender, Created: r.now, To: to, Explanation: why, Body: body})
-	return &r.step.Messages[len(r.step.Messages)-1]
 }
 
 // system appends a message of the hub itself.
-func (r *routing) system(t parley.MessageType, to int64, why string, content *parley.Content) *parley.Message {
-	return r.add(t, parley.System, to, why, parley.Body{Name: systemName, Content: content})
+func (r *routing) system(t parley.MessageType, to int64, why string, content *parley.Content) {
+	r.add(t, parley.System, to, why, parley.Body{Name: systemName, Content: content})
 }
 
 // state tells the customer what became of the conversation.

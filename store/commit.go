@@ -137,8 +137,11 @@ func chainsOf(batch []*entry) []*chain {
 // refuseRepeats refuses the steps that were committed before, for those of which the hub could not tell.
 func (s *Store) refuseRepeats(ctx context.Context, db bun.IDB, chains []*chain) error {
 	for _, c := range chains {
-		for i := 0; i < len(c.entries); i++ {
-			step := c.entries[i].step
+		for i, e := range c.entries { // refuse shortens c.entries; those after i are refused with it
+			if i >= len(c.entries) {
+				break
+			}
+			step := e.step
 			if step.RepeatsKnown || len(step.Repeats) == 0 || step.New {
 				continue
 			}

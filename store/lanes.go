@@ -204,13 +204,13 @@ func (s *Store) grantClaim(ctx context.Context, t bun.Tx, c *claim) error {
 			SELECT l.key FROM lanes AS l WHERE l.key IN (?) AND l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?)
 			AND EXISTS (SELECT 1 FROM receivers AS r WHERE r.key = l.receiver AND r.disabled = '')
 			ORDER BY l.key`+s.dialect.forUpdate+`) RETURNING key`,
-		c.token, now+c.until.Milliseconds(), bun.In(c.lanes), now, now).Scan(ctx, &keys)
+		c.token, now+c.until.Milliseconds(), bun.List(c.lanes), now, now).Scan(ctx, &keys)
 	if err != nil || len(keys) == 0 {
 		return err
 	}
 	rows, err := t.QueryContext(ctx, `SELECT l.key, tn.id, c.id, l.slot, l.receiver, r.application, r.role, l.acked, l.tail, l.attempts
 		FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver JOIN conversations AS c ON c.key = l.conversation
-		JOIN tenants AS tn ON tn.key = l.tenant WHERE l.key IN (?) ORDER BY l.key`, bun.In(keys))
+		JOIN tenants AS tn ON tn.key = l.tenant WHERE l.key IN (?) ORDER BY l.key`, bun.List(keys))
 	if err != nil {
 		return err
 	}

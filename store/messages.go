@@ -123,7 +123,7 @@ func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversati
 	for _, role := range parley.SenderRoles() {
 		hashes = append(hashes, ident.RepeatHash(conversation, role, reference))
 	}
-	found, err := selectMessages(ctx, t.db, text+"AND m.repeat_hash IN (?) ORDER BY m.seq DESC", tenant[:], conversation[:], bun.In(hashes))
+	found, err := selectMessages(ctx, t.db, text+"AND m.repeat_hash IN (?) ORDER BY m.seq DESC", tenant[:], conversation[:], bun.List(hashes))
 	if err != nil {
 		return parley.Message{}, err
 	}
@@ -164,7 +164,7 @@ func findRepeats(ctx context.Context, db bun.IDB, conversation parley.Conversati
 		hashes[i] = k.Hash
 	}
 	messages, err := selectMessages(ctx, db, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
-		WHERE c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, conversation[:], bun.In(hashes))
+		WHERE c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, conversation[:], bun.List(hashes))
 	if err != nil {
 		return nil, err
 	}

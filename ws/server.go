@@ -105,7 +105,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	propagation.TraceContext{}.Inject(r.Context(), carrier)
 	session := newSession(s, conn, originOf(r), carrier["traceparent"])
 	if !s.join(session) {
-		conn.CloseNow()
+		_ = conn.CloseNow() // nothing more can be done about it
 		return
 	}
 	defer s.leave(session)
@@ -154,7 +154,7 @@ func (s *Server) Drain(ctx context.Context) {
 	case <-gone:
 	case <-ctx.Done():
 		for _, session := range sessions {
-			session.conn.CloseNow()
+			_ = session.conn.CloseNow() // nothing more can be done about it
 		}
 		<-gone
 	}

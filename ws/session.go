@@ -71,7 +71,7 @@ func (s *session) serve() {
 	})
 	s.end(s.read()) // the first cause wins
 	<-closed
-	s.conn.CloseNow()
+	_ = s.conn.CloseNow() // after Close it does nothing
 	s.release()
 	s.work.Wait()
 	c := closingOf(context.Cause(s.done))

@@ -14,10 +14,11 @@ type doctorCommand struct {
 	Health bool   `help:"Only ask whether the process is alive, and print nothing: for container health checks."`
 }
 
+// doctorTimeout is how long a hub may take to answer; one that takes longer is not well.
+const doctorTimeout = 5 * time.Second
+
 // Run asks a running hub how it is. The exit status says whether it is well.
 func (c *doctorCommand) Run(ctx context.Context, s streams) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	path := "/readyz"
 	if c.Health {
 		path = "/healthz"
@@ -26,7 +27,7 @@ func (c *doctorCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{Timeout: doctorTimeout}).Do(req)
 	if err != nil {
 		return fmt.Errorf("no hub answers at %s; is it running? (%w)", c.URL, err)
 	}

@@ -26,10 +26,11 @@ type child struct {
 	socket  string
 	logger  *slog.Logger
 
-	mu      sync.Mutex
-	process *os.Process
-	ending  bool
-	gone    chan struct{}
+	mu       sync.Mutex
+	process  *os.Process
+	ending   bool
+	stopping chan struct{} // closed by stop
+	gone     chan struct{}
 }
 
 const (
@@ -50,7 +51,7 @@ func startChild(ctx context.Context, program, dir string, logger *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	c := &child{program: program, dir: dir, run: run, socket: filepath.Join(run, "redis.sock"), logger: logger, gone: make(chan struct{})}
+	c := &child{program: program, dir: dir, run: run, socket: filepath.Join(run, "redis.sock"), logger: logger, stopping: make(chan struct{}), gone: make(chan struct{})}
 	started := make(chan error, 1)
 	go c.watch(started)
 	if err := <-started; err != nil {
@@ -69,7 +70,8 @@ func (c *child) watch(started chan<- error) {
 	defer close(c.gone)
 	first := true
 	for {
-		cmd := exec.Command(c.program, "--port", "0", "--unixsocket", c.socket, "--unixsocketperm", "700", "--dir", c.dir,
+		// Not CommandContext: stop ends it with SIGTERM, so that it can write its file.
+		cmd := exec.CommandContext(context.Background(), c.program, "--port", "0", "--unixsocket", c.socket, "--unixsocketperm", "700", "--dir", c.dir,
 			"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "no", "--loglevel", "warning",
 			"--maxmemory-policy", "noeviction")
 		cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
@@ -98,7 +100,10 @@ func (c *child) watch(started chan<- error) {
 			return
 		}
 		c.logger.Warn("the private redis-server ended, starting it again", "error", err)
-		time.Sleep(childRestart)
+		select {
+		case <-time.After(childRestart):
+		case <-c.stopping:
+		}
 	}
 }
 
@@ -125,7 +130,10 @@ func (c *child) ready(ctx context.Context) error {
 // stop ends the server and removes its socket; the append-only file stays.
 func (c *child) stop() error {
 	c.mu.Lock()
-	c.ending = true
+	if !c.ending {
+		c.ending = true
+		close(c.stopping)
+	}
 	process := c.process
 	c.mu.Unlock()
 	if process != nil {

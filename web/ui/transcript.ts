@@ -1,4 +1,5 @@
 import type { Line, Timeline } from '../client/src/timeline'
+import type { Message } from '../client/src/wire'
 import { button, el } from './dom'
 import { look, type Choice, type Side } from './lines'
 
@@ -75,7 +76,7 @@ export class Transcript {
         const element = el(
           'div',
           { class: own ? 'said own' : 'said' },
-          el('span', { class: 'sender' }, own ? 'You' : sender.name || defaultName(sender.type)),
+          el('span', { class: 'sender' }, own ? 'You' : nameOf(sender)),
           el('p', { class: 'bubble', dir: 'auto' }, shape.text),
           ...(choices ? [choices] : []),
           foot,
@@ -115,4 +116,6 @@ export class Transcript {
 }
 
 const names: Readonly<Record<string, string>> = { customer: 'Customer', custom_bot: 'Bot', egain_bot: 'Bot', system: 'System' }
-const defaultName = (senderType: string): string => names[senderType] ?? 'Agent'
+/** Who has no name of their own is told by the role; the hub puts the role's word where the name would be. */
+const nameOf = ({ type, name }: Message['sender']): string =>
+  name === '' || name === type ? (names[type] ?? 'Agent') : name

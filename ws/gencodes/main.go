@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"parley/ws"
 )
@@ -33,10 +34,11 @@ func main() {
 }
 
 func write(w io.Writer) error {
-	text := head
+	var text strings.Builder
+	text.WriteString(head)
 	for _, c := range ws.CloseCodes() {
-		text += fmt.Sprintf("  %d: { name: '%s', comeBack: %t, newToken: %t },\n", c.Code, c.Name, c.ComeBack, c.NewToken)
+		fmt.Fprintf(&text, "  %d: { name: '%s', comeBack: %t, newToken: %t },\n", c.Code, c.Name, c.ComeBack, c.NewToken)
 	}
-	_, err := io.WriteString(w, text+"}\n")
+	_, err := io.WriteString(w, text.String()+"}\n")
 	return err
 }
