@@ -32,6 +32,10 @@ type Serve struct {
 	Issuer          string        `help:"URL of an outside identity provider whose access tokens are accepted too (OpenID Connect discovery)." env:"PARLEY_ISSUER"`
 	IssuerAudience  string        `help:"Audience that tokens of --issuer must have." env:"PARLEY_ISSUER_AUDIENCE"`
 	ShowSecrets     bool          `help:"Answer reads of authentications with their secrets, as the vendor does. Off: masked." env:"PARLEY_SHOW_SECRETS"`
+	SessionRate     float64       `help:"Requests a second that one session may make." default:"50" env:"PARLEY_SESSION_RATE"`
+	SessionBurst    int           `help:"Requests that one session may make at once." default:"200" env:"PARLEY_SESSION_BURST"`
+	SessionInFlight int           `help:"Requests of one session that may wait for their reply." default:"64" env:"PARLEY_SESSION_IN_FLIGHT"`
+	SessionFrame    int64         `help:"Bytes of the largest frame from a client." default:"262144" env:"PARLEY_SESSION_FRAME"`
 	Demo            bool          `help:"A ready tenant with a demo account, an example bot and pages to click; allows loopback callbacks." env:"PARLEY_DEMO"`
 	Grace           time.Duration `help:"Time for sessions and attempts to end after SIGTERM." default:"20s" env:"PARLEY_GRACE"`
 	LogLevel        string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"PARLEY_LOG_LEVEL"`
@@ -84,6 +88,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.Issuer != "" && s.IssuerAudience == "" {
 		problem("--issuer needs --issuer-audience, or tokens meant for others would be accepted")
+	}
+	if s.SessionRate <= 0 || s.SessionBurst <= 0 || s.SessionInFlight <= 0 || s.SessionFrame <= 0 {
+		problem("--session-rate, --session-burst, --session-in-flight and --session-frame are positive")
 	}
 	if s.Grace <= 0 {
 		problem("--grace: give a positive duration such as 20s")

@@ -137,7 +137,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets}, n.store, changes{n.hub, callbacks})
-	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Logger: logger, Meter: n.meter})
+	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Logger: logger, Meter: n.meter,
+		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{}, n.store, n.tokens.Forget)
 	if id, secret, ok := strings.Cut(c.BootstrapClient, ":"); ok {
 		if err = n.admin.Bootstrap(ctx, id, secret); err != nil {
