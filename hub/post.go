@@ -226,7 +226,10 @@ func (in *input) key(conversation parley.ConversationID) (k parley.RepeatKey, ok
 	if in.kind != said || d.Body.MessageID == "" || d.Type.Ephemeral() {
 		return k, false
 	}
-	return parley.RepeatKey{Hash: ident.RepeatHash(conversation, d.Sender, d.Body.MessageID), Sender: d.Sender, MessageID: d.Body.MessageID}, true
+	if in.repeat.MessageID == "" { // an input belongs to one conversation, so the hash is made once
+		in.repeat = parley.RepeatKey{Hash: ident.RepeatHash(conversation, d.Sender, d.Body.MessageID), Sender: d.Sender, MessageID: d.Body.MessageID}
+	}
+	return in.repeat, true
 }
 
 // posted is the answer for an input whose message has that id.

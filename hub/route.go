@@ -20,6 +20,7 @@ type input struct {
 	created time.Time            // failed: when that message came
 	sender  parley.Role          // failed: who sent that message
 	newID   func() parley.MessageID
+	repeat  parley.RepeatKey // made by key
 }
 
 type inputKind uint8

@@ -7,10 +7,15 @@ import (
 	"encoding/binary"
 	"hash"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 
 	"parley"
 )
+
+// The random part of new ids comes from a buffer that is filled for many at a time: a system call per message would cost
+// more than everything else here.
+func init() { uuid.EnableRandPool() }
 
 // New is a new UUIDv7: unique, and in order of creation, which keeps indexes dense.
 func New[T any]() parley.ID[T] { return parley.ID[T](uuid.Must(uuid.NewV7())) }
@@ -29,8 +34,9 @@ func Delivery(message parley.MessageID, application parley.ApplicationID, role p
 
 // RepeatHash is the 64-bit hash by which a repeat of messageId by a sender role is looked up. Hits are compared in full.
 func RepeatHash(conversation parley.ConversationID, sender parley.Role, messageID string) int64 {
-	sum := digest(conversation[:], []byte(sender), []byte(messageID))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
+	var buffer [128]byte
+	key := append(append(append(append(buffer[:0], conversation[:]...), sender...), 0), messageID...)
+	return int64(xxhash.Sum64(key))
 }
 
 // StartKey identifies the message that starts a conversation by (account, customer contact, messageId). With 128 bits of

@@ -195,6 +195,12 @@ func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chai
 		}
 		first, last := c.first(), c.last().Conversation
 		moving[last.ID] = c
+		id := first.Conversation.ID
+		if !first.New && !slices.ContainsFunc(c.entries, func(e *entry) bool { return e.step.StateChanged }) {
+			touched = append(touched, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq,
+				last.Touched.UnixMilli(), millis(last.Waiting)})
+			continue
+		}
 		owner, err := json.Marshal(last.Owner)
 		if err != nil {
 			return err
@@ -207,7 +213,7 @@ func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chai
 		if !last.Owner.Application.IsZero() {
 			ownerApp = last.Owner.Application[:]
 		}
-		id, account := first.Conversation.ID, last.Account
+		account := last.Account
 		switch {
 		case first.New:
 			if c.tenant, err = s.tenantKey(ctx, t, last.Tenant); err != nil {
@@ -217,13 +223,10 @@ func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chai
 			inserted = append(inserted, []any{id[:], c.tenant, account[:], lookupContact(&last.State), first.StartKey, last.Epoch, last.Seq,
 				last.Touched.UnixMilli(), millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind),
 				ownerApp, held(last), string(owner), string(state), last.Created.UnixMilli(), millis(last.Ended)})
-		case slices.ContainsFunc(c.entries, func(e *entry) bool { return e.step.StateChanged }):
+		default:
 			changed = append(changed, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq, last.Touched.UnixMilli(),
 				millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind), ownerApp, held(last),
 				string(owner), string(state), millis(last.Ended)})
-		default:
-			touched = append(touched, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq,
-				last.Touched.UnixMilli(), millis(last.Waiting)})
 		}
 	}
 	seen := map[parley.ConversationID]bool{}

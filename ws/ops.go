@@ -49,7 +49,7 @@ func (s *session) connect(r request) error {
 		Token  string     `json:"token"`
 		Resume []position `json:"resume"`
 	}
-	if err := decode(r.Connect, &in); err != nil {
+	if err := decode(r.body, &in); err != nil {
 		return &closing{code: closeProtocol, reason: "connect needs a token and may have resume positions"}
 	}
 	ctx, cancel := context.WithTimeout(s.done, opTimeout)
@@ -121,7 +121,7 @@ func (s *session) connect(r request) error {
 		follows = append(follows, begin)
 	}
 	s.mu.Lock()
-	s.ok(r.ID, out)
+	s.ok(r.id, out)
 	s.mu.Unlock()
 	for _, begin := range follows {
 		begin()
@@ -182,13 +182,13 @@ func (s *session) subscribe(r *request) error {
 		position
 		All bool `json:"all"`
 	}
-	if err := decode(r.Subscribe, &in); err != nil {
+	if err := decode(r.body, &in); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(s.done, opTimeout)
 	defer cancel()
 	if in.All {
-		return s.followAll(ctx, r.ID)
+		return s.followAll(ctx, r.id)
 	}
 	s.mu.Lock()
 	many := len(s.follows) >= maxResume && s.follows[in.Conversation] == nil && s.all == nil
@@ -201,7 +201,7 @@ func (s *session) subscribe(r *request) error {
 		return err
 	}
 	s.mu.Lock()
-	s.ok(r.ID, map[string]any{"conversation": in.Conversation, "after": f.seen, "seq": seq})
+	s.ok(r.id, map[string]any{"conversation": in.Conversation, "after": f.seen, "seq": seq})
 	s.mu.Unlock()
 	begin()
 	return nil
@@ -250,7 +250,7 @@ func (s *session) history(r *request) error {
 		Before       int64                 `json:"before"`
 		Limit        int                   `json:"limit"`
 	}
-	if err := decode(r.History, &in); err != nil {
+	if err := decode(r.body, &in); err != nil {
 		return err
 	}
 	const maxPage, defaultPage = 100, 50
@@ -291,7 +291,7 @@ func (s *session) history(r *request) error {
 		items[i] = item{page[i].Seq, wire.Append(nil, &page[i], view)}
 	}
 	s.mu.Lock()
-	s.ok(r.ID, map[string]any{"conversation": c.ID, "messages": items, "more": more})
+	s.ok(r.id, map[string]any{"conversation": c.ID, "messages": items, "more": more})
 	s.mu.Unlock()
 	return nil
 }
@@ -331,15 +331,7 @@ func (s *session) submit(id string, d parley.Draft, started bool) {
 			if started {
 				s.followStarted(p)
 			}
-			ack := encode(struct {
-				ID string `json:"id"`
-				OK any    `json:"ok"`
-			}{id, struct {
-				Conversation parley.ConversationID `json:"conversation"`
-				Seq          int64                 `json:"seq"`
-				ID           parley.MessageID      `json:"id"`
-				MessageID    string                `json:"messageId"`
-			}{p.Conversation, p.Seq, p.ID, p.MessageID}})
+			ack := appendAck(make([]byte, 0, 192), id, p)
 			s.mu.Lock()
 			s.inFlight--
 			s.acknowledge(p.Conversation, p.Seq, ack)
@@ -364,15 +356,15 @@ func (s *session) followStarted(p hub.Posted) {
 }
 
 // post adds a message to a conversation.
-func (s *session) post(id string, raw json.RawMessage) error {
-	d, err := s.draft(raw, "")
+func (s *session) post(r *request) error {
+	d, err := s.draft(r.body, "")
 	if err != nil {
 		return err
 	}
 	if d.Conversation.IsZero() && d.Type != parley.TypeAgentAvailable && d.Type != parley.TypeAgentUnavailable {
 		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation.id", Msg: "open starts a conversation; post continues one"}
 	}
-	s.submit(id, d, false)
+	s.submit(r.id, d, false)
 	return nil
 }
 
@@ -382,14 +374,13 @@ func (s *session) open(r *request) error {
 		position
 		Message json.RawMessage `json:"message"`
 	}
-	if err := decode(r.Open, &in); err != nil {
+	if err := decode(r.body, &in); err != nil {
 		return err
 	}
 	if s.role != parley.Customer {
 		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "only a customer's session opens conversations"}
 	}
 	if in.Message == nil {
-		r.Subscribe = r.Open
 		return s.subscribe(r)
 	}
 	d, err := s.draft(in.Message, "message.")
@@ -407,7 +398,7 @@ func (s *session) open(r *request) error {
 	d.Conversation, d.Sender, d.ChannelType, d.Address = parley.ConversationID{}, parley.Customer, channelType, account.Address
 	d.LookupContact, d.ConversationContact = "", ""
 	d.Customer = &parley.CustomerData{Name: s.grant.Name, Contacts: []parley.Contact{{Type: contactType, Address: speaker.Contact}}}
-	s.submit(r.ID, d, true)
+	s.submit(r.id, d, true)
 	return nil
 }
 
@@ -420,7 +411,7 @@ func (s *session) typing(r *request) error {
 		Conversation parley.ConversationID `json:"conversation"`
 		On           bool                  `json:"on"`
 	}
-	if err := decode(r.Typing, &in); err != nil {
+	if err := decode(r.body, &in); err != nil {
 		return err
 	}
 	d := parley.Draft{Conversation: in.Conversation, Type: parley.TypeTypingEnd, Sender: s.role}
@@ -435,10 +426,10 @@ func (s *session) typing(r *request) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if err != nil {
-				s.fail(r.ID, err)
+				s.fail(r.id, err)
 				return
 			}
-			s.ok(r.ID, struct{}{})
+			s.ok(r.id, struct{}{})
 		})
 	return nil
 }

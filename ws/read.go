@@ -4,27 +4,38 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"parley"
 )
 
-// A request is one object from the client: an id and one operation.
+// A request is one object from the client: an id and one operation with what it needs.
 type request struct {
-	ID        string          `json:"id"`
-	Connect   json.RawMessage `json:"connect"`
-	Open      json.RawMessage `json:"open"`
-	Post      json.RawMessage `json:"post"`
-	Subscribe json.RawMessage `json:"subscribe"`
-	History   json.RawMessage `json:"history"`
-	Typing    json.RawMessage `json:"typing"`
-	Ping      json.RawMessage `json:"ping"`
-	Heartbeat json.RawMessage `json:"heartbeat"`
+	id   string
+	op   operation
+	body json.RawMessage
 }
+
+// An operation is what a client may ask for.
+type operation string
+
+const (
+	opConnect   operation = "connect"
+	opOpen      operation = "open"
+	opPost      operation = "post"
+	opSubscribe operation = "subscribe"
+	opHistory   operation = "history"
+	opTyping    operation = "typing"
+	opPing      operation = "ping"
+	opHeartbeat operation = "heartbeat" // has no id and gets no reply
+)
 
 // maxRequestID is in bytes; longer ids are refused so that replies stay small.
 const maxRequestID = 64
@@ -40,7 +51,7 @@ func (s *session) read() error {
 		}
 		return err
 	}
-	if requests[0].Connect == nil {
+	if requests[0].op != opConnect {
 		return &closing{code: closeProtocol, reason: "the first request is connect"}
 	}
 	if err := s.connect(requests[0]); err != nil {
@@ -85,21 +96,9 @@ func parseFrame(data []byte) ([]request, error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		var r request
-		if err := json.Unmarshal(line, &r); err != nil {
-			return nil, &closing{code: closeProtocol, reason: "a frame holds JSON objects, one a line"}
-		}
-		operations := 0
-		for _, op := range []json.RawMessage{r.Connect, r.Open, r.Post, r.Subscribe, r.History, r.Typing, r.Ping, r.Heartbeat} {
-			if op != nil {
-				operations++
-			}
-		}
-		if operations != 1 {
-			return nil, &closing{code: closeProtocol, reason: "a request has one operation"}
-		}
-		if len(r.ID) > maxRequestID {
-			return nil, &closing{code: closeProtocol, reason: "an id has at most 64 bytes"}
+		r, err := parseRequest(line)
+		if err != nil {
+			return nil, err
 		}
 		requests = append(requests, r)
 	}
@@ -109,6 +108,52 @@ func parseFrame(data []byte) ([]request, error) {
 	return requests, nil
 }
 
+var errNoRequest = &closing{code: closeProtocol, reason: "a frame holds JSON objects, one a line"}
+
+// parseRequest reads one object. Members that are neither id nor an operation are ignored, for clients of later versions.
+func parseRequest(line []byte) (r request, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(line))
+	if open, err := dec.ReadToken(); err != nil || open.Kind() != '{' {
+		return r, errNoRequest
+	}
+	for {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return r, errNoRequest
+		}
+		if name.Kind() == '}' {
+			break
+		}
+		member := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return r, errNoRequest
+		}
+		switch op := operation(member); op {
+		case "id":
+			id, err := jsontext.AppendUnquote(nil, value)
+			if err != nil || len(id) > maxRequestID {
+				return r, &closing{code: closeProtocol, reason: "an id is a string of at most 64 bytes"}
+			}
+			r.id = string(id)
+		case opConnect, opOpen, opPost, opSubscribe, opHistory, opTyping, opPing, opHeartbeat:
+			if r.op != "" {
+				return r, errOneOperation
+			}
+			r.op, r.body = op, bytes.Clone(value)
+		}
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return r, errNoRequest
+	}
+	if r.op == "" {
+		return r, errOneOperation
+	}
+	return r, nil
+}
+
+var errOneOperation = &closing{code: closeProtocol, reason: "a request has one operation"}
+
 // errRate is told to a client that sends too much; one that goes on is closed.
 var errRate = &parley.Error{Kind: parley.Busy, Msg: "too many requests"}
 
@@ -117,14 +162,14 @@ const maxOver = 200
 
 // serveRequest does what a request asks for. An error ends the session.
 func (s *session) serveRequest(r *request) error {
-	if r.Heartbeat != nil {
+	if r.op == opHeartbeat {
 		return nil // that it was heard is all it is for
 	}
 	s.mu.Lock()
 	allowed := s.limit.Allow()
 	refused := s.inFlight >= s.server.config.InFlight
 	if !allowed || refused {
-		s.fail(r.ID, errRate)
+		s.fail(r.id, errRate)
 		s.mu.Unlock()
 		s.server.metrics.refused.Inc()
 		if s.over++; s.over > maxOver {
@@ -135,27 +180,27 @@ func (s *session) serveRequest(r *request) error {
 	s.mu.Unlock()
 	s.over = 0
 	var err error
-	switch {
-	case r.Connect != nil:
+	switch r.op {
+	case opConnect:
 		return &closing{code: closeProtocol, reason: "connect comes once"}
-	case r.Ping != nil:
+	case opPing:
 		s.mu.Lock()
-		s.ok(r.ID, struct{}{})
+		s.ok(r.id, struct{}{})
 		s.mu.Unlock()
-	case r.Post != nil:
-		err = s.post(r.ID, r.Post)
-	case r.Open != nil:
+	case opPost:
+		err = s.post(r)
+	case opOpen:
 		err = s.open(r)
-	case r.Subscribe != nil:
+	case opSubscribe:
 		err = s.subscribe(r)
-	case r.History != nil:
+	case opHistory:
 		err = s.history(r)
-	case r.Typing != nil:
+	case opTyping:
 		err = s.typing(r)
 	}
 	if err != nil {
 		s.mu.Lock()
-		s.fail(r.ID, err)
+		s.fail(r.id, err)
 		s.mu.Unlock()
 	}
 	return nil

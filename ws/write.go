@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"github.com/coder/websocket"
+
+	"parley/hub"
+	"parley/wire"
 )
 
 // joined is how many objects go into one frame at most.
@@ -82,6 +85,21 @@ func encode(v any) []byte {
 		panic(err) // a programmer's mistake: maps, strings and numbers always marshal
 	}
 	return text
+}
+
+// appendAck renders the reply to a post: the most frequent object there is, so without reflection.
+func appendAck(b []byte, id string, p hub.Posted) []byte {
+	b = append(b, `{"id":`...)
+	b = wire.Quote(b, id)
+	b = append(b, `,"ok":{"conversation":"`...)
+	b = append(b, p.Conversation.String()...)
+	b = append(b, `","seq":`...)
+	b = appendInt(b, p.Seq)
+	b = append(b, `,"id":"`...)
+	b = append(b, p.ID.String()...)
+	b = append(b, `","messageId":`...)
+	b = wire.Quote(b, p.MessageID)
+	return append(b, `}}`...)
 }
 
 // ok answers a request. Called with mu held.

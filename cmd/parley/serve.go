@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"parley/configs"
@@ -15,10 +16,17 @@ import (
 
 type serveCommand struct{ configs.Serve }
 
+// gcPercent trades memory for processor time: most garbage of a hub is short-lived, and collecting half as often saved a
+// tenth of its processor time under load (profile of 2026-11-22, docs/performance.md). GOGC in the environment wins.
+const gcPercent = 200
+
 // Run starts the hub and returns when ctx has ended and everything has stopped.
 func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if err := c.Validate(); err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	logger := newLogger(&c.Serve, s)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
