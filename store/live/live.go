@@ -27,13 +27,30 @@ type announcement struct {
 	Hints []parley.Hint `json:"h"`
 }
 
-// Publish implements [parley.Live].
+// aloneFor is how long a node that found nobody else listening says nothing. A node that joins greets the others, so
+// they speak again at once.
+const aloneFor = 2 * time.Second
+
+// Publish implements [parley.Live]. While no other node listens it does nothing: Redis says how many heard the last
+// announcement.
 func (l *Live) Publish(ctx context.Context, hints []parley.Hint) error {
+	if time.Now().UnixNano() < l.alone.Load() {
+		return nil
+	}
+	heard, err := l.announce(ctx, hints)
+	if err == nil && heard <= 1 { // ourselves, at most
+		l.alone.Store(time.Now().Add(aloneFor).UnixNano())
+	}
+	return err
+}
+
+// announce sends hints and says how many nodes heard them.
+func (l *Live) announce(ctx context.Context, hints []parley.Hint) (heard int64, err error) {
 	text, err := json.Marshal(announcement{l.node, hints})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return l.client.Publish(ctx, hintsChannel, text).Err()
+	return l.client.Publish(ctx, hintsChannel, text).Result()
 }
 
 // Hints implements [parley.Live].
@@ -42,6 +59,9 @@ func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
 	defer sub.Close()
 	if _, err := sub.Receive(ctx); err != nil {
 		return fmt.Errorf("subscribe to hints: %w", err)
+	}
+	if _, err := l.announce(ctx, nil); err != nil { // a greeting: who believed to be alone hears that we are there
+		return fmt.Errorf("greet the other nodes: %w", err)
 	}
 	messages := sub.Channel(redis.WithChannelSize(1024)) // when it stays full go-redis drops: a hint, never a message
 	for {
@@ -54,6 +74,7 @@ func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
 			if json.Unmarshal([]byte(m.Payload), &a) != nil || a.Node == l.node {
 				continue // not ours to read, or our own
 			}
+			l.alone.Store(0)
 			for _, h := range a.Hints {
 				fn(h)
 			}

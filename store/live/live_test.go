@@ -197,3 +197,35 @@ func TestURLs(t *testing.T) {
 		}
 	}
 }
+
+// A node that is alone says nothing, and speaks again as soon as another one listens.
+func TestAloneIsQuiet(t *testing.T) {
+	each(t, func(t *testing.T, open func() *Live) {
+		here := open()
+		hint := []parley.Hint{{Kind: parley.HintConfig, Tenant: parley.DefaultTenant}}
+		if err := here.Publish(t.Context(), hint); err != nil {
+			t.Fatal(err)
+		}
+		if here.alone.Load() == 0 {
+			t.Error("nobody listens, but the node believes that somebody does")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		heard := make(chan struct{}, 100)
+		there := open()
+		go func() { _ = here.Hints(ctx, func(parley.Hint) {}) }()
+		go func() { _ = there.Hints(ctx, func(parley.Hint) { heard <- struct{}{} }) }()
+		waitFor(t, "the greeting", func() bool { return here.alone.Load() == 0 })
+		waitFor(t, "a hint", func() bool {
+			if err := here.Publish(t.Context(), hint); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-heard:
+				return true
+			default:
+				return false
+			}
+		})
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
@@ -32,8 +33,9 @@ type Config struct {
 type Live struct {
 	client  redis.UniversalClient
 	options *redis.UniversalOptions
-	node    string // tells our own hints from those of others
-	Kind    string // "redis", "child" or "miniredis": what there is, for the log and /readyz
+	node    string       // tells our own hints from those of others
+	alone   atomic.Int64 // until when (Unix nanoseconds) no other node is believed to listen
+	Kind    string       // "redis", "child" or "miniredis": what there is, for the log and /readyz
 	close   []func() error
 }
 
