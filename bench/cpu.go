@@ -77,18 +77,3 @@ func readStat(path string) (name string, parent int, seconds float64, ok bool) {
 	system, errSystem := strconv.ParseFloat(fields[12], 64)
 	return name, parent, (user + system) * tick, errParent == nil && errUser == nil && errSystem == nil
 }
-
-// residentKiB is the memory of a process, from the kernel.
-func residentKiB(pid int) int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, _ := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
-			return n
-		}
-	}
-	return 0
-}

@@ -195,22 +195,25 @@ func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, watc
 		return load{}, fmt.Errorf("a sender failed: %w", err)
 	default:
 	}
-	// The queues must be empty before the next stretch.
-	for idle, last := 0, int64(-1); idle < 5; {
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return load{}, err
+	// The queues must be empty before the next stretch; what does not arrive at all is an error.
+	missing := func() error {
+		for i, p := range pairs {
+			if got := p.delivered.Load(); got < int64(p.next) {
+				return fmt.Errorf("pair %d: %d of %d messages arrived", i, got, p.next)
+			}
 		}
-		if now := count(); now == last {
-			idle++
-		} else {
-			idle, last = 0, now
+		return nil
+	}
+	for deadline := time.Now().Add(arrivalTimeout); missing() != nil; {
+		if time.Now().After(deadline) {
+			return load{}, missing()
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return load{}, err
 		}
 	}
 	var l load
-	for i, p := range pairs {
-		if sent := int64(p.next); p.delivered.Load() < sent {
-			return load{}, fmt.Errorf("pair %d: %d of %d messages arrived", i, p.delivered.Load(), sent)
-		}
+	for _, p := range pairs {
 		p.mu.Lock()
 		l.latencies = append(l.latencies, p.latencies...)
 		p.mu.Unlock()
@@ -219,6 +222,9 @@ func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, watc
 	l.rate, l.cpu = float64(arrived)/took.Seconds(), used.per(arrived)
 	return l, nil
 }
+
+// arrivalTimeout bounds the wait for messages that are on their way.
+const arrivalTimeout = 20 * time.Second
 
 var errStopped = errors.New("stopped")
 
