@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,16 +36,48 @@ type site struct {
 	hub    *hub.Hub
 	server *ws.Server
 	http   *httptest.Server
-	grants map[string]tokens.Grant
+
+	account parley.Account
+	mu      sync.Mutex
+	grants  map[string]tokens.Grant
 }
 
 // VerifySession implements ws.Authenticator.
 func (s *site) VerifySession(_ context.Context, token string) (tokens.Grant, error) {
+	s.mu.Lock()
 	g, ok := s.grants[token]
+	s.mu.Unlock()
 	if !ok {
 		return g, &parley.Error{Kind: parley.Unauthenticated}
 	}
 	return g, nil
+}
+
+// grant makes a token good; revoke makes it no good any more.
+func (s *site) grant(token string, g tokens.Grant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grants[token] = g
+}
+
+func (s *site) revoke(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.grants, token)
+}
+
+// unavailable changes the account's rule for when no agent is there.
+func (s *site) unavailable(rule parley.Unavailability) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	s.account.Unavailable = rule
+	err := s.store.Update(ctx, func(tx parley.Tx) error {
+		return tx.Accounts().Replace(ctx, &s.account, []parley.Reference{{Kind: parley.KindChannel, ID: parley.WebChatChannel}})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.hub.ConfigChanged(ctx, parley.DefaultTenant)
 }
 
 func newSite(t testing.TB, change func(*ws.Config)) *site {
@@ -65,6 +98,7 @@ func newSite(t testing.TB, change func(*ws.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.account = account
 	expires := now.Add(time.Hour)
 	customer := func(contact string) tokens.Grant {
 		return tokens.Grant{Tenant: parley.DefaultTenant, Name: contact, Expires: expires,
@@ -77,7 +111,7 @@ func newSite(t testing.TB, change func(*ws.Config)) *site {
 		"brief":   {Tenant: parley.DefaultTenant, Expires: now.Add(300 * time.Millisecond), Speaker: customer("anna").Speaker},
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	s.hub = hub.New(hub.Config{Store: s.store, Logger: quiet})
+	s.hub = hub.New(hub.Config{Store: s.store, Logger: quiet, TypingFor: 300 * time.Millisecond})
 	c := ws.Config{Rate: 1e6, Burst: 1e6, Hub: s.hub, Tokens: s, Logger: quiet, Code: func(err error) (string, string) {
 		b := api.BodyOf(err)
 		return b.Code, b.DeveloperMessage
