@@ -2,11 +2,13 @@ package ws_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +34,7 @@ func TestMain(m *testing.M) {
 // A site is a hub with one account on the web chat: agents answer in the console.
 type site struct {
 	t      testing.TB
+	file   string // of the store
 	store  *store.Store
 	hub    *hub.Hub
 	server *ws.Server
@@ -80,9 +83,23 @@ func (s *site) unavailable(rule parley.Unavailability) {
 	s.hub.ConfigChanged(ctx, parley.DefaultTenant)
 }
 
+// forget takes messages out of the record, as retention does: those between two seqs, of every conversation.
+func (s *site) forget(after, before int64) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+s.file+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(s.t.Context(), "DELETE FROM messages WHERE seq > ? AND seq < ?", after, before); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func newSite(t testing.TB, change func(*ws.Config)) *site {
 	t.Helper()
-	s := &site{t: t, store: storetest.Open(t)}
+	s := &site{t: t, file: filepath.Join(t.TempDir(), "parley.db")}
+	s.store = storetest.OpenURL(t, s.file)
 	ctx, now := t.Context(), time.Now().UTC()
 	base := parley.Base{Tenant: parley.DefaultTenant, Name: "site", Active: true, Created: now, Modified: now}
 	orchestration := parley.Orchestration{ID: ident.New[parley.Orchestration](), Base: base, Agents: []parley.AgentReference{{Application: parley.ConsoleApplication}}}
@@ -145,6 +162,8 @@ type client struct {
 	conn *websocket.Conn
 	in   []map[string]json.RawMessage // read, not yet looked at
 	n    int
+
+	heartbeats bool // are looked at
 }
 
 func (s *site) dial(header http.Header) *client {
@@ -186,7 +205,7 @@ func (c *client) next() (map[string]json.RawMessage, error) {
 			if err := json.Unmarshal([]byte(line), &o); err != nil {
 				c.t.Fatalf("the server sent %q: %v", line, err)
 			}
-			if o["heartbeat"] == nil {
+			if o["heartbeat"] == nil || c.heartbeats {
 				c.in = append(c.in, o)
 			}
 		}

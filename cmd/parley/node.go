@@ -154,7 +154,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		admin.New(n.admin, n.tokens).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
-			docs.Document{Name: "widget", YAML: widget.Document}).Register(router)
+			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
 		pages(router)
 	}
 	if c.Has(configs.RoleWS) {
