@@ -56,6 +56,12 @@ func (s *site) VerifySession(_ context.Context, token string) (tokens.Grant, err
 	return g, nil
 }
 
+// code is how errors are told.
+func code(err error) (string, string) {
+	b := api.BodyOf(err)
+	return b.Code, b.DeveloperMessage
+}
+
 // grant makes a token good; revoke makes it no good any more.
 func (s *site) grant(token string, g tokens.Grant) {
 	s.mu.Lock()
@@ -129,10 +135,7 @@ func newSite(t testing.TB, change func(*ws.Config)) *site {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	s.hub = hub.New(hub.Config{Store: s.store, Logger: quiet, TypingFor: 300 * time.Millisecond})
-	c := ws.Config{Rate: 1e6, Burst: 1e6, Hub: s.hub, Tokens: s, Logger: quiet, Code: func(err error) (string, string) {
-		b := api.BodyOf(err)
-		return b.Code, b.DeveloperMessage
-	}}
+	c := ws.Config{Rate: 1e6, Burst: 1e6, Hub: s.hub, Tokens: s, Logger: quiet, Code: code}
 	if change != nil {
 		change(&c)
 	}
