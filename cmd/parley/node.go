@@ -92,7 +92,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		return n, err
 	}
 	n.closers = append(n.closers, func(context.Context) error { return n.store.Close() })
-	if n.live, err = live.Open(ctx, live.Config{URL: c.Redis, Dir: filepath.Join(c.Data, "redis"), Logger: logger}); err != nil {
+	if n.live, err = live.Open(ctx, live.Config{URL: c.Redis, Dir: filepath.Join(c.Data, "redis"), Logger: logger, Meter: n.meter}); err != nil {
 		return n, err
 	}
 	n.closers = append(n.closers, func(context.Context) error { return n.live.Close() })
