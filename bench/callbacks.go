@@ -232,7 +232,7 @@ func idleCallbacks(ctx context.Context, o Options, t Target, receiver *sink, lan
 	receiver.mu.Unlock()
 	tick := time.NewTicker(time.Second / idleRate)
 	defer tick.Stop()
-	for i, until := 0, time.Now().Add(max(o.Measure, idleLeast)); time.Now().Before(until); i++ {
+	for i, until := 0, time.Now().Add(2*o.Measure); time.Now().Before(until); i++ {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -255,6 +255,3 @@ func idleCallbacks(ctx context.Context, o Options, t Target, receiver *sink, lan
 	report.note(t, name, "hub", "p99 ms", milliseconds(percentile(receiver.latencies, 0.99)))
 	return nil
 }
-
-// idleLeast is long enough for a 99th percentile that is not the maximum.
-const idleLeast = 6 * time.Second

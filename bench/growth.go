@@ -29,10 +29,39 @@ func growth(ctx context.Context, o Options, t Target, report *Report) error {
 	if err := growOpen(ctx, o, t, report); err != nil {
 		return err
 	}
-	for _, n := range o.Stored {
-		if err := growStored(ctx, o, t, n, report); err != nil {
+	data := t.data
+	if data == "" {
+		var err error
+		if data, err = os.MkdirTemp("", "parley-bench-"); err != nil {
 			return err
 		}
+		defer os.RemoveAll(data)
+	}
+	stored := 0
+	for _, n := range o.Stored {
+		if err := fill(ctx, t, data, n-stored); err != nil {
+			return err
+		}
+		stored = n
+		if err := growStored(ctx, o, t, data, stored, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill lets another process add messages to the record.
+func fill(ctx context.Context, t Target, data string, messages int) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{"bench", "--fill", fmt.Sprint(messages), "--data", data}
+	if t.Database != "" {
+		args = append(args, "--database", t.Database)
+	}
+	if out, err := exec.CommandContext(ctx, self, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("fill with %d messages: %w: %s", messages, err, out)
 	}
 	return nil
 }
@@ -59,23 +88,7 @@ func growOpen(ctx context.Context, o Options, t Target, report *Report) error {
 	return nil
 }
 
-func growStored(ctx context.Context, o Options, t Target, stored int, report *Report) error {
-	data, err := os.MkdirTemp("", "parley-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(data)
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	args := []string{"bench", "--fill", fmt.Sprint(stored), "--data", data}
-	if t.Database != "" {
-		args = append(args, "--database", t.Database)
-	}
-	if out, err := exec.CommandContext(ctx, self, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("fill with %d messages: %w: %s", stored, err, out)
-	}
+func growStored(ctx context.Context, o Options, t Target, data string, stored int, report *Report) error {
 	s, a, err := startHub(ctx, t, data)
 	if err != nil {
 		return err
@@ -234,7 +247,7 @@ func (g *growing) read(ctx, _ context.Context, l *session, tokens chan struct{},
 			case bytes.HasPrefix(line, []byte(`{"id":`)):
 				acked.Add(1)
 				<-tokens
-			case bytes.HasPrefix(line, []byte(`{"heartbeat"`)):
+			case bytes.HasPrefix(line, []byte(heartbeatPrefix)):
 				if err := l.write(ctx, []byte(`{"heartbeat":{}}`)); err != nil {
 					return err
 				}

@@ -11,10 +11,10 @@ func memory(ctx context.Context, o Options, t Target, report *Report) error {
 	for _, n := range o.Idle {
 		name := fmt.Sprintf("idle, %d sessions", n)
 		for range o.Repeats {
-			if err := idleRelay(ctx, n, t, report, name); err != nil {
+			if err := idleRelay(ctx, o, n, t, report, name); err != nil {
 				return err
 			}
-			if err := idleHub(ctx, n, t, report, name); err != nil {
+			if err := idleHub(ctx, o, n, t, report, name); err != nil {
 				return err
 			}
 		}
@@ -24,13 +24,13 @@ func memory(ctx context.Context, o Options, t Target, report *Report) error {
 
 const kibPerSession = "KiB a session"
 
-func idleRelay(ctx context.Context, n int, t Target, report *Report, name string) error {
+func idleRelay(ctx context.Context, o Options, n int, t Target, report *Report, name string) error {
 	s, err := startRelay(ctx, "plain")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	before, err := s.residentKiB(ctx)
+	before, err := s.residentKiB(ctx, o.Settle)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func idleRelay(ctx context.Context, n int, t Target, report *Report, name string
 	if err != nil {
 		return err
 	}
-	after, err := s.residentKiB(ctx)
+	after, err := s.residentKiB(ctx, o.Settle)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func idleRelay(ctx context.Context, n int, t Target, report *Report, name string
 	return nil
 }
 
-func idleHub(ctx context.Context, n int, t Target, report *Report, name string) error {
+func idleHub(ctx context.Context, o Options, n int, t Target, report *Report, name string) error {
 	s, a, err := startHub(ctx, t, "")
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func idleHub(ctx context.Context, n int, t Target, report *Report, name string) 
 	if err := a.makeAccount(ctx, address, ""); err != nil {
 		return err
 	}
-	before, err := s.residentKiB(ctx)
+	before, err := s.residentKiB(ctx, o.Settle)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func idleHub(ctx context.Context, n int, t Target, report *Report, name string) 
 	for _, s := range sessions {
 		go s.answer() // ends with its connection
 	}
-	after, err := s.residentKiB(ctx)
+	after, err := s.residentKiB(ctx, o.Settle)
 	if err != nil {
 		return err
 	}

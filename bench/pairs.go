@@ -19,6 +19,8 @@ const (
 	ackPrefix     = `{"id":`
 	messagePrefix = `{"message":`
 	typingPrefix  = `{"typing":`
+
+	heartbeatPrefix = `{"heartbeat":`
 )
 
 // A pair is a sender and a receiver of one conversation, connected to a server under test.
@@ -34,6 +36,7 @@ type pair struct {
 	keep      atomic.Bool   // remember latencies
 	latencies []time.Duration
 	mu        sync.Mutex
+	ended     error // why a connection ended
 }
 
 // listen reads both ends until their connections end: once for all stretches, since cancelling a read would end them.
@@ -71,9 +74,16 @@ func (p *pair) read(conn *websocket.Conn, object func([]byte)) {
 	for {
 		_, frame, err := conn.Read(context.Background())
 		if err != nil {
+			p.mu.Lock()
+			p.ended = err
+			p.mu.Unlock()
 			return
 		}
 		for line := range bytes.SplitSeq(frame, []byte("\n")) {
+			if bytes.HasPrefix(line, []byte(heartbeatPrefix)) { // a hub closes clients that are silent
+				_ = conn.Write(context.Background(), websocket.MessageText, []byte(`{"heartbeat":{}}`)) // the next read tells
+				continue
+			}
 			object(line)
 		}
 	}
@@ -201,7 +211,9 @@ func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, s *s
 	missing := func() error {
 		for i, p := range pairs {
 			if got := p.delivered.Load(); got < int64(p.next) {
-				return fmt.Errorf("pair %d: %d of %d messages arrived", i, got, p.next)
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return fmt.Errorf("pair %d: %d of %d messages arrived; connection: %w", i, got, p.next, p.ended)
 			}
 		}
 		return nil

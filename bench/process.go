@@ -69,6 +69,8 @@ const clientID, clientSecret = "bench", "bench-only-secret"
 type Target struct {
 	Database string // empty = SQLite
 	Redis    string // empty = auto
+
+	data string // of PostgreSQL: the folder with the keys of its secrets, the same for every hub; made by Run
 }
 
 // Name is what tables call the target.
@@ -79,8 +81,12 @@ func (t Target) Name() string {
 	return "PostgreSQL + Redis"
 }
 
-// startHub starts a hub with limits that the load does not meet, on the record in data, or on an empty one for "".
+// startHub starts a hub with limits that the load does not meet, on the record in data; "" = an empty one of SQLite, or the
+// target's.
 func startHub(ctx context.Context, t Target, data string) (*server, *api, error) {
+	if data == "" {
+		data = t.data
+	}
 	temporary := data == ""
 	if temporary {
 		var err error
@@ -103,7 +109,10 @@ func startHub(ctx context.Context, t Target, data string) (*server, *api, error)
 	}
 	s, err := startServer(ctx, args...)
 	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(data))
+		if temporary {
+			err = errors.Join(err, os.RemoveAll(data))
+		}
+		return nil, nil, err
 	}
 	s.pprof = profiles
 	if temporary {
@@ -189,13 +198,13 @@ func (c counters) per(name, other string) float64 {
 
 // residentKiB is the memory of a process after a collection of its garbage: the smallest that the kernel tells within a
 // while, since memory is given back bit by bit.
-func (s *server) residentKiB(ctx context.Context) (float64, error) {
+func (s *server) residentKiB(ctx context.Context, settle time.Duration) (float64, error) {
 	smallest := 0.0
-	for range settleFor {
+	for until := time.Now().Add(settle); smallest == 0 || time.Now().Before(until); {
 		if _, err := get(ctx, "http://"+s.pprof+"/debug/pprof/heap?gc=1"); err != nil {
 			return 0, err
 		}
-		if err := pause(ctx, time.Second); err != nil {
+		if err := pause(ctx, settle/8); err != nil {
 			return 0, err
 		}
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
@@ -218,6 +227,3 @@ func (s *server) residentKiB(ctx context.Context) (float64, error) {
 	}
 	return smallest, nil
 }
-
-// settleFor is how many seconds memory is watched.
-const settleFor = 8

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"text/tabwriter"
@@ -191,6 +192,17 @@ func Run(ctx context.Context, o Options, names []string, w io.Writer) error {
 		run  func(context.Context, Options, Target, *Report) error
 	}{{"durable", durable}, {"callbacks", callbacks}, {"memory", memory}, {"typing", typing}, {"growth", growth}, {"resume", resume}}
 	report := &Report{}
+	for i := range o.Targets {
+		if o.Targets[i].Database == "" {
+			continue
+		}
+		data, err := os.MkdirTemp("", "parley-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(data)
+		o.Targets[i].data = data
+	}
 	for _, c := range all {
 		if len(names) > 0 && !slices.Contains(names, c.name) {
 			continue

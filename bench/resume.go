@@ -173,7 +173,7 @@ func tell(ctx context.Context, agent *session, conversations []string) error {
 				switch {
 				case bytes.HasPrefix(line, []byte(ackPrefix)):
 					acked++
-				case bytes.HasPrefix(line, []byte(`{"heartbeat"`)):
+				case bytes.HasPrefix(line, []byte(heartbeatPrefix)):
 					if err := agent.write(ctx, []byte(`{"heartbeat":{}}`)); err != nil {
 						return err
 					}

@@ -79,7 +79,7 @@ func (s *session) answer() {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(frame, []byte(`{"heartbeat":`)) {
+		if bytes.Contains(frame, []byte(heartbeatPrefix)) {
 			if s.conn.Write(context.Background(), websocket.MessageText, []byte(`{"heartbeat":{}}`)) != nil {
 				return
 			}

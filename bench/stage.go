@@ -18,6 +18,7 @@ type Options struct {
 	Repeats int           // of every comparison
 	Warm    time.Duration // before each stretch that is measured
 	Measure time.Duration // length of a stretch
+	Settle  time.Duration // before memory is believed
 	Idle    []int         // numbers of sessions whose memory is measured
 	Growth  []int         // numbers of open conversations
 	Stored  []int         // numbers of stored messages

@@ -31,7 +31,7 @@ type topics struct {
 	byID      map[parley.ConversationID]*topic
 	followers map[follow]map[Subscriber]struct{}
 	tenants   map[parley.TenantID]int // how many followers each has
-	typing    map[typist]*time.Timer  // who types; see whisper
+	typing    map[typist]*typingMark  // who types; see whisper
 }
 
 // A typist is a party that types.
@@ -45,6 +45,13 @@ type follow struct {
 	tenant      parley.TenantID
 	application parley.ApplicationID
 	role        parley.Role
+}
+
+// A typingMark is a mark that somebody here was shown.
+type typingMark struct {
+	event *Event // that ends it
+	until time.Time
+	timer *time.Timer
 }
 
 // A topic is one conversation that somebody listens to. What was published so far has no holes: when a message is not
@@ -61,7 +68,7 @@ type topic struct {
 
 func newTopics(h *Hub) *topics {
 	return &topics{h: h, byID: map[parley.ConversationID]*topic{}, followers: map[follow]map[Subscriber]struct{}{}, tenants: map[parley.TenantID]int{},
-		typing: map[typist]*time.Timer{}}
+		typing: map[typist]*typingMark{}}
 }
 
 // Subscribe lets s hear of everything that is published in a conversation from now on. Who wants what was before reads
@@ -232,33 +239,45 @@ func (ts *topics) keepTyping(e *Event, y *parley.Typing) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	who := typist{e.Conversation.ID, y.Slot}
-	if t := ts.typing[who]; t != nil {
-		t.Stop()
-		delete(ts.typing, who)
+	mark := ts.typing[who]
+	if !y.On || ts.byID[e.Conversation.ID] == nil && ts.tenants[e.Conversation.Tenant] == 0 { // nobody here would see it stick
+		if mark != nil {
+			mark.timer.Stop()
+			delete(ts.typing, who)
+		}
+		return
 	}
-	if !y.On || ts.byID[e.Conversation.ID] == nil && ts.tenants[e.Conversation.Tenant] == 0 {
-		return // nobody here would see it stick
+	if mark == nil {
+		mark = &typingMark{}
+		mark.timer = time.AfterFunc(ts.h.config.TypingFor, func() { ts.endTyping(who) })
+		ts.typing[who] = mark
+	} else {
+		mark.timer.Reset(ts.h.config.TypingFor)
 	}
 	over := *y
 	over.On = false
-	var mine *time.Timer
-	mine = time.AfterFunc(ts.h.config.TypingFor, func() {
-		ts.mu.Lock()
-		current := ts.typing[who] == mine
+	mark.event, mark.until = &Event{Conversation: e.Conversation, Typing: &over}, time.Now().Add(ts.h.config.TypingFor)
+}
+
+// endTyping ends a mark whose time is over.
+func (ts *topics) endTyping(who typist) {
+	ts.mu.Lock()
+	mark := ts.typing[who]
+	if mark == nil || time.Now().Before(mark.until) { // ended, or prolonged while the timer fired
 		ts.mu.Unlock()
-		if current {
-			ts.whisper(&Event{Conversation: e.Conversation, Typing: &over})
-		}
-	})
-	ts.typing[who] = mine
+		return
+	}
+	over := mark.event
+	ts.mu.Unlock()
+	ts.whisper(over)
 }
 
 // stopTyping ends the timers.
 func (ts *topics) stopTyping() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	for _, t := range ts.typing {
-		t.Stop()
+	for _, mark := range ts.typing {
+		mark.timer.Stop()
 	}
 	clear(ts.typing)
 }

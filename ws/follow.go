@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"parley"
@@ -63,8 +64,21 @@ func (s *session) deliverPassing(f *follow, e *hub.Event) {
 	case e.Typing.Presence():
 		s.push(encode(map[string]any{"presence": presence{f.id, e.Typing.Role, e.Typing.Name, e.Typing.Type == parley.TypeCustomerActive}}))
 	default:
-		s.push(encode(map[string]any{"typing": map[string]any{"conversation": f.id, "role": e.Typing.Role, "name": e.Typing.Name, "on": e.Typing.On}}))
+		s.push(appendTyping(make([]byte, 0, 160), f.id, e.Typing))
 	}
+}
+
+// appendTyping renders a mark of typing: frequent, so without reflection.
+func appendTyping(b []byte, id parley.ConversationID, t *parley.Typing) []byte {
+	b = append(b, `{"typing":{"conversation":"`...)
+	b = append(b, id.String()...)
+	b = append(b, `","role":`...)
+	b = wire.Quote(b, string(t.Role))
+	b = append(b, `,"name":`...)
+	b = wire.Quote(b, t.Name)
+	b = append(b, `,"on":`...)
+	b = strconv.AppendBool(b, t.On)
+	return append(b, `}}`...)
 }
 
 // A receipt tells how far a party has read.

@@ -439,7 +439,7 @@ func (s *session) reply(id string, err error) {
 		s.fail(id, err)
 		return
 	}
-	s.ok(id, struct{}{})
+	s.push(append(wire.Quote(append(make([]byte, 0, 32), `{"id":`...), id), `,"ok":{}}`...)) // frequent, so without reflection
 }
 
 // typing tells the other side that somebody writes.

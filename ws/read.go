@@ -189,7 +189,7 @@ func (s *session) serveRequest(r *request) error {
 		return &closing{code: closeProtocol, reason: "connect comes once"}
 	case opPing:
 		s.mu.Lock()
-		s.ok(r.id, struct{}{})
+		s.reply(r.id, nil)
 		s.mu.Unlock()
 	case opPost:
 		err = s.post(r)

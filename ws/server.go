@@ -93,7 +93,8 @@ func set[T comparable](value *T, byDefault T) {
 	}
 }
 
-// ServeHTTP takes a connection over until the session ends. The origin is checked when connect has said for which account.
+// ServeHTTP makes a session of a connection, and returns; the session goes on until it ends by itself or by Drain. The origin
+// is checked when connect has said for which account.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.refuseFull(w) {
 		return
@@ -113,8 +114,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = conn.CloseNow() // nothing more can be done about it
 		return
 	}
-	defer s.leave(session)
-	session.serve()
+	// Not on the handler's goroutine: that would keep the request, its buffers and a deep stack for as long as the session.
+	go func() { // waited for by Drain
+		defer s.leave(session)
+		session.serve()
+	}()
 }
 
 // refuseFull answers for a node that takes no more sessions.

@@ -13,8 +13,7 @@ import (
 	"parley/tokens"
 )
 
-// A session is one live connection. The handler's goroutine reads; a writer goroutine exists only while there is something
-// to send. The hub calls Deliver; everything below mu is shared between all of them.
+// A session is one live connection. One goroutine reads; a writer goroutine exists only while there is something to send. The hub calls Deliver; everything below mu is shared between all of them.
 type session struct {
 	server *Server
 	conn   conn

@@ -143,6 +143,6 @@ func (s *session) outcome(r *request) error {
 	}
 	delete(s.takes, in.Delivery)
 	asked <- a // it has room for one, and gets one
-	s.ok(r.id, struct{}{})
+	s.reply(r.id, nil)
 	return nil
 }

@@ -22,6 +22,7 @@ type benchCommand struct {
 	Repeats  int           `help:"Repetitions of every comparison." default:"5"`
 	Warm     time.Duration `help:"Time before each stretch that is measured." default:"500ms"`
 	Measure  time.Duration `help:"Length of each stretch." default:"3s"`
+	Settle   time.Duration `help:"Time until the memory of an idle server is believed." default:"8s"`
 	Idle     []int         `help:"Numbers of sessions whose memory is measured." default:"5000,9500"`
 	Growth   []int         `help:"Numbers of open conversations." default:"1,1000,100000"`
 	Stored   []int         `help:"Numbers of stored messages." default:"0,1000000,10000000"`
@@ -51,7 +52,7 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		}
 		return withStore(ctx, &record, s, func(record *store.Store) error { return record.Fill(ctx, c.Fill) })
 	}
-	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
+	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Settle: c.Settle, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
 		Missed: c.Missed, Return: c.Return}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
