@@ -409,6 +409,27 @@ func TestBypass(t *testing.T) {
 	}
 }
 
+// The first message of a conversation without a bot is stored like every other one: its file stays, and it says who sent it.
+func TestFirstMessageToAgentsIsWhole(t *testing.T) {
+	w := newWorld(t, storetest.Open(t), noBots)
+	file := parley.Asset{ID: ident.New[parley.Asset](), Tenant: w.tenant, ChannelType: w.channel.Type, Sender: parley.Customer, Name: "a.png",
+		Size: 7, ContentType: "image/png", Uploaded: true, Created: w.now()}
+	w.update(func(tx parley.Tx) error { return tx.InsertAsset(t.Context(), file) })
+	starter := w.starter("")
+	starter.Body.Attachments = []parley.Attachment{{Asset: file.ID, Name: "b.exe"}}
+	posted, err := w.post(starter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := storetest.Messages(t, w.store, posted[0].Conversation)[0]
+	if want := (parley.Attachment{Asset: file.ID, Name: "a.png", ContentType: "image/png", Size: 7}); first.Body.Attachments[0] != want || first.Body.Name != "Anna" {
+		t.Errorf("stored by %q with %+v, want Anna with %+v", first.Body.Name, first.Body.Attachments[0], want)
+	}
+	if err := w.store.Update(t.Context(), func(tx parley.Tx) error { return tx.DeleteAsset(t.Context(), w.tenant, file.ID) }); parley.ReasonOf(err) != parley.AssetInUse {
+		t.Errorf("delete of the file = %v, want AssetInUse", err)
+	}
+}
+
 func TestAccountEnds(t *testing.T) {
 	w := newWorld(t, storetest.Open(t))
 	one, two := w.start(), w.start()
