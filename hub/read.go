@@ -148,6 +148,6 @@ func (h *Hub) RichText(ctx context.Context, c *parley.Conversation) (bool, error
 	if err != nil {
 		return false, err
 	}
-	one, _ := direction(&p.channel, parley.System)
+	one := p.channel.Restriction(parley.System)
 	return one.Features == nil || slices.Contains(one.Features, parley.FeatureRichText), nil
 }
