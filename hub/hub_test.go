@@ -348,6 +348,8 @@ func TestChannelRestrictions(t *testing.T) {
 		{"blocked extension", parley.Customer, parley.TypeText, file("a.EXE", 1), parley.AttachmentRefused},
 		{"large file", parley.Customer, parley.TypeText, file("a.png", 101), parley.AttachmentTooLarge},
 		{"good file", parley.Customer, parley.TypeText, file("a.png", 100), parley.Unspecified},
+		{"rich text", parley.Customer, parley.TypeText, func(d *parley.Draft) { d.Body.Content = &parley.Content{Text: "x", HTML: "<b>x</b>"} }, parley.FeatureRefused},
+		{"rich text to the customer", parley.CustomBot, parley.TypeText, func(d *parley.Draft) { d.Body.Content = &parley.Content{HTML: "<b>x</b>"} }, parley.Unspecified},
 		{"rich type that is not listed", parley.CustomBot, parley.TypeRichForm, rich, parley.FeatureRefused},
 		{"authentication without midChatAuth", parley.CustomBot, parley.TypeRichAuthentication, rich, parley.FeatureRefused},
 		{"listed rich type", parley.CustomBot, parley.TypeRichQuickreply, rich, parley.Unspecified},
@@ -371,7 +373,7 @@ func TestChannelRestrictions(t *testing.T) {
 				notices = append(notices, m.Body.Content.Text)
 			}
 		}
-		return len(notices) == 4
+		return len(notices) == 5
 	})
 	if !slices.ContainsFunc(notices, func(s string) bool { return strings.Contains(s, "exe") }) ||
 		!slices.ContainsFunc(notices, func(s string) bool { return strings.Contains(s, "100 bytes") }) {

@@ -38,6 +38,10 @@ func (r *routing) checkChannel() error {
 				Msg: fmt.Sprintf("the channel allows %d characters, this text has %d", one.MaxTextLength, n)}
 		}
 	}
+	// Towards customers a channel without rich text gets the plain form; from customers it cannot have come that way.
+	if c := d.Body.Content; c != nil && c.HTML != "" && d.Sender == parley.Customer && !r.carries(d.Sender, parley.FeatureRichText) {
+		return r.refuse(parley.FeatureRefused, "content.html", "the channel does not carry rich text", parley.TextInvalidToAgent)
+	}
 	if suffix, rich := d.Type.Rich(); rich && !carriesRich(&r.plan.channel, suffix) {
 		return r.refuse(parley.FeatureRefused, "type.value", "the channel does not carry "+string(d.Type), parley.TextInvalidToCustomer)
 	}
@@ -84,9 +88,6 @@ func (r *routing) refuse(reason parley.Reason, field, why, text string, args ...
 	slot := r.senderSlot()
 	if r.step.New || slot < 0 || !systemMessages(&r.plan.channel) {
 		return e
-	}
-	if r.in.draft.Sender == parley.Customer && text == parley.TextInvalidToCustomer {
-		text = parley.TextInvalidToAgent
 	}
 	return &refusal{err: e, notice: notice{text: text, args: args, slot: slot}}
 }
