@@ -312,6 +312,13 @@ func TestDeletesAndUndo(t *testing.T) {
 	if _, err := w.try(id, parley.Customer, parley.TypeUndo, of(first.ID.String())); parley.ReasonOf(err) != parley.NoParent {
 		t.Errorf("undo after erasure = %v, want NoParent", err)
 	}
+	named := func(d *parley.Draft) { d.Body.MessageID = "same" }
+	mine := w.say(id, parley.Customer, parley.TypeText, named)
+	w.say(id, parley.CustomBot, parley.TypeText, named) // the bot calls one of its messages the same
+	w.say(id, parley.Customer, parley.TypeDeleteSoft, of("same"))
+	if m := storetest.Messages(t, w.store, id)[mine.Seq-1]; m.Deleted != parley.SoftlyDeleted {
+		t.Errorf("the customer's own message of that id is not the one that was deleted")
+	}
 	bot := w.say(id, parley.CustomBot, parley.TypeText)
 	if _, err := w.try(id, parley.Customer, parley.TypeDeleteSoft, of(bot.ID.String())); parley.ReasonOf(err) != parley.NoParent {
 		t.Errorf("delete of the bot's message = %v, want NoParent", err)

@@ -161,7 +161,7 @@ func (h *Hub) lookUp(ctx context.Context, tenant parley.TenantID, id parley.Conv
 		for _, in := range p.inputs {
 			in.parent, in.assets = nil, nil
 			if in.draft.Body.Parent != "" {
-				m, err := tx.FindMessage(ctx, tenant, id, in.draft.Body.Parent)
+				m, err := tx.FindMessage(ctx, tenant, id, in.draft.Sender, in.draft.Body.Parent)
 				switch {
 				case err == nil:
 					in.parent = &m

@@ -116,7 +116,7 @@ func (t *tx) sent(ctx context.Context, tenant parley.TenantID, id parley.Convers
 var errNoMessage = &parley.Error{Kind: parley.NotFound, Msg: "message not found in the conversation"}
 
 // FindMessage implements [parley.Conversations].
-func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, reference string) (parley.Message, error) {
+func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, by parley.Role, reference string) (parley.Message, error) {
 	text := `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
 		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? `
 	hashes := make([]int64, 0, 5)
@@ -127,10 +127,12 @@ func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversati
 	if err != nil {
 		return parley.Message{}, err
 	}
-	for _, m := range found {
-		if m.Body.MessageID == reference {
-			return m, nil
-		}
+	found = slices.DeleteFunc(found, func(m parley.Message) bool { return m.Body.MessageID != reference })
+	if own := slices.IndexFunc(found, func(m parley.Message) bool { return m.Sender == by }); own >= 0 {
+		return found[own], nil
+	}
+	if len(found) > 0 {
+		return found[0], nil
 	}
 	id, err := parley.ParseID[parley.Message](reference)
 	if err != nil {

@@ -296,7 +296,7 @@ func TestAnotherTenantsThingsAreUnknown(t *testing.T) {
 			if found, err := tx.Messages(t.Context(), parley.MessageQuery{Tenant: stranger, Conversation: start.Conversation.ID, Limit: 10}); err != nil || len(found) != 0 {
 				t.Errorf("Messages = %v, %v; want none", found, err)
 			}
-			if _, err := tx.FindMessage(t.Context(), stranger, start.Conversation.ID, "m1"); parley.KindOf(err) != parley.NotFound {
+			if _, err := tx.FindMessage(t.Context(), stranger, start.Conversation.ID, parley.Customer, "m1"); parley.KindOf(err) != parley.NotFound {
 				t.Errorf("FindMessage = %v, want NotFound", err)
 			}
 			if _, _, err := tx.StartedBy(t.Context(), stranger, start.StartKey); parley.KindOf(err) != parley.NotFound {
