@@ -24,6 +24,7 @@ type Config struct {
 	MaxActive   int           // conversations whose state is kept in memory; zero means 100,000
 	ActiveFor   time.Duration // how long an idle one is kept; zero means 10 minutes
 	MaxInFlight int           // posts of one conversation that may wait for their commit; zero means 256
+	Retention   time.Duration // how long an ended conversation can be read; zero means 90 days (reference 11)
 }
 
 // A Dispatcher is told of what there is to deliver by callback. Its methods must not block; what it forgets the sweeper
@@ -65,6 +66,9 @@ func New(c Config) *Hub {
 	}
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 256
+	}
+	if c.Retention == 0 {
+		c.Retention = 90 * 24 * time.Hour
 	}
 	h := &Hub{config: c, node: ident.New[Hub]().String(), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
 		hints: make(chan parley.Hint, maxHints)}

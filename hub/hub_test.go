@@ -439,6 +439,31 @@ func TestFirstMessageToAgentsIsWhole(t *testing.T) {
 	}
 }
 
+// A conversation can be read once it is over, for 90 days, by its tenant.
+func TestEndedConversationIsReadForItsTime(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	id := w.start()
+	read := func(tenant parley.TenantID) error {
+		_, _, _, err := w.hub.Ended(t.Context(), tenant, id)
+		return err
+	}
+	if err := read(w.tenant); parley.KindOf(err) != parley.NotFound {
+		t.Errorf("while it is open: %v, want NotFound", err)
+	}
+	w.say(id, parley.Customer, parley.TypeConversationEnd)
+	w.later(90 * 24 * time.Hour)
+	if err := read(w.tenant); err != nil {
+		t.Errorf("after 90 days: %v", err)
+	}
+	if err := read(parley.TenantID{1}); parley.KindOf(err) != parley.NotFound {
+		t.Errorf("by a stranger: %v, want NotFound", err)
+	}
+	w.later(time.Second)
+	if err := read(w.tenant); parley.KindOf(err) != parley.NotFound {
+		t.Errorf("after more than 90 days: %v, want NotFound", err)
+	}
+}
+
 func TestAccountEnds(t *testing.T) {
 	w := newWorld(t, storetest.Open(t))
 	one, two := w.start(), w.start()
