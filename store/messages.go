@@ -153,11 +153,15 @@ func (t *tx) Repeats(ctx context.Context, tenant parley.TenantID, conversation p
 	if _, err := t.Conversation(ctx, tenant, conversation); err != nil {
 		return nil, err
 	}
-	return findRepeats(ctx, t.db, conversation, keys)
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return nil, err
+	}
+	return findRepeats(ctx, t.db, key, conversation, keys)
 }
 
 // findRepeats looks keys up by hash and compares hits in full.
-func findRepeats(ctx context.Context, db bun.IDB, conversation parley.ConversationID, keys []parley.RepeatKey) ([]parley.FoundRepeat, error) {
+func findRepeats(ctx context.Context, db bun.IDB, tenant int64, conversation parley.ConversationID, keys []parley.RepeatKey) ([]parley.FoundRepeat, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -166,7 +170,7 @@ func findRepeats(ctx context.Context, db bun.IDB, conversation parley.Conversati
 		hashes[i] = k.Hash
 	}
 	messages, err := selectMessages(ctx, db, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
-		WHERE c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, conversation[:], bun.List(hashes))
+		WHERE c.tenant = ? AND c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, tenant, conversation[:], bun.List(hashes))
 	if err != nil {
 		return nil, err
 	}
@@ -195,18 +199,18 @@ func (t *tx) RepeatHashes(ctx context.Context, tenant parley.TenantID, conversat
 
 // StartedBy implements [parley.Conversations].
 func (t *tx) StartedBy(ctx context.Context, tenant parley.TenantID, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
-	found, id, err := startedBy(ctx, t.db, startKey)
-	if err == nil {
-		_, err = t.Conversation(ctx, tenant, id) // keys are derived from ids of one tenant, but every query names it
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return parley.FoundRepeat{}, parley.ConversationID{}, errConversationUnknown
 	}
-	return found, id, err
+	return startedBy(ctx, t.db, key, startKey)
 }
 
-func startedBy(ctx context.Context, db bun.IDB, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
+func startedBy(ctx context.Context, db bun.IDB, tenant int64, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
 	var conversation, message []byte
 	found := parley.FoundRepeat{Seq: 1}
 	err := db.QueryRowContext(ctx, `SELECT c.id, m.id FROM conversations AS c
-		JOIN messages AS m ON m.conversation = c.key AND m.seq = 1 WHERE c.start_key = ?`, startKey).Scan(&conversation, &message)
+		JOIN messages AS m ON m.conversation = c.key AND m.seq = 1 WHERE c.tenant = ? AND c.start_key = ?`, tenant, startKey).Scan(&conversation, &message)
 	if errors.Is(err, sql.ErrNoRows) {
 		return found, parley.ConversationID{}, errConversationUnknown
 	}

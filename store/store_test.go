@@ -307,5 +307,26 @@ func TestAnotherTenantsThingsAreUnknown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// A step never changes another tenant's conversation, nor tells what is in it, even if it knows everything about it.
+		stranger = newTenant(t, s)
+		as := func(tenant parley.TenantID, step *parley.Step) *parley.Step {
+			step.Conversation.Tenant = tenant
+			return step
+		}
+		ended := as(stranger, storetest.Say(start.Conversation, parley.Customer, "m1", 2))
+		ended.StateChanged, ended.Conversation.Status = true, parley.Ended
+		for what, step := range map[string]*parley.Step{
+			"message": as(stranger, storetest.Say(start.Conversation, parley.Customer, "", 2)), "repeat": as(stranger, storetest.Say(start.Conversation, parley.Customer, "m1", 2)),
+			"end": ended, "start": as(stranger, storetest.Start("m1")), "nobody": as(parley.TenantID{1}, storetest.Say(start.Conversation, parley.Customer, "", 2)),
+		} {
+			_, errs := storetest.Commit(t, s, step)
+			if _, told := errors.AsType[*parley.Repeated](errs[0]); errs[0] == nil || told {
+				t.Errorf("%s of a stranger = %v, want it refused without a word of what is there", what, errs[0])
+			}
+		}
+		if n := len(storetest.Messages(t, s, start.Conversation.ID)); n != 1 {
+			t.Errorf("strangers left %d messages", n-1)
+		}
+		storetest.Check(t, s, parley.DefaultTenant, start.Conversation.ID)
 	})
 }
