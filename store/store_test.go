@@ -119,6 +119,70 @@ func TestCommitSurvivesAnyFailure(t *testing.T) {
 	})
 }
 
+// Claims and progress go through the same commits and can fail at the same points. A claim whose answer was lost costs its
+// lease; progress whose answer was lost is refused the
+// second time, for it holds.
+func TestLaneWorkSurvivesAnyFailure(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		for _, point := range []string{"begin", "claim", "progress", "commit", "committed"} {
+			t.Run(point, func(t *testing.T) {
+				now := time.Now()
+				armed := ""
+				s := open(t, func(c *store.Config) {
+					c.Clock = func() time.Time { return now }
+					c.Fault = func(p string) error {
+						if p == armed {
+							armed = ""
+							return errors.New("planted")
+						}
+						return nil
+					}
+				})
+				start := storetest.Start("m1")
+				wake := storetest.MustCommit(t, s, start)[0].Wake
+				if point != "progress" {
+					armed = point
+					if lost, err := s.Claim(t.Context(), wake, time.Second); err == nil {
+						t.Fatalf("Claim = %v, hid the failure", lost)
+					}
+				}
+				lanes, err := s.Claim(t.Context(), wake, time.Second)
+				if point == "committed" {
+					if err != nil || len(lanes) != 0 {
+						t.Errorf("Claim after a lost answer = %v, %v; want the lane leased", lanes, err)
+					}
+					now = now.Add(2 * time.Second)
+					lanes, err = s.Claim(t.Context(), wake, time.Second)
+				}
+				if err != nil || len(lanes) != 1 {
+					t.Fatalf("Claim again = %v, %v; want the lane", lanes, err)
+				}
+				progress := parley.Progress{Lane: lanes[0], Acked: 1, Release: true,
+					Attempts: []parley.Attempt{{Seq: 1, At: now, Status: 200}}, Dead: []parley.DeadDelivery{{Seq: 1, Reason: "x"}}}
+				if point != "claim" {
+					armed = point
+					if _, err := s.Finish(t.Context(), progress); err == nil {
+						t.Fatal("Finish hid the failure")
+					}
+				}
+				if _, err := s.Finish(t.Context(), progress); (point == "committed") != errors.Is(err, parley.ErrLeaseLost) || point != "committed" && err != nil {
+					t.Errorf("Finish again = %v", err)
+				}
+				err = s.View(t.Context(), func(tx parley.Tx) error {
+					states, err := tx.MessageStates(t.Context(), parley.DefaultTenant, start.Conversation.ID)
+					if states.Acked[1] != 1 || len(states.Dead) != 1 || len(states.Sent) != 1 {
+						t.Errorf("afterwards: %+v, want one delivery with its attempt and its end", states)
+					}
+					return err
+				})
+				if overdue, late := s.Overdue(t.Context(), 0, 10); err != nil || late != nil || len(overdue) != 0 {
+					t.Errorf("afterwards overdue: %v, %v, %v", overdue, late, err)
+				}
+			})
+		}
+	})
+}
+
 func TestManyWritersShareCommits(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		var mu sync.Mutex
