@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"parley"
@@ -182,5 +184,44 @@ func TestTypingIsToldOnce(t *testing.T) {
 	waitFor(t, "the message", func() bool { return states(t, s, c.ID).Acked[1] == 1 })
 	if got := r.got(); len(got) != 2 || got[0].kind != "typing.start" || got[1].kind != "text" {
 		t.Errorf("requests = %+v, want the mark once and the message", got)
+	}
+}
+
+// Operators see how much is waiting and how long deliveries take.
+func TestBacklogIsShown(t *testing.T) {
+	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	r := newReceiver(t, nil)
+	application(t, s, app, r.URL, nil)
+	says(t, s, 3, app)
+	meter := prometheus.NewRegistry()
+	now := time.Now().Add(time.Minute)
+	d := New(Config{Store: s, Allow: loopback, Meter: meter, Clock: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
+	shown := func(name string) float64 {
+		t.Helper()
+		families, err := meter.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == name {
+				m := f.GetMetric()[0]
+				return m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+		t.Fatalf("%s is not shown", name)
+		return 0
+	}
+	d.count(t.Context(), now)
+	if due, oldest := shown("parley_lanes_due"), shown("parley_oldest_due_seconds"); due != 1 || oldest < 59 || oldest > 61 {
+		t.Errorf("%v lanes due for %v s, want one for a minute", due, oldest)
+	}
+	lanes, err := s.Claim(t.Context(), []int64{1}, time.Hour)
+	if err != nil || len(lanes) != 1 {
+		t.Fatal(lanes, err)
+	}
+	d.work(lanes[0])
+	d.count(t.Context(), now)
+	if due, oldest, sent := shown("parley_lanes_due"), shown("parley_oldest_due_seconds"), shown("parley_delivery_seconds"); due != 0 || oldest != 0 || sent != 3 {
+		t.Errorf("afterwards %v due for %v s, %v delivered; want 0, 0, 3", due, oldest, sent)
 	}
 }

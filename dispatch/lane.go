@@ -178,6 +178,7 @@ func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay boo
 		}
 	}
 	s.d.metrics.deliveries.WithLabelValues("delivered").Inc()
+	s.d.metrics.seconds.Observe(s.d.config.Clock().Sub(m.Created).Seconds())
 	s.acked, s.failed = m.Seq, 0
 	return true, nil
 }

@@ -343,6 +343,20 @@ func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]int
 	return keys, nil
 }
 
+// Backlog implements [parley.Lanes].
+func (s *Store) Backlog(ctx context.Context) (parley.Backlog, error) {
+	var b parley.Backlog
+	var oldest *int64
+	err := s.read.QueryRowContext(ctx, `SELECT count(CASE WHEN r.disabled = '' THEN 1 END), count(CASE WHEN r.disabled <> '' THEN 1 END),
+		min(CASE WHEN r.disabled = '' THEN l.due END) FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver WHERE l.due <= ?`,
+		s.now().UnixMilli()).Scan(&b.Due, &b.Held, &oldest)
+	if err != nil {
+		return b, fmt.Errorf("count what lanes owe: %w", err)
+	}
+	b.Oldest = moment(oldest)
+	return b, nil
+}
+
 // Disable implements [parley.Lanes].
 func (s *Store) Disable(ctx context.Context, receiver int64, reason string) error {
 	return s.Update(ctx, func(t parley.Tx) error {
