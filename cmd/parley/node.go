@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/contrib/propagators/b3"
 	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"parley"
 	"parley/assets"
@@ -54,6 +55,7 @@ type node struct {
 	admin     *directory.Administration
 	sessions  *ws.Server
 	meter     *prometheus.Registry
+	tracing   *sdktrace.TracerProvider
 	handler   http.Handler
 
 	run     context.CancelFunc // ends what runs
@@ -98,11 +100,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if n.live.Kind == "miniredis" {
 		logger.InfoContext(ctx, "no Redis: live state is kept inside this process, which serves one node only")
 	}
-	tracing, err := newTracing(ctx, c)
-	if err != nil {
+	if n.tracing, err = newTracing(ctx, c); err != nil {
 		return n, err
 	}
-	n.closers = append(n.closers, tracing.Shutdown)
+	n.closers = append(n.closers, n.tracing.Shutdown)
 	queue := asynqueue.New(n.live, logger)
 	n.closers = append(n.closers, func(context.Context) error { return queue.Close() })
 	bucket, err := openBlobs(ctx, c)
@@ -133,7 +134,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	}
 	late := &lateHub{}
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
-		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: tracing})
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets}, n.store, changes{n.hub, callbacks})
@@ -160,7 +161,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		router.Handle("/ws/v1", n.sessions).Methods(http.MethodGet)
 	}
 	n.operations(router)
-	n.handler = rest.Handler(rest.Config{Log: logger, Observer: newRequests(n.meter), Tracer: tracing.Tracer("parley/rest"),
+	n.handler = rest.Handler(rest.Config{Log: logger, Observer: newRequests(n.meter), Tracer: n.tracing.Tracer("parley/rest"),
 		Propagator: propagation.NewCompositeTextMapPropagator(b3.New(), propagation.TraceContext{}), HTTPS: strings.HasPrefix(c.PublicURL, "https://")}, router)
 
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ended by stop, after sessions and requests

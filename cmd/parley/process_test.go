@@ -132,8 +132,9 @@ func (p *process) terminate() error {
 
 // A caller calls the hub's REST with a token.
 type caller struct {
-	base  string
-	token string
+	base    string
+	token   string
+	headers map[string]string // sent besides
 }
 
 const bootstrap = "tests:a-secret-for-tests-only"
@@ -162,7 +163,7 @@ func login(ctx context.Context, base string) (*caller, error) {
 	if answer.Token == "" {
 		return nil, fmt.Errorf("token: %s", answer.Error)
 	}
-	return &caller{base, answer.Token}, nil
+	return &caller{base: base, token: answer.Token}, nil
 }
 
 const conversationmgrBase = "/conversation/conversationmgr/v3"
@@ -183,6 +184,9 @@ func (c *caller) call(ctx context.Context, method, path string, in any, want int
 	}
 	req.Header.Set("Authorization", "Bearer  "+c.token) // two blanks, as real clients send
 	req.Header.Set("Content-Type", "application/json")
+	for name, value := range c.headers {
+		req.Header.Set(name, value)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
