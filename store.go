@@ -14,7 +14,7 @@ type Store interface {
 	// Busy (queue full, or closing) means that nothing was queued and done is not called.
 	Submit(step *Step, done func(Committed, error)) error
 	// Update runs fn in a transaction: committed on nil, rolled back on an error or panic, and run again (with waits that
-	// obey ctx) after a serialization failure, so fn must have no other effects.
+	// obey ctx) after a serialization failure, so fn must have no other effects. Busy if that happens again and again.
 	Update(ctx context.Context, fn func(Tx) error) error
 	// View runs fn on one consistent snapshot; what it writes is refused or lost.
 	View(ctx context.Context, fn func(Tx) error) error

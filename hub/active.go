@@ -355,7 +355,11 @@ func (a *active) land(p *post, done parley.Committed, err error) {
 		a.h.metrics.rerouted.Inc()
 		a.again(p)
 	default:
-		defer p.done(nil, fmt.Errorf("commit to conversation %s: %w", a.id, err))
+		err = fmt.Errorf("commit to conversation %s: %w", a.id, err)
+		if parley.KindOf(err) == parley.Conflict { // nothing that the caller could decide anew
+			err = &parley.Error{Kind: parley.Busy, Msg: "the conversation changes too fast, try again", Err: err}
+		}
+		defer p.done(nil, err)
 		if p.step.New {
 			defer a.h.drop(a)
 		}

@@ -111,3 +111,21 @@ func TestTooManyWaitingPostsAreRefused(t *testing.T) {
 		t.Errorf("%d messages, want 4", n)
 	}
 }
+
+// A store on which another node is always first.
+type overtaken struct{ parley.Store }
+
+func (overtaken) Submit(_ *parley.Step, done func(parley.Committed, error)) error {
+	go done(parley.Committed{}, &parley.Error{Kind: parley.Conflict})
+	return nil
+}
+
+// Who is overtaken again and again hears that, in the end, and not of the race behind it.
+func TestOvertakenPostGivesUp(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	id := w.start()
+	w.hub = hub.New(hub.Config{Store: overtaken{w.store}, Clock: w.now})
+	if _, err := w.try(id, parley.Customer, parley.TypeText); parley.KindOf(err) != parley.Busy {
+		t.Errorf("post = %v, want Busy", err)
+	}
+}
