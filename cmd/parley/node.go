@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -137,7 +138,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
-	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets}, n.store, changes{n.hub, callbacks})
+	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP}, n.store, changes{n.hub, callbacks})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{}, n.store, n.tokens.Forget)
@@ -148,8 +149,12 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	}
 
 	router := rest.NewRouter()
+	conversations := conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger})
+	if err = seed(ctx, conversations, c.Seed); err != nil {
+		return n, err
+	}
 	if c.Has(configs.RoleAPI) {
-		conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger}).Register(router)
+		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
 		admin.New(n.admin, n.tokens).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
@@ -193,6 +198,21 @@ func (n *node) stop(ctx context.Context) error {
 	}
 	n.closers = nil
 	return err
+}
+
+// seed makes the client applications of --seed.
+func seed(ctx context.Context, s *conversationmgr.Surface, file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("--seed: %w", err)
+	}
+	if err := s.Seed(ctx, parley.DefaultTenant, text); err != nil {
+		return fmt.Errorf("--seed: %w", err)
+	}
+	return nil
 }
 
 func openBlobs(ctx context.Context, c *configs.Serve) (*blob.Bucket, error) {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -151,5 +153,40 @@ func TestUnknownIsToldAsJSON(t *testing.T) {
 	if res, body := get(t, http.MethodGet, url+"/metrics"); res.StatusCode != 200 || !strings.Contains(body, `parley_http_request_seconds_count{method="GET",route="/docs/admin",status="200"} 1`) ||
 		!strings.Contains(body, "parley_messages_repeated_total 0") || strings.Contains(body, "passwd") {
 		t.Errorf("/metrics = %d %s", res.StatusCode, body)
+	}
+}
+
+// Settings about callbacks reach the rules of client applications.
+func TestSettingsOfCallbacks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "applications.yaml")
+	const id = "0190f3c8-7e2a-7c31-8f00-000000000001"
+	app := func(name string) object {
+		return object{"id": id, "name": name, "roles": []object{{"name": "custom_agent", "version": "v3", "callback": "http://desk.example/", "notificationEmail": "ops@desk.example"}}}
+	}
+	text, err := json.Marshal([]object{app("desk")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, plain := range []bool{true, false} {
+		_, url := inProcess(t, func(c *configs.Serve) {
+			if c.CallbackHTTP = plain; plain {
+				c.Seed = file
+			}
+		})
+		c, err := login(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[bool]int{true: http.StatusCreated, false: http.StatusBadRequest}[plain]
+		if err := c.call(t.Context(), http.MethodPost, conversationmgrBase+"/clientapplications", app("other"), want, nil); err != nil {
+			t.Errorf("callback-http %v: %v", plain, err)
+		}
+		want = map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[plain]
+		if err := c.call(t.Context(), http.MethodGet, conversationmgrBase+"/clientapplications/"+id, nil, want, nil); err != nil {
+			t.Errorf("seed %v: %v", plain, err)
+		}
 	}
 }
