@@ -140,4 +140,14 @@ func TestValidateTellsEverythingAtOnce(t *testing.T) {
 	if strings.Contains(err.Error(), "planted") {
 		t.Errorf("Validate repeats a secret: %v", err)
 	}
+	good := configs.Serve{Listen: ":1", PublicURL: "https://hub.example", SessionRate: 1, SessionBurst: 1, SessionInFlight: 1, SessionFrame: 1, Grace: 1}
+	if err := good.Validate(); err != nil {
+		t.Errorf("good settings: %v", err)
+	}
+	for _, public := range []string{"https://hub.example/", "https://hub.example/chat", "https://u:planted@hub.example", "https://hub.example?x=1"} {
+		good.PublicURL = public
+		if err := good.Validate(); err == nil || !strings.Contains(err.Error(), "--public-url") || strings.Contains(err.Error(), "planted") {
+			t.Errorf("--public-url %s: %v", public, err)
+		}
+	}
 }

@@ -71,8 +71,11 @@ func (s *Serve) Validate() error {
 		}
 	}
 	if s.PublicURL != "" {
-		if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			problem("--public-url: give an absolute http or https URL")
+		} else if u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			problem("--public-url: give scheme and host only, without a slash at the end: paths are put behind it")
 		}
 	}
 	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
