@@ -26,11 +26,15 @@ type deadLetters struct {
 	mu   sync.Mutex
 	seqs []int64
 	slot int
+	down bool
 }
 
 func (d *deadLetters) DeliveryFailed(_ context.Context, _ parley.TenantID, slot int, m parley.Message) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.down {
+		return errors.New("the hub is down")
+	}
 	d.seqs, d.slot = append(d.seqs, m.Seq), slot
 	return nil
 }
@@ -100,6 +104,38 @@ func TestGivenUpDeliveries(t *testing.T) {
 			waitFor(t, "the hub to hear of it", func() bool { return slices.Equal(hub.heard(), []int64{1}) && hub.slot == 1 })
 		})
 	}
+}
+
+// Guarantee G7 over a crash: a delivery was given up, and whoever did so is gone, or the hub could not act on it, before
+// the hub heard. It is told later, once.
+func TestHubHearsOfDeadDeliveriesAfterACrash(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, app := open(t), ident.New[parley.ClientApplication]()
+		r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) { return http.StatusBadRequest, nil, "" })
+		application(t, s, app, r.URL, nil)
+		steps, wake := says(t, s, 2, app)
+		hub := &deadLetters{down: true}
+		d := New(Config{Store: s, Hub: hub, Allow: loopback, Logger: slog.New(slog.DiscardHandler)})
+		lanes, err := s.Claim(t.Context(), wake, time.Minute)
+		if err != nil || len(lanes) != 1 {
+			t.Fatal(lanes, err)
+		}
+		d.work(lanes[0])
+		if dead := states(t, s, steps[0].Conversation.ID).Dead; len(dead) != 2 {
+			t.Fatalf("dead: %v, want both messages", dead)
+		}
+		d.retell(t.Context(), 0) // still down
+		hub.down = false
+		d.retell(t.Context(), time.Hour) // not long enough ago
+		if heard := hub.heard(); len(heard) != 0 {
+			t.Errorf("the hub heard of %v before its time", heard)
+		}
+		d.retell(t.Context(), 0)
+		d.retell(t.Context(), 0)
+		if heard := hub.heard(); !slices.Equal(heard, []int64{1, 2}) || hub.slot != 1 {
+			t.Errorf("the hub heard of %v at slot %d, want 1 and 2 at slot 1, once", heard, hub.slot)
+		}
+	})
 }
 
 // roundTripper is a receiver in memory, for which time can be anything.

@@ -257,10 +257,10 @@ var (
 		column{"tenant", bigint}, column{"lane", bigint}, column{"seq", bigint}, column{"at", bigint}, column{"duration", bigint},
 		column{"status", bigint}, column{"error", text}, column{"answer", text})
 
-	insertExceptions = newBulk(`INSERT INTO exceptions (lane, seq, tenant, state, reason, at)
-		SELECT lane, seq, tenant, state, reason, at FROM %ROWS% WHERE true ON CONFLICT DO NOTHING`,
+	insertExceptions = newBulk(`INSERT INTO exceptions (lane, seq, tenant, state, reason, at, told)
+		SELECT lane, seq, tenant, state, reason, at, told FROM %ROWS% WHERE true ON CONFLICT DO NOTHING`,
 		column{"lane", bigint}, column{"seq", bigint}, column{"tenant", bigint}, column{"state", text}, column{"reason", text},
-		column{"at", bigint})
+		column{"at", bigint}, column{"told", bigint})
 )
 
 // writeProgress records what workers did. A lane whose lease is no longer the worker's is left as it is, and the worker
@@ -310,7 +310,7 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 				a.Error, a.Answer})
 		}
 		for _, d := range p.Dead {
-			exceptions = append(exceptions, []any{p.Lane.Key, d.Seq, tenant, "dead", d.Reason, now})
+			exceptions = append(exceptions, []any{p.Lane.Key, d.Seq, tenant, "dead", d.Reason, now, int64(0)})
 		}
 	}
 	if err := insertAttempts.run(ctx, s.dialect, t.Tx, attempts, discard); err != nil {
