@@ -190,3 +190,50 @@ func TestSettingsOfCallbacks(t *testing.T) {
 		}
 	}
 }
+
+// Bodies that no surface can read are answered in the surface's own words.
+func TestBadBodiesAreToldAsJSON(t *testing.T) {
+	_, url := inProcess(t, nil)
+	c, err := login(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/oauth2/token", "/oauth2/v2.0/token", "/admin/v1/organisations", "/admin/v1/clients", "/widget/v1/sessions",
+		conversationmgrBase + "/accounts", conversationmgrBase + "/assets", conversationmgrBase + "/conversations/messages"} {
+		for what, bad := range map[string][2]string{
+			"oversized":  {"application/json", `{"name":"` + strings.Repeat("x", 1<<20) + `"}`},
+			"malformed":  {"application/json", `{"name":`},
+			"no JSON":    {"application/json", "name=x"},
+			"other type": {"text/plain", `{"name":"x"}`},
+			"garbled":    {"/", `{"name":"x"}`},
+			"empty":      {"application/json", ""},
+			"a list":     {"application/json", "[]"},
+			"binary":     {"application/json", "\x00\xff"},
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, strings.NewReader(bad[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", bad[0])
+			if !strings.HasPrefix(path, "/oauth2") {
+				req.Header.Set("Authorization", "Bearer "+c.token)
+			}
+			res, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var e struct{ Code, DeveloperMessage, Error string }
+			if err := json.Unmarshal(text, &e); err != nil || res.StatusCode != 400 || res.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s %s = %d %s (%s)", path, what, res.StatusCode, text, res.Header.Get("Content-Type"))
+			}
+			if oauth := strings.HasPrefix(path, "/oauth2"); oauth && e.Error != "invalid_request" || !oauth && e.Code != "400-152" && e.Code != "400-264" {
+				t.Errorf("%s %s = %s, want the surface's own error", path, what, text)
+			}
+		}
+	}
+}
