@@ -142,6 +142,11 @@ const bootstrap = "tests:a-secret-for-tests-only"
 // login fetches a token for the bootstrap client.
 func login(ctx context.Context, base string) (*caller, error) {
 	id, secret, _ := strings.Cut(bootstrap, ":")
+	return loginAs(ctx, base, id, secret)
+}
+
+// loginAs fetches a token for a client.
+func loginAs(ctx context.Context, base, id, secret string) (*caller, error) {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/oauth2/token", strings.NewReader(form.Encode()))
 	if err != nil {
