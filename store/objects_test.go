@@ -405,6 +405,9 @@ func TestDatabaseTellsNoSecrets(t *testing.T) {
 				}
 				rows = append(rows, bytes.Join(row, []byte{'\n'}))
 			}
+			if err := found.Err(); err != nil {
+				t.Fatal(err)
+			}
 			return rows
 		}
 		for _, table := range read(tables) {
