@@ -155,8 +155,11 @@ func says(t testing.TB, s *store.Store, n int, to parley.ApplicationID) (steps [
 func TestDeliveriesComeInOrderWithOneIDEach(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
 		s, app := open(t), ident.New[parley.ClientApplication]()
+		var mu sync.Mutex
 		refused := map[string]int{}
 		r := newReceiver(t, func(n int, req *http.Request) (int, map[string]string, string) {
+			mu.Lock()
+			defer mu.Unlock()
 			if id := req.Header.Get("Webhook-Id"); n%3 == 0 && refused[id] == 0 { // every third comes twice
 				refused[id]++
 				return http.StatusServiceUnavailable, nil, "busy"
@@ -168,6 +171,8 @@ func TestDeliveriesComeInOrderWithOneIDEach(t *testing.T) {
 		_, wake := says(t, s, 30, app)
 		d.Wake(wake)
 		waitFor(t, "30 deliveries", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
 			return len(r.got()) >= 30+len(refused) && slices.ContainsFunc(r.got(), func(x seen) bool { return x.text == "message 30" })
 		})
 		var order []string
