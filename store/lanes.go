@@ -178,8 +178,13 @@ func (s *Store) writeLaneWork(ctx context.Context, t bun.Tx, batch []*entry) err
 		if err := s.fault("progress"); err != nil {
 			return err
 		}
-		if err := s.writeProgress(ctx, t, progress); err != nil {
-			return fmt.Errorf("write progress: %w", err)
+	}
+	for len(progress) > 0 {
+		var now []*entry
+		if now, progress = onceALane(progress); len(now) > 0 {
+			if err := s.writeProgress(ctx, t, now); err != nil {
+				return fmt.Errorf("write progress: %w", err)
+			}
 		}
 	}
 	for _, e := range batch {
@@ -194,6 +199,21 @@ func (s *Store) writeLaneWork(ctx context.Context, t bun.Tx, batch []*entry) err
 		}
 	}
 	return nil
+}
+
+// onceALane splits progress into the first of each lane and the rest. A worker that lost its lane and the one that has it
+// may report in the same commit, and the database tells only that a lane was written, not for whom.
+func onceALane(entries []*entry) (first, rest []*entry) {
+	seen := make(map[int64]bool, len(entries))
+	for _, e := range entries {
+		if key := e.progress.Lane.Key; seen[key] {
+			rest = append(rest, e)
+		} else {
+			seen[key] = true
+			first = append(first, e)
+		}
+	}
+	return first, rest
 }
 
 func (s *Store) grantClaim(ctx context.Context, t bun.Tx, c *claim) error {
@@ -263,7 +283,7 @@ var (
 		column{"at", bigint}, column{"told", bigint})
 )
 
-// writeProgress records what workers did. A lane whose lease is no longer the worker's is left as it is, and the worker
+// writeProgress records what workers did, each on a lane of its own. A lane whose lease is no longer the worker's is left as it is, and the worker
 // hears ErrLeaseLost; its attempts are not recorded, because its successor's are.
 func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) error {
 	now := s.now().UnixMilli()

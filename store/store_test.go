@@ -302,6 +302,47 @@ func TestLateWorkerChangesNothing(t *testing.T) {
 	})
 }
 
+// The same hazard in one commit: the late worker and its successor report together, in either order.
+func TestLateWorkerInTheCommitOfItsSuccessor(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		for _, lateFirst := range []bool{true, false} {
+			now := time.Now()
+			s := open(t, func(c *store.Config) { c.Clock = func() time.Time { return now } })
+			start := storetest.Start("m1")
+			wake := storetest.MustCommit(t, s, start)[0].Wake
+			claim := func() *parley.Lane {
+				lanes, err := s.Claim(t.Context(), wake, time.Second)
+				if err != nil || len(lanes) != 1 {
+					t.Fatal(lanes, err)
+				}
+				now = now.Add(2 * time.Second)
+				return lanes[0]
+			}
+			late := parley.Progress{Lane: claim(), Acked: 1, Release: true, Dead: []parley.DeadDelivery{{Seq: 1, Reason: "planted"}}}
+			successor := parley.Progress{Lane: claim(), Acked: 1, Release: true, Attempts: []parley.Attempt{{Seq: 1, At: now, Status: 200}}}
+			reports, at := []parley.Progress{late, successor}, 1
+			if !lateFirst {
+				slices.Reverse(reports)
+				at = 0
+			}
+			errs := s.FinishTogether(t.Context(), reports...)
+			if errs[at] != nil || !errors.Is(errs[1-at], parley.ErrLeaseLost) {
+				t.Errorf("late first %v: the successor hears %v, the late one %v", lateFirst, errs[at], errs[1-at])
+			}
+			err := s.View(t.Context(), func(tx parley.Tx) error {
+				states, err := tx.MessageStates(t.Context(), parley.DefaultTenant, start.Conversation.ID)
+				if len(states.Dead) != 0 || len(states.Sent) != 1 {
+					t.Errorf("late first %v: %+v, want the message delivered and not dead", lateFirst, states)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestBacklog(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		now := time.Now().UTC().Truncate(time.Millisecond)
