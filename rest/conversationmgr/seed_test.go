@@ -42,7 +42,7 @@ POST /orchestrations
 		desk + "- {id: 0190f3c8-7e2a-7c31-8f00-000000000002, name: x, roles: []}":                     "client application 2: roles",
 		strings.Replace(desk, "https:", "http:", 1):                                                   "roles[0].callback",
 		strings.Replace(desk, "0190f3c8-7e2a-7c31-8f00-000000000001", vars["$console"], 1):            "built-in",
-		strings.Replace(desk, "000000000001\n  name: agent desktop", "000000000003\n  name: desk", 1): "already in use",
+		strings.Replace(desk, "000000000001\n  name: agent desktop", "000000000003\n  name: widget", 1): "already in use",
 	} {
 		err := surface.Seed(t.Context(), parley.DefaultTenant, []byte(text))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
