@@ -1,12 +1,14 @@
 package hub_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"parley"
+	"parley/hub"
 	"parley/store/storetest"
 )
 
@@ -153,5 +155,141 @@ func TestSameCase(t *testing.T) {
 		if s := w.conversation(id).State; s.Previous != want[0] || s.Case != want[1] {
 			t.Errorf("%s follows %s in case %s, want %s in %s", id, s.Previous, s.Case, want[0], want[1])
 		}
+	}
+}
+
+// Guarantee G3 within one request: the second message of one messageId is a repeat of the first, also when they start the
+// conversation.
+func TestRepeatsInOneRequest(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	same := func(text string) parley.Draft {
+		d := draft(parley.Customer, text)
+		d.Body.MessageID = "same"
+		return d
+	}
+	started, err := w.post(w.starter("same"), same("again"), draft(parley.Customer, "more"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := started[0].Conversation
+	if started[1] != started[0] || started[2].Seq != 2 {
+		t.Errorf("start = %+v, want the second to be the first", started)
+	}
+	one, two := same("one"), same("two")
+	one.Conversation, two.Conversation = id, id
+	one.Body.MessageID, two.Body.MessageID = "other", "other"
+	posted, err := w.post(one, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if posted[1] != posted[0] || posted[0].Seq != 3 {
+		t.Errorf("post = %+v, want the second to be the first", posted)
+	}
+	storetest.Check(t, w.store, w.tenant, id)
+}
+
+// An agent program may announce several things at once; each has its answer.
+func TestAnnouncements(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	announce := func(kind parley.MessageType) parley.Draft {
+		return parley.Draft{Type: kind, Sender: parley.CustomAgent}
+	}
+	posted, err := w.post(announce(parley.TypeAgentAvailable), announce(parley.TypeAgentUnavailable))
+	if err != nil || len(posted) != 2 || posted[0].ID == posted[1].ID {
+		t.Errorf("two announcements = %+v, %v; want an answer each", posted, err)
+	}
+	id := w.start()
+	w.say(id, parley.CustomBot, parley.TypeEscalationTransfer)
+	if c := w.conversation(id); c.Status != parley.Ended {
+		t.Errorf("the last announcement does not hold: the conversation is %s", c.Status)
+	}
+	_, err = w.post(announce(parley.TypeAgentAvailable), announce(parley.TypeText))
+	if parley.KindOf(err) != parley.Invalid {
+		t.Errorf("an announcement with a message to nobody = %v, want Invalid", err)
+	}
+	second := w.start()
+	w.say(second, parley.CustomBot, parley.TypeEscalationTransfer)
+	if c := w.conversation(second); c.Status != parley.Ended {
+		t.Error("a request that was refused has made the agents available")
+	}
+}
+
+// A credential announces only what it may speak as.
+func TestAnnouncementsAreOfTheSpeaker(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	for what, test := range map[string]struct {
+		speaker parley.Speaker
+		want    parley.Reason
+	}{
+		"its own":           {parley.Speaker{Application: w.agents[0]}, parley.Unspecified},
+		"in its role":       {parley.Speaker{Application: w.agents[0], Roles: []parley.Role{parley.CustomAgent}}, parley.Unspecified},
+		"in another role":   {parley.Speaker{Application: w.agents[0], Roles: []parley.Role{parley.Customer}}, parley.NotParty},
+		"of no agent":       {parley.Speaker{Application: w.botApp}, parley.NotParty},
+		"of a customer":     {parley.Speaker{Application: parley.WidgetApplication, Roles: []parley.Role{parley.Customer}, Contact: "x"}, parley.NotParty},
+		"of another tenant": {parley.Speaker{Tenant: parley.TenantID{1}}, parley.NotParty},
+	} {
+		if test.speaker.Tenant.IsZero() {
+			test.speaker.Tenant = w.tenant
+		}
+		_, err := w.hub.Post(t.Context(), hub.PostRequest{Speaker: test.speaker, Drafts: []parley.Draft{{Type: parley.TypeAgentAvailable, Sender: parley.CustomAgent}}})
+		if parley.ReasonOf(err) != test.want || test.want == parley.Unspecified && err != nil {
+			t.Errorf("%s: %v, want reason %d", what, err, test.want)
+		}
+	}
+}
+
+// With several messages in a request, the error says which one it is about.
+func TestErrorsNameTheMessage(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	id := w.start()
+	good, bad := draft(parley.Customer, "x"), parley.Draft{Type: parley.TypeAgentJoin, Sender: parley.Customer}
+	good.Conversation, bad.Conversation = id, id
+	for _, test := range []struct {
+		drafts []parley.Draft
+		want   string
+	}{
+		{[]parley.Draft{good, bad}, "messages.message[1].type.value"},
+		{[]parley.Draft{bad, good}, "messages.message[0].type.value"},
+		{[]parley.Draft{bad}, "type.value"}, // the surface knows where it stands
+		{[]parley.Draft{w.starter("new"), bad}, "messages.message[1].type.value"},
+	} {
+		_, err := w.post(test.drafts...)
+		if e, ok := errors.AsType[*parley.Error](err); !ok || e.Field != test.want {
+			t.Errorf("%d messages: %v, want field %s", len(test.drafts), err, test.want)
+		}
+	}
+	if _, err := w.post(w.starter("again")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.post(w.starter("again"), bad) // the start is a repeat, the rest is not
+	if e, ok := errors.AsType[*parley.Error](err); !ok || e.Field != "messages.message[1].type.value" {
+		t.Errorf("behind a repeated start: %v", err)
+	}
+}
+
+// What is held for a program that the orchestration no longer has goes to the one it has now.
+func TestHeldForNobodyIsGivenOut(t *testing.T) {
+	w := newWorld(t, storetest.Open(t), retain, func(_ *parley.Account, _ *parley.Channel, o *parley.Orchestration, _ []parley.Participant) {
+		o.Agents = nil
+	})
+	id := w.start()
+	w.say(id, parley.CustomBot, parley.TypeEscalationTransfer)
+	if c := w.conversation(id); !c.State.Held {
+		t.Fatalf("with no agents at all: %+v, want it held", c.Owner)
+	}
+	w.update(func(tx parley.Tx) error {
+		o, err := tx.Orchestrations().Find(t.Context(), w.tenant, w.account.Orchestration)
+		if err != nil {
+			return err
+		}
+		o.Agents = []parley.AgentReference{{Application: w.agents[0]}}
+		return tx.Orchestrations().Replace(t.Context(), &o, nil)
+	})
+	w.hub.ConfigChanged(t.Context(), w.tenant)
+	w.later(31 * time.Second)
+	w.hub.Remind(t.Context())
+	want := []string{"customer text → rex", "custom_bot escalation.transfer → desk", "system text → customer", "system conversation.state → customer", "system conversation.state → customer"}
+	if c := w.conversation(id); c.Owner.Kind != parley.OwnerAgent || !slices.Equal(w.log(id), want) {
+		t.Errorf("once there are agents: the %s has it, record %q; want %q", c.Owner.Kind, w.log(id), want)
 	}
 }
