@@ -39,9 +39,9 @@ POST /orchestrations
 	for text, want := range map[string]string{
 		"": "", "[]": "", "x": "no list",
 		"- {name: x}": "client application 1: an id",
-		desk + "- {id: 0190f3c8-7e2a-7c31-8f00-000000000002, name: x, roles: []}":                     "client application 2: roles",
-		strings.Replace(desk, "https:", "http:", 1):                                                   "roles[0].callback",
-		strings.Replace(desk, "0190f3c8-7e2a-7c31-8f00-000000000001", vars["$console"], 1):            "built-in",
+		desk + "- {id: 0190f3c8-7e2a-7c31-8f00-000000000002, name: x, roles: []}":                       "client application 2: roles",
+		strings.Replace(desk, "https:", "http:", 1):                                                     "roles[0].callback",
+		strings.Replace(desk, "0190f3c8-7e2a-7c31-8f00-000000000001", vars["$console"], 1):              "built-in",
 		strings.Replace(desk, "000000000001\n  name: agent desktop", "000000000003\n  name: widget", 1): "already in use",
 	} {
 		err := surface.Seed(t.Context(), parley.DefaultTenant, []byte(text))
