@@ -56,12 +56,16 @@ type ClientApplication struct {
 // An ApplicationRole is one way a ClientApplication takes part, with its callback.
 type ApplicationRole struct {
 	Name              Role             `json:"name"`
-	Version           string           `json:"version"` // v1 or v3; both get the v3 shape
-	Callback          string           `json:"callback,omitempty"`
+	Version           string           `json:"version"`            // v1 or v3; both get the v3 shape
+	Callback          string           `json:"callback,omitempty"` // an absolute URL, or [SessionCallback]
 	NotificationEmail string           `json:"notificationEmail,omitempty"`
 	Headers           []NameValue      `json:"headers,omitempty"`
 	Authentication    AuthenticationID `json:"authentication,omitzero"` // zero: callbacks carry no Authorization
 }
+
+// SessionCallback in place of a callback's URL says that the program takes its messages over a WebSocket session: it may be
+// behind a firewall. The vendor has nothing like it; see ADR 10.
+const SessionCallback = "urn:parley:session"
 
 // Role is the application's role of that name, if it has one.
 func (a *ClientApplication) Role(name Role) (ApplicationRole, bool) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Receiver is one role of one client application, reached by callback. Lanes refer to it by its key.
+// A Receiver is one role of one client application, reached by callback or over a session. Lanes refer to it by its key.
 type Receiver struct {
 	Key         int64
 	Tenant      TenantID
@@ -46,6 +46,40 @@ type Attempt struct {
 	Answer   string // first KiB of the answer's body if the attempt failed
 }
 
+// An Outcome says what becomes of a delivery after one attempt.
+type Outcome uint8
+
+const (
+	OutcomeRetry     Outcome = iota // the zero value: when in doubt, try again
+	OutcomeDelivered                // 2xx, or the session said so
+	OutcomeRejected                 // the receiver understood and refuses; the same bytes will not help
+	OutcomeGone                     // 410: the receiver wants nothing any more; it is disabled and its deliveries are held
+)
+
+func (o Outcome) String() string {
+	return [...]string{OutcomeRetry: "retry", OutcomeDelivered: "delivered", OutcomeRejected: "rejected", OutcomeGone: "gone"}[o]
+}
+
+// A Handed is a delivery given to a session of its receiver, which takes its messages that way instead of by callback.
+type Handed struct {
+	Delivery     string // id, the same on every attempt
+	Conversation ConversationID
+	Seq          int64
+	Attempt      int    // from 1
+	Body         []byte // what a callback would have had as its body
+	Trace        string // W3C traceparent of what caused it; may be empty
+}
+
+// An Answer is what a receiver says of a delivery over its session.
+type Answer struct {
+	Outcome Outcome
+	After   time.Duration // with OutcomeRetry: not before this
+	Reason  string        // of OutcomeRetry and OutcomeRejected, for the record of attempts, which keeps 1 KiB
+}
+
+// A Hand gives a delivery to a session and waits for its answer. An error means that there was none before ctx ended.
+type Hand func(ctx context.Context, h Handed) (Answer, error)
+
 // A Progress is what a worker has to say about a lane. Exactly what it says is recorded, in one of the shared commits.
 type Progress struct {
 	Lane     *Lane
@@ -70,6 +104,13 @@ type Lanes interface {
 	// Claim takes those of the lanes that owe something that is due and are under nobody else's lease, each for the
 	// given time. Lanes of disabled receivers are not taken: their deliveries are held.
 	Claim(ctx context.Context, lanes []int64, lease time.Duration) ([]*Lane, error)
+	// ClaimFor is Claim for a receiver that takes its messages over a session: those of its lanes that owe something
+	// that is due, longest due first, at most limit. Claim leaves the lanes of such a receiver alone; see SetPulled.
+	ClaimFor(ctx context.Context, r Receiver, limit int, lease time.Duration) ([]*Lane, error)
+	// SetPulled says whether a receiver takes its messages over a session instead of a callback.
+	SetPulled(ctx context.Context, receiver int64, pulled bool) error
+	// Pulled lists the receivers of all tenants that do.
+	Pulled(ctx context.Context) ([]Receiver, error)
 	// Owed returns the next messages the lane owes, in order, at most limit.
 	Owed(ctx context.Context, lane *Lane, limit int) ([]Message, error)
 	// Finish records progress. more says that the lane owes something that is due at once: with Release the lease was

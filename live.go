@@ -18,9 +18,10 @@ type Live interface {
 	Leave(ctx context.Context, key, session string) error
 	Present(ctx context.Context, key string) (int, error)
 
-	// Lease holds a lease such as a typing mark for ttl; it ends by itself. fresh says whether it was not held before.
-	Lease(ctx context.Context, key string, ttl time.Duration) (fresh bool, err error)
-	Drop(ctx context.Context, key string) error
+	// Sample adds a value to a short list that all nodes share; it keeps the last [MaxSamples] of them and is forgotten an
+	// hour after the last one. Samples are those kept, newest first.
+	Sample(ctx context.Context, key string, value int64) error
+	Samples(ctx context.Context, key string) ([]int64, error)
 
 	// Lock takes a lock for ttl under a token; false if somebody else has it. Taking it again with the same token
 	// renews it. It makes double work rare; nothing may depend on it for correctness.
@@ -34,29 +35,50 @@ type Live interface {
 	Ping(ctx context.Context) error
 }
 
+// MaxSamples is how many values [Live.Sample] keeps of a key.
+const MaxSamples = 20
+
 // A HintKind says what a hint is about.
 type HintKind string
 
 const (
 	HintMessage HintKind = "message" // the conversation has messages up to Seq
-	HintTyping  HintKind = "typing"  // somebody types; the hint is all there is
+	HintTyping  HintKind = "typing"  // somebody types, or came, or left; the hint is all there is
+	HintReceipt HintKind = "receipt" // somebody read
 	HintConfig  HintKind = "config"  // configuration of the tenant changed
+	HintFrame   HintKind = "frame"   // what a client posted for a session that lives on another node
 )
 
 // A Hint tells other nodes that there is something to read.
 type Hint struct {
 	Kind         HintKind       `json:"k"`
-	Tenant       TenantID       `json:"t"`
+	Tenant       TenantID       `json:"t,omitzero"`
 	Conversation ConversationID `json:"c,omitzero"`
 	Seq          int64          `json:"s,omitempty"`
 	Typing       *Typing        `json:"y,omitempty"`
+	Receipt      *Receipt       `json:"r,omitempty"`
+	Session      string         `json:"i,omitempty"` // of HintFrame: which session, and what was posted
+	Frame        string         `json:"f,omitempty"`
 }
 
-// Typing says that a party writes, or stopped.
+// Typing says that a party writes, or stopped; with a type of presence, that it came, or left.
 type Typing struct {
 	Slot int         `json:"slot"`
 	Role Role        `json:"role"`
 	Name string      `json:"name,omitempty"`
 	On   bool        `json:"on"`
 	Type MessageType `json:"type,omitempty"` // customer.active and customer.inactive travel the same way
+}
+
+// Presence says whether this is about a party that came or left, not about typing.
+func (t *Typing) Presence() bool {
+	return t.Type == TypeCustomerActive || t.Type == TypeCustomerInactive
+}
+
+// A Receipt says how far a party has read a conversation.
+type Receipt struct {
+	Slot int       `json:"slot"`
+	Role Role      `json:"role"`
+	Read int64     `json:"read"` // Seq of the last message it has read
+	At   time.Time `json:"at"`
 }

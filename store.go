@@ -111,8 +111,24 @@ type Conversations interface {
 	Due(ctx context.Context, now time.Time, limit int) ([]Reminder, error)
 	// Available says whether an agent program said it can take work; never heard of = true.
 	Available(ctx context.Context, tenant TenantID, application ApplicationID) (bool, error)
+	// MarkRead notes how far parties have read. A mark never goes back: with an older one nothing changes.
+	MarkRead(ctx context.Context, marks []ReadMark) error
+	// Receipts are how far the parties of a conversation have read it, by slot; those who never said are left out.
+	Receipts(ctx context.Context, tenant TenantID, id ConversationID) (map[int]ReadMark, error)
+	// Queued lists the conversations that wait for an agent program (zero = for none in particular), first come first,
+	// at most limit.
+	Queued(ctx context.Context, tenant TenantID, application ApplicationID, limit int) ([]ConversationID, error)
 	// SetAvailable keeps what an agent program said.
 	SetAvailable(ctx context.Context, tenant TenantID, application ApplicationID, available bool, now time.Time) error
+}
+
+// A ReadMark is how far one party of a conversation has read it.
+type ReadMark struct {
+	Tenant       TenantID
+	Conversation ConversationID
+	Slot         int
+	Seq          int64
+	At           time.Time
 }
 
 // A MessageQuery says which messages of a conversation are wanted.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,35 +25,44 @@ func (c cpuSeconds) per(messages int64) cpuSeconds {
 	return cpuSeconds{c.server * f, c.store * f, c.redis * f}
 }
 
-// A watch reads how much CPU the parts under test have used so far.
-type watch func() cpuSeconds
+// A usage is what a server has used and counted so far.
+type usage struct {
+	cpu     cpuSeconds
+	counted counters
+}
+
+func (u usage) minus(before usage) usage {
+	return usage{u.cpu.minus(before.cpu), u.counted.minus(before.counted)}
+}
+
+func (s *server) usage(ctx context.Context) usage {
+	return usage{cpuOf(s.cmd.Process.Pid), s.counters(ctx)}
+}
 
 // tick is the unit of /proc/PID/stat: USER_HZ is 100 on Linux.
 const tick = 1.0 / 100
 
-// watchProcess watches a server process; its children that are a redis-server, and the processes of PostgreSQL if any,
-// count apart. Where there is no /proc the figures are zero.
-func watchProcess(pid int) watch {
-	return func() cpuSeconds {
-		used := cpuSeconds{server: processSeconds(pid)}
-		stats, err := filepath.Glob("/proc/[0-9]*/stat")
-		if err != nil {
-			return used
-		}
-		for _, path := range stats {
-			name, parent, seconds, ok := readStat(path)
-			switch {
-			case !ok:
-			case name == "redis-server":
-				used.redis += seconds
-			case name == "postgres":
-				used.store += seconds
-			case parent == pid:
-				used.server += seconds
-			}
-		}
+// cpuOf is the CPU that a server process used so far; its children that are a redis-server, and every process of PostgreSQL
+// and Redis on the machine, count apart. Where there is no /proc the figures are zero.
+func cpuOf(pid int) cpuSeconds {
+	used := cpuSeconds{server: processSeconds(pid)}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
 		return used
 	}
+	for _, path := range stats {
+		name, parent, seconds, ok := readStat(path)
+		switch {
+		case !ok:
+		case name == "redis-server":
+			used.redis += seconds
+		case name == "postgres":
+			used.store += seconds
+		case parent == pid:
+			used.server += seconds
+		}
+	}
+	return used
 }
 
 func processSeconds(pid int) float64 {

@@ -18,6 +18,7 @@ import (
 const (
 	ackPrefix     = `{"id":`
 	messagePrefix = `{"message":`
+	typingPrefix  = `{"typing":`
 )
 
 // A pair is a sender and a receiver of one conversation, connected to a server under test.
@@ -104,11 +105,12 @@ type load struct {
 	rate      float64 // messages delivered a second
 	latencies []time.Duration
 	cpu       cpuSeconds
+	counted   counters // of the hub, while it was measured
 }
 
 // closedLoop keeps window messages of every pair on their way for a while.
-func closedLoop(ctx context.Context, pairs []*pair, window int, warm, measure time.Duration, watch watch) (load, error) {
-	return drive(ctx, pairs, warm, measure, watch, func(ctx context.Context, p *pair) error {
+func closedLoop(ctx context.Context, pairs []*pair, window int, warm, measure time.Duration, s *server) (load, error) {
+	return drive(ctx, pairs, warm, measure, s, func(ctx context.Context, p *pair) error {
 		for range window {
 			p.tokens <- struct{}{}
 		}
@@ -126,10 +128,10 @@ func closedLoop(ctx context.Context, pairs []*pair, window int, warm, measure ti
 }
 
 // openLoop sends at a fixed rate over all pairs, whether they are acknowledged or not.
-func openLoop(ctx context.Context, pairs []*pair, rate float64, warm, measure time.Duration, watch watch) (load, error) {
+func openLoop(ctx context.Context, pairs []*pair, rate float64, warm, measure time.Duration, s *server) (load, error) {
 	interval := time.Duration(float64(len(pairs)) / rate * float64(time.Second))
 	var place atomic.Int64 // spreads the pairs over the interval: a rate, not bursts
-	return drive(ctx, pairs, warm, measure, watch, func(ctx context.Context, p *pair) error {
+	return drive(ctx, pairs, warm, measure, s, func(ctx context.Context, p *pair) error {
 		if pause(ctx, interval*time.Duration(place.Add(1)-1)/time.Duration(len(pairs))) != nil {
 			return nil
 		}
@@ -149,7 +151,7 @@ func openLoop(ctx context.Context, pairs []*pair, rate float64, warm, measure ti
 }
 
 // drive runs one sender a pair, measures after a warm-up, and waits until what was sent has arrived.
-func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, watch watch, sender func(context.Context, *pair) error) (load, error) {
+func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, s *server, sender func(context.Context, *pair) error) (load, error) {
 	var senders sync.WaitGroup
 	sending, stopSending := context.WithCancel(ctx)
 	defer stopSending()
@@ -181,12 +183,12 @@ func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, watc
 		}
 	}
 	remember(true)
-	startCPU, start, started := watch(), time.Now(), count()
+	before, start, started := s.usage(ctx), time.Now(), count()
 	if err := pause(ctx, measure); err != nil {
 		return load{}, err
 	}
 	took, arrived := time.Since(start), count()-started
-	used := watch().minus(startCPU)
+	used := s.usage(ctx).minus(before)
 	remember(false)
 	stopSending()
 	senders.Wait()
@@ -219,7 +221,7 @@ func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, watc
 		p.mu.Unlock()
 	}
 	slices.Sort(l.latencies)
-	l.rate, l.cpu = float64(arrived)/took.Seconds(), used.per(arrived)
+	l.rate, l.cpu, l.counted = float64(arrived)/took.Seconds(), used.cpu.per(arrived), used.counted
 	return l, nil
 }
 

@@ -6,15 +6,35 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 )
 
 // A Report gathers what was measured, in the order in which it was.
 type Report struct {
-	order []string
-	rows  map[string]*row
+	order   []string
+	rows    map[string]*row
+	notes   []string
+	figures map[string]*figure
+}
+
+// A figure is one number of one case, over all repetitions.
+type figure struct {
+	target, name, side, unit string
+	values                   []float64
+}
+
+// note adds a figure that is no load.
+func (r *Report) note(t Target, name, side, unit string, value float64) {
+	if r.figures == nil {
+		r.figures = map[string]*figure{}
+	}
+	key := t.Name() + "\x00" + name + "\x00" + side + "\x00" + unit
+	if r.figures[key] == nil {
+		r.figures[key] = &figure{target: t.Name(), name: name, side: side, unit: unit}
+		r.notes = append(r.notes, key)
+	}
+	r.figures[key].values = append(r.figures[key].values, value)
 }
 
 // A row is one side of one comparison on one target, over all repetitions.
@@ -41,8 +61,13 @@ func (r *row) median(figure func(load) float64) (middle, low, high float64) {
 	for i, l := range r.loads {
 		values[i] = figure(l)
 	}
-	slices.Sort(values)
-	return values[len(values)/2], values[0], values[len(values)-1]
+	return spread(values)
+}
+
+// spread is the median with the smallest and the largest.
+func spread(values []float64) (middle, low, high float64) {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2], sorted[0], sorted[len(sorted)-1]
 }
 
 // ratios are of the hub to a baseline, repetition by repetition.
@@ -61,33 +86,100 @@ func rateOf(l load) float64 { return l.rate }
 func (r *Report) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s, %d processors\n", time.Now().UTC().Format("2006-01-02"), runtime.Version(), runtime.NumCPU())
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	r.printLoads(t)
+	r.printWork(t)
+	r.printFigures(t)
+	r.printRatios(t)
+	return t.Flush()
+}
+
+func (r *Report) printLoads(t io.Writer) {
+	if len(r.order) == 0 {
+		return
+	}
 	fmt.Fprintln(t, "\ntarget\tcase\tside\tper second (min-max)\tp50 ms\tp99 ms\tserver CPU s/100k\tstore\tRedis")
 	for _, key := range r.order {
 		x := r.rows[key]
 		middle, low, high := x.median(rateOf)
-		p50, _, _ := x.median(func(l load) float64 { return milliseconds(percentile(l.latencies, 0.5)) })
-		p99, _, _ := x.median(func(l load) float64 { return milliseconds(percentile(l.latencies, 0.99)) })
 		server, _, _ := x.median(func(l load) float64 { return l.cpu.server })
 		store, _, _ := x.median(func(l load) float64 { return l.cpu.store })
 		redis, _, _ := x.median(func(l load) float64 { return l.cpu.redis })
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f (%.0f-%.0f)\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\n", x.target, x.name, x.side, middle, low, high, p50, p99, server, store, redis)
+		p50, p99 := "-", "-"
+		if len(x.loads[0].latencies) > 0 {
+			middle50, _, _ := x.median(func(l load) float64 { return milliseconds(percentile(l.latencies, 0.5)) })
+			middle99, _, _ := x.median(func(l load) float64 { return milliseconds(percentile(l.latencies, 0.99)) })
+			p50, p99 = fmt.Sprintf("%.2f", middle50), fmt.Sprintf("%.2f", middle99)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f (%.0f-%.0f)\t%s\t%s\t%.2f\t%.2f\t%.2f\n", x.target, x.name, x.side, middle, low, high, p50, p99, server, store, redis)
 	}
+}
+
+// printWork says what the hub did for a message.
+func (r *Report) printWork(t io.Writer) {
+	head := false
+	for _, key := range r.order {
+		x := r.rows[key]
+		if x.side != "hub" || x.loads[0].counted["parley_messages_accepted_total"] == 0 {
+			continue
+		}
+		if !head {
+			fmt.Fprintln(t, "\ntarget\tcase\tmessages a commit\tstatements a message\tRedis round trips a message\ta callback")
+			head = true
+		}
+		each := func(name, of string) float64 {
+			middle, _, _ := x.median(func(l load) float64 { return l.counted.per(name, of) })
+			return middle
+		}
+		callbacks := "-"
+		if x.loads[0].counted["parley_deliveries_total"] > 0 {
+			callbacks = fmt.Sprintf("%.3f", each("parley_redis_round_trips_total", "parley_deliveries_total"))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.1f\t%.3f\t%.3f\t%s\n", x.target, x.name, each("parley_messages_accepted_total", "parley_commit_batch_size_count"),
+			each("parley_write_statements_total", "parley_messages_accepted_total"), each("parley_redis_round_trips_total", "parley_messages_accepted_total"), callbacks)
+	}
+}
+
+func (r *Report) printFigures(t io.Writer) {
+	if len(r.notes) == 0 {
+		return
+	}
+	fmt.Fprintln(t, "\ntarget\tcase\tside\tfigure\tmedian (min-max)")
+	for _, key := range r.notes {
+		f := r.figures[key]
+		middle, low, high := spread(f.values)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.2f (%.2f-%.2f)\n", f.target, f.name, f.side, f.unit, middle, low, high)
+	}
+}
+
+// printRatios sets the hub against each baseline, repetition by repetition.
+func (r *Report) printRatios(t io.Writer) {
 	fmt.Fprintln(t, "\ntarget\tcase\tratio\tmedian (min-max)")
 	for _, key := range r.order {
 		x := r.rows[key]
-		if !strings.HasPrefix(x.side, "hub") {
-			continue
-		}
 		for _, other := range r.order {
 			base := r.rows[other]
-			if base.target != x.target || base.name != x.name || base == x {
+			if x.side != "hub" || base.target != x.target || base.name != x.name || base == x {
 				continue
 			}
 			middle, low, high := r.ratios(x, base, rateOf)
 			fmt.Fprintf(t, "%s\t%s\thub / %s\t%.2f (%.2f-%.2f)\n", x.target, x.name, base.side, middle, low, high)
 		}
 	}
-	return t.Flush()
+	for _, key := range r.notes {
+		f := r.figures[key]
+		for _, other := range r.notes {
+			base := r.figures[other]
+			if f.side != "hub" || base.target != f.target || base.name != f.name || base.unit != f.unit || base == f {
+				continue
+			}
+			ratios := make([]float64, min(len(f.values), len(base.values)))
+			for i := range ratios {
+				ratios[i] = f.values[i] / base.values[i]
+			}
+			middle, low, high := spread(ratios)
+			fmt.Fprintf(t, "%s\t%s\thub / %s\t%.2f (%.2f-%.2f)\n", f.target, f.name, base.side, middle, low, high)
+		}
+	}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -97,7 +189,7 @@ func Run(ctx context.Context, o Options, names []string, w io.Writer) error {
 	all := []struct {
 		name string
 		run  func(context.Context, Options, Target, *Report) error
-	}{{"durable", durable}}
+	}{{"durable", durable}, {"callbacks", callbacks}, {"memory", memory}, {"typing", typing}, {"growth", growth}, {"resume", resume}}
 	report := &Report{}
 	for _, c := range all {
 		if len(names) > 0 && !slices.Contains(names, c.name) {

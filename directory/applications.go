@@ -44,7 +44,7 @@ func formApplication(a *parley.ClientApplication, plain bool) error {
 			p.add(parley.BadValue, fmt.Sprintf("roles[%d].name", i), "the role %s is there twice", r.Name)
 		}
 		seen[r.Name] = true
-		if wrong := webAddress(r.Callback, plain); wrong != "" {
+		if wrong := webAddress(r.Callback, plain); wrong != "" && r.Callback != parley.SessionCallback {
 			p.add(parley.BadValue, fmt.Sprintf("roles[%d].callback", i), "%s", wrong)
 		}
 		for j, h := range r.Headers {

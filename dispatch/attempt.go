@@ -34,6 +34,9 @@ type target struct {
 	authentication *parley.Authentication // nil = none
 }
 
+// session says whether the receiver takes its messages over a session instead of a callback.
+func (t target) session() bool { return t.role.Callback == parley.SessionCallback }
+
 // renewable says whether a 401 may be cured by a new token.
 func (t target) renewable() bool { return t.authentication != nil && t.authentication.OAuth2 != nil }
 

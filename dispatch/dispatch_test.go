@@ -237,7 +237,7 @@ func TestStuckWorkerLosesItsLane(t *testing.T) {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		slow.work(lane[0])
+		slow.work(t.Context(), lane[0], nil)
 	}()
 	<-stuck
 	d := start(t, s, nil)

@@ -61,6 +61,7 @@ type Dispatcher struct {
 	woken  map[int64]struct{} // waiting to be handed to the queue
 	signal chan struct{}      // capacity 1: woken has something
 	timers map[*time.Timer]struct{}
+	takers map[*taker]struct{} // sessions that take deliveries
 	ending bool
 
 	whispers chan parley.Whisper
@@ -98,11 +99,11 @@ func New(c Config) *Dispatcher {
 	client := (&Guard{Allow: c.Allow}).Client()
 	m := newMetrics(c.Meter)
 	d := &Dispatcher{config: c, logger: c.Logger, metrics: m, woken: map[int64]struct{}{}, signal: make(chan struct{}, 1),
-		timers: map[*time.Timer]struct{}{}, whispers: make(chan parley.Whisper, maxWhispers), targets: newTargets(c.Store, c.Clock)}
+		timers: map[*time.Timer]struct{}{}, takers: map[*taker]struct{}{}, whispers: make(chan parley.Whisper, maxWhispers), targets: newTargets(c.Store, c.Clock)}
 	d.sender = &sender{client: client, clock: c.Clock, tracer: c.Tracer.Tracer("parley/dispatch"),
 		tokens: &tokens{client: client, cached: map[tokenKey]string{}, renews: func(o string) { m.renewals.WithLabelValues(o).Inc() }}}
 	d.ctx, d.stop = context.WithCancel(context.Background()) // attempts in flight may finish after Run's ctx has ended
-	d.pool = newPool(c.AtOnce, c.PerTarget, d.work)
+	d.pool = newPool(c.AtOnce, c.PerTarget, func(lane *parley.Lane) { d.work(d.ctx, lane, nil) })
 	return d
 }
 
@@ -210,11 +211,11 @@ func pause(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// shortRetry is the longest wait for which a timer of this process wakes the lane; longer ones are the sweeper's.
+// shortRetry is the longest wait for which a timer of this process wakes the lane; longer ones are the sweeper's, or the taker's.
 const shortRetry = time.Minute
 
-// later wakes a lane when its retry is due.
-func (d *Dispatcher) later(lane int64, wait time.Duration) {
+// later calls wake when the retry of a lane is due.
+func (d *Dispatcher) later(wait time.Duration, wake func()) {
 	if wait > shortRetry {
 		return
 	}
@@ -229,7 +230,7 @@ func (d *Dispatcher) later(lane int64, wait time.Duration) {
 		d.mu.Lock()
 		delete(d.timers, t)
 		d.mu.Unlock()
-		d.take([]int64{lane})
+		wake()
 	})
 	d.timers[t] = struct{}{}
 }

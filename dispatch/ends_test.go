@@ -120,7 +120,7 @@ func TestHubHearsOfDeadDeliveriesAfterACrash(t *testing.T) {
 		if err != nil || len(lanes) != 1 {
 			t.Fatal(lanes, err)
 		}
-		d.work(lanes[0])
+		d.work(t.Context(), lanes[0], nil)
 		if dead := states(t, s, steps[0].Conversation.ID).Dead; len(dead) != 2 {
 			t.Fatalf("dead: %v, want both messages", dead)
 		}
@@ -255,7 +255,7 @@ func TestBacklogIsShown(t *testing.T) {
 	if err != nil || len(lanes) != 1 {
 		t.Fatal(lanes, err)
 	}
-	d.work(lanes[0])
+	d.work(t.Context(), lanes[0], nil)
 	d.count(t.Context(), now)
 	if due, oldest, sent := shown("parley_lanes_due"), shown("parley_oldest_due_seconds"), shown("parley_delivery_seconds"); due != 0 || oldest != 0 || sent != 3 {
 		t.Errorf("afterwards %v due for %v s, %v delivered; want 0, 0, 3", due, oldest, sent)

@@ -48,8 +48,9 @@ func (d *Dispatcher) take(lanes []int64) {
 type shift struct {
 	d      *Dispatcher
 	lane   *parley.Lane
-	until  time.Time // end of the lease
-	noted  time.Time // when progress was last recorded
+	hand   parley.Hand // nil = by callback
+	until  time.Time   // end of the lease
+	noted  time.Time   // when progress was last recorded
 	acked  int64
 	failed int
 	tried  []parley.Attempt
@@ -57,12 +58,13 @@ type shift struct {
 	lost   []parley.Message // dead, to be told to the hub once that is recorded
 }
 
-// work delivers what a lane owes, in order, until it owes nothing, must wait, or is somebody else's.
-func (d *Dispatcher) work(lane *parley.Lane) {
+// work delivers what a lane owes, in order, until it owes nothing, must wait, or is somebody else's: by callback, or, with
+// hand, over a session, whose end is ctx's.
+func (d *Dispatcher) work(ctx context.Context, lane *parley.Lane, hand parley.Hand) {
 	now := d.config.Clock()
-	s := &shift{d: d, lane: lane, until: now.Add(lease), noted: now, acked: lane.Acked, failed: lane.Attempts}
-	if err := s.run(d.ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) {
-		d.logger.WarnContext(d.ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
+	s := &shift{d: d, lane: lane, hand: hand, until: now.Add(lease), noted: now, acked: lane.Acked, failed: lane.Attempts}
+	if err := s.run(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && ctx.Err() == nil {
+		d.logger.WarnContext(ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
 	}
 }
 
@@ -78,7 +80,7 @@ func (s *shift) run(ctx context.Context) error {
 		at.Acked = s.acked
 		owed, err := s.d.config.Store.Owed(ctx, &at, owedPage)
 		if err != nil {
-			return errors.Join(err, s.giveBack(ctx, s.d.config.Clock().Add(ourFault)))
+			return errors.Join(err, s.failedOurselves(ctx))
 		}
 		if len(owed) > 0 {
 			again, err := s.deliver(ctx, owed)
@@ -102,13 +104,21 @@ func (s *shift) run(ctx context.Context) error {
 // ourFault is the wait after a failure that is not the receiver's: it does not count against it.
 const ourFault = time.Second
 
+// failedOurselves gives the lane back after a fault that is not the receiver's. ctx may have ended.
+func (s *shift) failedOurselves(ctx context.Context) error {
+	return s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock().Add(ourFault))
+}
+
 // deliver makes an attempt for each message. again is false when the lane was given back.
 func (s *shift) deliver(ctx context.Context, owed []parley.Message) (again bool, err error) {
 	to, err := s.d.targets.of(ctx, s.lane.Receiver)
 	if err != nil && parley.KindOf(err) != parley.NotFound {
-		return false, errors.Join(err, s.giveBack(ctx, s.d.config.Clock().Add(ourFault)))
+		return false, errors.Join(err, s.failedOurselves(ctx))
 	}
 	known := err == nil
+	if known && to.session() != (s.hand != nil) { // the role was changed: its lanes are somebody else's work from now on
+		return false, errors.Join(s.d.config.Store.SetPulled(ctx, s.lane.Receiver.Key, to.session()), s.giveBack(ctx, s.d.config.Clock()))
+	}
 	for i := range owed {
 		m := &owed[i]
 		if !known {
@@ -135,7 +145,7 @@ func (s *shift) deliver(ctx context.Context, owed []parley.Message) (again bool,
 func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay bool, err error) {
 	bodies, err := s.d.payloads(ctx, s.lane, m)
 	if err != nil {
-		return false, errors.Join(err, s.giveBack(ctx, s.d.config.Clock().Add(ourFault)))
+		return false, errors.Join(err, s.failedOurselves(ctx))
 	}
 	for i, body := range bodies {
 		id := ident.Delivery(m.ID, s.lane.Receiver.Application, s.lane.Receiver.Role)
@@ -143,7 +153,12 @@ func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay boo
 			id = ident.Delivery(parley.MessageID(id), s.lane.Receiver.Application, parley.Role(rune('0'+i%10)))
 		}
 		at := s.d.config.Clock()
-		res := s.d.sender.attempt(ctx, to, request{id: id.String(), body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
+		var res result
+		if s.hand != nil {
+			res = s.d.sender.handOver(ctx, s.hand, parley.Handed{Delivery: id.String(), Conversation: m.Conversation, Seq: m.Seq, Attempt: s.failed + 1, Body: body, Trace: m.Body.Trace})
+		} else {
+			res = s.d.sender.attempt(ctx, to, request{id: id.String(), body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
+		}
 		s.d.metrics.attempted(res)
 		s.tried = append(s.tried, parley.Attempt{Message: m.ID, Seq: m.Seq, At: at, Duration: res.took, Status: res.status,
 			Error: res.problem, Answer: res.answer})
@@ -173,7 +188,7 @@ func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay boo
 			if err := s.giveBack(ctx, s.d.config.Clock().Add(wait)); err != nil {
 				return false, err
 			}
-			s.d.later(s.lane.Key, wait)
+			s.d.later(wait, s.again)
 			return false, nil
 		}
 	}
@@ -181,6 +196,15 @@ func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay boo
 	s.d.metrics.seconds.Observe(s.d.config.Clock().Sub(m.Created).Seconds())
 	s.acked, s.failed = m.Seq, 0
 	return true, nil
+}
+
+// again has the lane claimed anew, by whoever works on it.
+func (s *shift) again() {
+	if s.hand != nil {
+		s.d.Stirred(s.lane.Tenant)
+		return
+	}
+	s.d.take([]int64{s.lane.Key})
 }
 
 // giveUp makes a delivery dead; the lane goes on after it.

@@ -4,21 +4,19 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"parley"
 )
 
-// An Outcome says what becomes of a delivery after one attempt.
-type Outcome uint8
+// An Outcome says what becomes of a delivery after one attempt; short names for the root's.
+type Outcome = parley.Outcome
 
 const (
-	Retry     Outcome = iota // the zero value: when in doubt, try again
-	Delivered                // 2xx
-	Rejected                 // the receiver understood and refuses; the same bytes will not help
-	Gone                     // 410: the receiver wants nothing any more; it is disabled and its deliveries are held
+	Retry     = parley.OutcomeRetry
+	Delivered = parley.OutcomeDelivered
+	Rejected  = parley.OutcomeRejected
+	Gone      = parley.OutcomeGone
 )
-
-func (o Outcome) String() string {
-	return [...]string{Retry: "retry", Delivered: "delivered", Rejected: "rejected", Gone: "gone"}[o]
-}
 
 // classify judges an answer. 408, 425, 429 and 5xx are Retry, not before Retry-After. Redirects are not followed: a body
 // goes only where the ClientApplication said, so a 3xx is Rejected like any other status that is not 2xx. A 401 was

@@ -36,6 +36,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 			d.metrics.woken.WithLabelValues("swept").Add(float64(len(lanes)))
 			d.take(lanes)
 		}
+		d.sweepPulled(ctx)
 		pause(ctx, d.config.Sweep)
 	}
 }

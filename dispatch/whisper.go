@@ -47,6 +47,9 @@ func (d *Dispatcher) whisperOnce(ctx context.Context, w parley.Whisper) (outcome
 	if err != nil {
 		return "error"
 	}
+	if to.session() {
+		return "session" // who takes messages over a session hears of typing by subscribing
+	}
 	view := wire.View{Conversation: w.Conversation, Customer: p.Role != parley.Customer, Recipients: int64(1) << w.Slot}
 	id := ident.Delivery(w.Message.ID, p.Application, p.Role)
 	res := d.sender.attempt(ctx, to, request{id: id.String(), trace: w.Message.Body.Trace,

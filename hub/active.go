@@ -319,7 +319,7 @@ func (a *active) launch(p *post, plan *plan) {
 	if step.New {
 		step.StartKey = p.startKey
 	}
-	p.step = &step
+	p.base, p.step = base, &step
 	if err := a.h.config.Store.Submit(p.step, func(done parley.Committed, err error) { a.land(p, done, err) }); err != nil {
 		p.done(nil, err)
 		return

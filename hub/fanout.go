@@ -11,8 +11,10 @@ import (
 // An Event is something that happened in a conversation. Subscribers share it and must not change it.
 type Event struct {
 	Conversation *parley.Conversation // as it was after the event
-	Message      *parley.Message      // nil for typing and presence
-	Typing       *parley.Typing
+	Message      *parley.Message      // nil for what is not stored
+	Typing       *parley.Typing       // typing and presence
+	Receipt      *parley.Receipt
+	Queue        *QueuePlace
 	From         Subscriber // who caused it; may be nil
 }
 
@@ -29,6 +31,13 @@ type topics struct {
 	byID      map[parley.ConversationID]*topic
 	followers map[follow]map[Subscriber]struct{}
 	tenants   map[parley.TenantID]int // how many followers each has
+	typing    map[typist]*time.Timer  // who types; see whisper
+}
+
+// A typist is a party that types.
+type typist struct {
+	conversation parley.ConversationID
+	slot         int
 }
 
 // A follow is the wish to hear of every conversation in which an application is a party.
@@ -51,7 +60,8 @@ type topic struct {
 }
 
 func newTopics(h *Hub) *topics {
-	return &topics{h: h, byID: map[parley.ConversationID]*topic{}, followers: map[follow]map[Subscriber]struct{}{}, tenants: map[parley.TenantID]int{}}
+	return &topics{h: h, byID: map[parley.ConversationID]*topic{}, followers: map[follow]map[Subscriber]struct{}{}, tenants: map[parley.TenantID]int{},
+		typing: map[typist]*time.Timer{}}
 }
 
 // Subscribe lets s hear of everything that is published in a conversation from now on. Who wants what was before reads
@@ -112,11 +122,13 @@ func (h *Hub) committed(p *post, done parley.Committed) {
 	p.done(p.placed, nil)
 	c := p.step.Conversation
 	h.topics.publish(c, p.step.Messages, p.from)
+	h.queues.gave(p.base, c)
 	if len(p.step.Messages) > 0 {
 		h.hint(parley.Hint{Kind: parley.HintMessage, Tenant: c.Tenant, Conversation: c.ID, Seq: c.Seq})
 	}
 	if h.config.Dispatcher != nil && len(done.Wake) > 0 {
 		h.config.Dispatcher.Wake(done.Wake)
+		h.config.Dispatcher.Stirred(c.Tenant)
 	}
 	h.perform(c, p)
 }
@@ -137,6 +149,16 @@ func (h *Hub) perform(c *parley.Conversation, p *post) {
 				Type: e.draft.Type, Sender: e.draft.Sender, Created: h.now(), To: bit(slot), Body: e.draft.Body}})
 		}
 	}
+}
+
+// Present tells the others that a customer came, or left, for as long as somebody listens.
+func (h *Hub) Present(c *parley.Conversation, active bool, from Subscriber) {
+	y := parley.Typing{Slot: parley.CustomerSlot, Role: parley.Customer, Name: c.State.Customer.Name, On: active, Type: parley.TypeCustomerActive}
+	if !active {
+		y.Type = parley.TypeCustomerInactive
+	}
+	h.topics.whisper(&Event{Conversation: c, Typing: &y, From: from})
+	h.hint(parley.Hint{Kind: parley.HintTyping, Tenant: c.Tenant, Conversation: c.ID, Typing: &y})
 }
 
 // find is the topic of a conversation, nil if nobody listens.
@@ -168,6 +190,7 @@ func (ts *topics) publish(c *parley.Conversation, messages []parley.Message, fro
 		return
 	}
 	if t := ts.find(c.ID); t != nil {
+		ts.h.queues.note(c)
 		t.mu.Lock()
 		for i := range messages {
 			m := &messages[i]
@@ -188,7 +211,12 @@ func (ts *topics) publish(c *parley.Conversation, messages []parley.Message, fro
 	}
 }
 
+// whisper tells of what is not stored. Every node ends marks of typing by itself, so that none sticks, whichever node,
+// hint or client was lost: whoever goes on typing says so again before (ADR 9).
 func (ts *topics) whisper(e *Event) {
+	if y := e.Typing; y != nil && !y.Presence() {
+		ts.keepTyping(e, y)
+	}
 	if t := ts.find(e.Conversation.ID); t != nil {
 		t.mu.Lock()
 		t.deliver(e)
@@ -197,6 +225,42 @@ func (ts *topics) whisper(e *Event) {
 	for _, s := range ts.listeners(e.Conversation) {
 		s.Deliver(e)
 	}
+}
+
+// keepTyping starts, prolongs or ends the time that a mark of typing holds.
+func (ts *topics) keepTyping(e *Event, y *parley.Typing) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	who := typist{e.Conversation.ID, y.Slot}
+	if t := ts.typing[who]; t != nil {
+		t.Stop()
+		delete(ts.typing, who)
+	}
+	if !y.On || ts.byID[e.Conversation.ID] == nil && ts.tenants[e.Conversation.Tenant] == 0 {
+		return // nobody here would see it stick
+	}
+	over := *y
+	over.On = false
+	var mine *time.Timer
+	mine = time.AfterFunc(ts.h.config.TypingFor, func() {
+		ts.mu.Lock()
+		current := ts.typing[who] == mine
+		ts.mu.Unlock()
+		if current {
+			ts.whisper(&Event{Conversation: e.Conversation, Typing: &over})
+		}
+	})
+	ts.typing[who] = mine
+}
+
+// stopTyping ends the timers.
+func (ts *topics) stopTyping() {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, t := range ts.typing {
+		t.Stop()
+	}
+	clear(ts.typing)
 }
 
 func (t *topic) deliver(e *Event) {

@@ -74,7 +74,20 @@ func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
 				h.topics.whisper(&Event{Conversation: c, Typing: hint.Typing})
 			})
 		}
+	case parley.HintReceipt:
+		if hint.Receipt != nil {
+			h.retell(ctx, hint, func(c *parley.Conversation, _ []parley.Message) {
+				h.topics.whisper(&Event{Conversation: c, Receipt: hint.Receipt})
+			})
+		}
+	case parley.HintFrame:
+		if fn := h.frames.Load(); fn != nil {
+			(*fn)(hint.Session, hint.Frame)
+		}
 	case parley.HintMessage:
+		if h.config.Dispatcher != nil {
+			h.config.Dispatcher.Stirred(hint.Tenant)
+		}
 		h.mu.Lock()
 		a := h.active[hint.Conversation]
 		h.mu.Unlock()
@@ -98,6 +111,15 @@ func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
 	}
 }
 
+// ForwardFrame hands what a client posted for a session to the node that has it; HandleFrames says who takes it there. Like
+// every hint it may be lost: the client repeats what gets no reply.
+func (h *Hub) ForwardFrame(session, frame string) {
+	h.hint(parley.Hint{Kind: parley.HintFrame, Session: session, Frame: frame})
+}
+
+// HandleFrames sets who takes frames that other nodes forward. fn must not block.
+func (h *Hub) HandleFrames(fn func(session, frame string)) { h.frames.Store(&fn) }
+
 // outrun marks the state as old when another node committed beyond it.
 func (a *active) outrun(seq int64) {
 	a.mu.Lock()
@@ -110,7 +132,7 @@ func (a *active) outrun(seq int64) {
 // retell reads what a hint is about, if anybody on this node could want it.
 func (h *Hub) retell(ctx context.Context, hint parley.Hint, tell func(*parley.Conversation, []parley.Message)) {
 	h.topics.mu.Lock()
-	wanted := h.topics.tenants[hint.Tenant] > 0 || hint.Kind == parley.HintTyping && h.topics.byID[hint.Conversation] != nil
+	wanted := h.topics.tenants[hint.Tenant] > 0 || hint.Kind != parley.HintMessage && h.topics.byID[hint.Conversation] != nil
 	h.topics.mu.Unlock()
 	if !wanted {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,7 @@ type Config struct {
 	ActiveFor   time.Duration // how long an idle one is kept; zero means 10 minutes
 	MaxInFlight int           // posts of one conversation that may wait for their commit; zero means 256
 	Retention   time.Duration // how long an ended conversation can be read; zero means 90 days (reference 11)
+	TypingFor   time.Duration // how long a mark of typing holds by itself; zero means 10 s
 }
 
 // A Dispatcher is told of what there is to deliver by callback. Its methods must not block; what it forgets the sweeper
@@ -32,6 +34,8 @@ type Config struct {
 type Dispatcher interface {
 	// Wake says that the lanes owe something.
 	Wake(lanes []int64)
+	// Stirred says that something happened in a tenant, on this node or another: sessions that take deliveries look again.
+	Stirred(tenant parley.TenantID)
 	// Whisper asks for one attempt, without retry, to tell a party of typing or presence.
 	Whisper(w parley.Whisper)
 }
@@ -44,6 +48,9 @@ type Hub struct {
 	metrics *metrics
 	topics  *topics
 	hints   chan parley.Hint
+	reads   chan reading
+	queues  *queues
+	frames  atomic.Pointer[func(session, frame string)] // see HandleFrames
 
 	mu     sync.Mutex
 	active map[parley.ConversationID]*active
@@ -70,17 +77,22 @@ func New(c Config) *Hub {
 	if c.Retention == 0 {
 		c.Retention = 90 * 24 * time.Hour
 	}
+	if c.TypingFor == 0 {
+		c.TypingFor = 10 * time.Second
+	}
 	h := &Hub{config: c, node: ident.New[Hub]().String(), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
-		hints: make(chan parley.Hint, maxHints)}
+		hints: make(chan parley.Hint, maxHints), reads: make(chan reading, maxReads)}
 	h.plans = &plans{store: c.Store, now: h.now, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
 	h.topics = newTopics(h)
+	h.queues = newQueues(h)
 	return h
 }
 
 // now is the hub's clock, to the millisecond, which is what the store keeps.
 func (h *Hub) now() time.Time { return h.config.Clock().UTC().Truncate(time.Millisecond) }
 
-// Run does what is not done by a caller: deadlines, hints to and from other nodes, forgetting idle conversations. When
+// Run does what is not done by a caller: deadlines, marks of reading, places in queues, hints to and from other nodes,
+// forgetting idle conversations. When
 // it returns, after ctx has ended, nothing of it is left; posts may still be made until the store closes.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
@@ -88,9 +100,12 @@ func (h *Hub) Run(ctx context.Context) error {
 	if h.config.Live != nil {
 		wg.Go(func() { h.receiveHints(ctx) })
 	}
+	wg.Go(func() { h.markReads(ctx) })
+	wg.Go(func() { h.queues.run(ctx) })
 	wg.Go(func() { h.every(ctx, time.Second, h.remind) })
 	wg.Go(func() { h.every(ctx, time.Minute, func(context.Context) { h.forget() }) })
 	wg.Wait()
+	h.topics.stopTyping()
 	h.work.Wait()
 	return ctx.Err()
 }

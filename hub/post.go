@@ -201,6 +201,7 @@ type post struct {
 	tries    int
 	done     func([]Posted, error)
 
+	base    *parley.Conversation // what step was routed on
 	step    *parley.Step
 	effects []effect
 	placed  []Posted // by input

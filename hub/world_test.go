@@ -40,6 +40,9 @@ func (w *world) Wake(lanes []int64) {
 	w.woken = append(w.woken, lanes...)
 }
 
+// Stirred implements hub.Dispatcher.
+func (w *world) Stirred(parley.TenantID) {}
+
 // Whisper implements hub.Dispatcher.
 func (w *world) Whisper(whisper parley.Whisper) {
 	w.mu.Lock()

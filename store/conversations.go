@@ -109,6 +109,15 @@ func (t *tx) OpenOnAccount(ctx context.Context, tenant parley.TenantID, account 
 		tenant[:], account[:], string(parley.Open), after[:], limit)
 }
 
+// Queued implements [parley.Conversations].
+func (t *tx) Queued(ctx context.Context, tenant parley.TenantID, application parley.ApplicationID, limit int) ([]parley.ConversationID, error) {
+	const queued = `WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.owner_kind = 'queue' AND c.owner_app `
+	if application.IsZero() {
+		return t.conversationIDs(ctx, queued+"IS NULL ORDER BY c.key LIMIT ?", tenant[:], limit)
+	}
+	return t.conversationIDs(ctx, queued+"= ? ORDER BY c.key LIMIT ?", tenant[:], application[:], limit)
+}
+
 func (t *tx) conversationIDs(ctx context.Context, rest string, args ...any) ([]parley.ConversationID, error) {
 	rows, err := t.db.QueryContext(ctx, "SELECT c.id FROM conversations AS c "+rest, args...)
 	if err != nil {

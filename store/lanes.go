@@ -142,24 +142,29 @@ func (s *Store) receiverKey(ctx context.Context, t bun.IDB, learned map[receiver
 
 // A claim is a wish for lanes; it waits for the shared commit like a step.
 type claim struct {
-	lanes []int64
-	until time.Duration
-	token int64
-	won   []*parley.Lane
+	lanes  []int64
+	pulled bool // of a receiver that takes its messages over a session
+	until  time.Duration
+	token  int64
+	won    []*parley.Lane
 }
 
 // Claim implements [parley.Lanes].
-func (s *Store) Claim(ctx context.Context, lanes []int64, lease time.Duration) ([]*parley.Lane, error) {
+func (s *Store) Claim(_ context.Context, lanes []int64, lease time.Duration) ([]*parley.Lane, error) {
+	return s.claim(lanes, lease, false)
+}
+
+func (s *Store) claim(lanes []int64, lease time.Duration, pulled bool) ([]*parley.Lane, error) {
 	if len(lanes) == 0 {
 		return nil, nil
 	}
-	c := &claim{lanes: lanes, until: lease, token: rand.Int64()}
+	c := &claim{lanes: lanes, pulled: pulled, until: lease, token: rand.Int64()}
 	answer := make(chan error, 1)
 	e := &entry{claim: c, done: func(e *entry) { answer <- e.err }}
 	if err := s.shards[int(uint64(lanes[0])%uint64(len(s.shards)))].add(e); err != nil {
 		return nil, err
 	}
-	// Not cut short by ctx: a claim that was won must be known, or its lanes wait for the lease to end.
+	// Not cut short by a context: a claim that was won must be known, or its lanes wait for the lease to end.
 	if err := <-answer; err != nil {
 		return nil, fmt.Errorf("claim lanes: %w", err)
 	}
@@ -222,9 +227,9 @@ func (s *Store) grantClaim(ctx context.Context, t bun.Tx, c *claim) error {
 	var keys []int64
 	err := t.NewRaw(`UPDATE lanes SET lease = ?, lease_until = ? WHERE key IN (
 			SELECT l.key FROM lanes AS l WHERE l.key IN (?) AND l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?)
-			AND EXISTS (SELECT 1 FROM receivers AS r WHERE r.key = l.receiver AND r.disabled = '')
+			AND EXISTS (SELECT 1 FROM receivers AS r WHERE r.key = l.receiver AND r.disabled = '' AND r.pulled = ?)
 			ORDER BY l.key`+s.dialect.forUpdate+`) RETURNING key`,
-		c.token, now+c.until.Milliseconds(), bun.List(c.lanes), now, now).Scan(ctx, &keys)
+		c.token, now+c.until.Milliseconds(), bun.List(c.lanes), now, now, flag(c.pulled)).Scan(ctx, &keys)
 	if err != nil || len(keys) == 0 {
 		return err
 	}
@@ -283,8 +288,8 @@ var (
 		column{"at", bigint}, column{"told", bigint})
 )
 
-// writeProgress records what workers did, each on a lane of its own. A lane whose lease is no longer the worker's is left as it is, and the worker
-// hears ErrLeaseLost; its attempts are not recorded, because its successor's are.
+// writeProgress records what workers did, each on a lane of its own. A lane whose lease is no longer the worker's is left
+// as it is, and the worker hears ErrLeaseLost; its attempts are not recorded, because its successor's are.
 func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) error {
 	now := s.now().UnixMilli()
 	rows := make([][]any, len(entries))
@@ -355,7 +360,7 @@ func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]int
 	now := s.now()
 	var keys []int64
 	err := s.read.NewRaw(`SELECT l.key FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver
-		WHERE l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?) AND r.disabled = '' ORDER BY l.due LIMIT ?`,
+		WHERE l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?) AND r.disabled = '' AND r.pulled = 0 ORDER BY l.due LIMIT ?`,
 		now.Add(-by).UnixMilli(), now.UnixMilli(), limit).Scan(ctx, &keys)
 	if err != nil {
 		return nil, fmt.Errorf("look for overdue lanes: %w", err)

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
 )
 
 // metrics counts what the writers do. Labels come from closed sets.
@@ -11,7 +13,15 @@ type metrics struct {
 	seconds *prometheus.HistogramVec
 	size    prometheus.Histogram
 	steps   *prometheus.CounterVec
+
+	statements prometheus.Counter
 }
+
+// BeforeQuery implements bun.QueryHook.
+func (m *metrics) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+// AfterQuery implements bun.QueryHook: it counts what goes through bun; bulks count themselves.
+func (m *metrics) AfterQuery(context.Context, *bun.QueryEvent) { m.statements.Inc() }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
@@ -21,9 +31,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Steps, progress reports and claims that shared a commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 10)}),
 		steps: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_commit_entries_total",
 			Help: "What was committed or refused, by kind."}, []string{"kind", "outcome"}),
+		statements: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_write_statements_total",
+			Help: "Statements of writing connections, begin and commit among them."}),
 	}
 	if r != nil {
-		r.MustRegister(m.seconds, m.size, m.steps)
+		r.MustRegister(m.seconds, m.size, m.steps, m.statements)
 	}
 	return m
 }

@@ -56,6 +56,8 @@ type dialect struct {
 	isolation sql.IsolationLevel
 	snapshot  sql.IsolationLevel
 	open      func(url string) (write, read *bun.DB, err error)
+
+	statements prometheus.Counter // run by bulks
 }
 
 // Open connects, brings the schema up to date, and starts the writers. A database newer than this program is refused.
@@ -79,6 +81,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{config: c, dialect: d, write: write, read: read, metrics: newMetrics(c.Meter),
 		tenants: map[parley.TenantID]int64{}, receivers: map[receiverName]int64{}}
+	s.dialect.statements = s.metrics.statements
+	s.write = s.write.WithQueryHook(s.metrics)
 	if err := s.migrate(ctx); err != nil {
 		write.Close()
 		read.Close()

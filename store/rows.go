@@ -68,6 +68,7 @@ func (b *bulk) run(ctx context.Context, d dialect, q querier, rows [][]any, scan
 		return nil
 	}
 	if d.unnest {
+		d.statements.Inc()
 		return query(ctx, q, b.unnest, b.arrays(rows), scan)
 	}
 	for _, n := range chunks {
@@ -76,6 +77,7 @@ func (b *bulk) run(ctx context.Context, d dialect, q querier, rows [][]any, scan
 			for _, r := range rows[:n] {
 				args = append(args, r...)
 			}
+			d.statements.Inc()
 			if err := query(ctx, q, b.values[n], args, scan); err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func Append(dst []byte, m *parley.Message, v View) []byte {
 		dst = append(dst, `,"conversation":`...)
 		dst = AppendConversation(dst, v.Conversation, v.Customer)
 	}
-	dst = appendSender(dst, m)
+	dst = appendSender(dst, m, v)
 	dst = appendRecipients(dst, m, v)
 	if m.Deleted == parley.NotDeleted {
 		dst = appendAttachments(dst, m.Body.Attachments, v)
@@ -170,7 +170,7 @@ func appendExtra(dst []byte, extra map[string]json.RawMessage) []byte {
 }
 
 // appendSender always writes a participant's name: receivers read it unasked (reference 12, 8).
-func appendSender(dst []byte, m *parley.Message) []byte {
+func appendSender(dst []byte, m *parley.Message, v View) []byte {
 	dst = append(dst, `,"sender":{"type":`...)
 	dst = Quote(dst, string(m.Sender))
 	dst = append(dst, `,"participant":{`...)
@@ -181,6 +181,9 @@ func appendSender(dst []byte, m *parley.Message) []byte {
 	}
 	dst = append(dst, `"name":`...)
 	name := m.Body.Name
+	if name == "" && m.Sender == parley.Customer && v.Conversation != nil {
+		name = v.Conversation.State.Customer.Name
+	}
 	if name == "" {
 		name = string(m.Sender)
 	}

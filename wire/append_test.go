@@ -67,7 +67,7 @@ func TestAppend(t *testing.T) {
 		}), View{}, head + `"type":{"value":"richMessage.form"},"content":{"json":{"a":1},"b":2,"z":1,"redact":false},` + tail},
 		{"to a bot", message(func(m *parley.Message) { m.To = 0b111 }), View{Conversation: thread, Customer: true, Recipients: 0b010},
 			head + `"type":{"value":"text"},"content":{"text":"a < b","redact":false},"conversation":{"id":"` + conversationID + `","account":{"address":"+1","channel":{"type":"sms"}},"entryPoint":{"id":"1001"},"lookupContact":"phone","language":"en-US","clientInfo":{"timeOffset":0},"customer":{"name":"Eva","type":"individual","contacts":{"contact":[{"type":"phone","address":"+2"}]}}},` +
-				`"sender":{"type":"customer","participant":{"name":"customer"}},"recipients":{"recipient":[{"type":"custom_bot","participant":{"id":"00000000-0000-0000-0000-000000000009","name":"Ada"}}]},"created":"2024-05-01T10:00:00.007Z"}`},
+				`"sender":{"type":"customer","participant":{"name":"Eva"}},"recipients":{"recipient":[{"type":"custom_bot","participant":{"id":"00000000-0000-0000-0000-000000000009","name":"Ada"}}]},"created":"2024-05-01T10:00:00.007Z"}`},
 		{"to the customer", message(func(m *parley.Message) {
 			m.Sender, m.To = parley.CustomBot, 0b001
 			m.Body.Participant, m.Body.Name = bot, "Ada"

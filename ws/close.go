@@ -32,7 +32,7 @@ var (
 	closeToken     = CloseCode{4401, "token refused", false, true, "the token is not good"}
 	closeForbidden = CloseCode{4403, "forbidden", false, false, "the token does not allow sessions"}
 	closeSlow      = CloseCode{4408, "too slow", true, false, "the client did not read, or was silent, for too long"}
-	closeReplaced  = CloseCode{4409, "too many sessions", false, false, "the same customer or application has too many sessions"}
+	closeCrowded   = CloseCode{4409, "too many sessions", false, false, "the customer has as many sessions as one may have"}
 	closeExpired   = CloseCode{4410, "token expired", false, true, "the token's time is over"}
 	closeRate      = CloseCode{4429, "rate", true, false, "the client sent too much"}
 )
@@ -40,7 +40,7 @@ var (
 // CloseCodes lists every code a session may end with.
 func CloseCodes() []CloseCode {
 	return []CloseCode{closeNormal, closeAway, closePolicy, closeTooBig, closeInternal, closeRestart, closeProtocol, closeToken,
-		closeForbidden, closeSlow, closeReplaced, closeExpired, closeRate}
+		closeForbidden, closeSlow, closeCrowded, closeExpired, closeRate}
 }
 
 // maxCloseReason is in bytes: a control frame carries at most 125 (RFC 6455 section 5.5), two of them the code. With a

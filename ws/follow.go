@@ -37,22 +37,52 @@ func (s *session) noticed(e *hub.Event) *follow {
 	return f
 }
 
-// deliverTyping passes typing and presence on, unless the client lags: they are shed first. Called with mu held.
-func (s *session) deliverTyping(f *follow, e *hub.Event) {
-	t := e.Typing
-	if e.From == hub.Subscriber(s) || f.filling || s.role == t.Role && f.reader.Slots != 0 {
+// deliverPassing passes on what is not stored: typing and presence, marks of reading, places in a queue. They are shed when
+// the client lags: typing and presence at once, the others, which the reply to subscribe tells again, when there is no room
+// at all. Called with mu held.
+func (s *session) deliverPassing(f *follow, e *hub.Event) {
+	if e.From == hub.Subscriber(s) {
 		return
 	}
-	if len(s.queue) > s.server.config.QueueLen/2 {
+	room := s.server.config.QueueLen
+	if e.Typing != nil {
+		if f.filling || s.role == e.Typing.Role && f.reader.Slots != 0 {
+			return // what is being resumed may hold what was typed; and nobody is told of their own side
+		}
+		room /= 2
+	}
+	if len(s.queue) >= room {
 		s.server.metrics.shed.Inc()
 		return
 	}
-	if t.Type == parley.TypeCustomerActive || t.Type == parley.TypeCustomerInactive {
-		s.push(encode(map[string]any{"presence": map[string]any{"conversation": f.id, "role": t.Role, "name": t.Name,
-			"active": t.Type == parley.TypeCustomerActive}}))
-		return
+	switch {
+	case e.Receipt != nil:
+		s.push(encode(map[string]any{"receipt": receipt{f.id, e.Receipt.Role, e.Receipt.Read}}))
+	case e.Queue != nil:
+		s.push(encode(map[string]any{"queue": placeOf(f.id, *e.Queue)}))
+	case e.Typing.Presence():
+		s.push(encode(map[string]any{"presence": presence{f.id, e.Typing.Role, e.Typing.Name, e.Typing.Type == parley.TypeCustomerActive}}))
+	default:
+		s.push(encode(map[string]any{"typing": map[string]any{"conversation": f.id, "role": e.Typing.Role, "name": e.Typing.Name, "on": e.Typing.On}}))
 	}
-	s.push(encode(map[string]any{"typing": map[string]any{"conversation": f.id, "role": t.Role, "name": t.Name, "on": t.On}}))
+}
+
+// A receipt tells how far a party has read.
+type receipt struct {
+	Conversation parley.ConversationID `json:"conversation"`
+	Role         parley.Role           `json:"role"`
+	Read         int64                 `json:"read"` // Seq of the last message it has read
+}
+
+// A place tells where a conversation stands in its queue: 1 is next, 0 not waiting any more.
+type place struct {
+	Conversation parley.ConversationID `json:"conversation"`
+	Position     int                   `json:"position"`
+	Estimate     int64                 `json:"estimate,omitempty"` // seconds
+}
+
+func placeOf(id parley.ConversationID, p hub.QueuePlace) place {
+	return place{id, p.Position, int64(p.Estimate.Seconds())}
 }
 
 // deliverMessage queues a message that is the next one, and fills a hole from the store. Called with mu held.

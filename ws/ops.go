@@ -73,10 +73,11 @@ func (s *session) connect(r request) error {
 	if len(in.Resume) > maxResume {
 		return &closing{code: closeProtocol, reason: "too many conversations to resume"}
 	}
-	s.grant = grant
-	if live := s.server.config.Live; live != nil {
-		_ = live.Join(ctx, s.presenceKey(), s.id, 3*s.server.config.Heartbeat) // presence may be late
+	s.grant, s.token = grant, in.Token
+	if s.crowded(ctx) {
+		return &closing{code: closeCrowded}
 	}
+	s.joinPresence(ctx)
 	type resumed struct {
 		Conversation parley.ConversationID `json:"conversation"`
 		After        int64                 `json:"after"`
@@ -164,6 +165,10 @@ func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64
 	if err != nil {
 		return nil, 0, nil, err
 	}
+	objects, err := s.standing(ctx, &c, reader)
+	if err != nil {
+		return nil, 0, nil, err
+	}
 	after := min(max(p.After, 0), c.Seq)
 	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after}
 	return f, seq, func() {
@@ -172,7 +177,11 @@ func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64
 		f.cancel = cancel
 		s.follows[c.ID] = f
 		s.fill(f, c.Seq)
+		for _, o := range objects {
+			s.push(o)
+		}
 		s.mu.Unlock()
+		s.arrived(&c)
 	}, nil
 }
 
@@ -405,6 +414,34 @@ func (s *session) open(r *request) error {
 // contactType is what the address in a customer's token is called as a contact.
 const contactType = "web"
 
+// markRead notes how far the session's party has read.
+func (s *session) markRead(r *request) error {
+	var in struct {
+		Conversation parley.ConversationID `json:"conversation"`
+		Seq          int64                 `json:"seq"`
+	}
+	if err := decode(r.body, &in); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	defer cancel()
+	s.server.config.Hub.Read(ctx, s.grant.Speaker, in.Conversation, in.Seq, s, func(err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reply(r.id, err)
+	})
+	return nil
+}
+
+// reply answers with an error, or with an ok that says nothing more. Called with mu held.
+func (s *session) reply(id string, err error) {
+	if err != nil {
+		s.fail(id, err)
+		return
+	}
+	s.ok(id, struct{}{})
+}
+
 // typing tells the other side that somebody writes.
 func (s *session) typing(r *request) error {
 	var in struct {
@@ -425,11 +462,7 @@ func (s *session) typing(r *request) error {
 		func(_ []hub.Posted, err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if err != nil {
-				s.fail(r.id, err)
-				return
-			}
-			s.ok(r.id, struct{}{})
+			s.reply(r.id, err)
 		})
 	return nil
 }

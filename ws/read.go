@@ -33,6 +33,10 @@ const (
 	opSubscribe operation = "subscribe"
 	opHistory   operation = "history"
 	opTyping    operation = "typing"
+	opRead      operation = "read"
+	opRefresh   operation = "refresh"
+	opTake      operation = "take"
+	opOutcome   operation = "outcome"
 	opPing      operation = "ping"
 	opHeartbeat operation = "heartbeat" // has no id and gets no reply
 )
@@ -136,7 +140,7 @@ func parseRequest(line []byte) (r request, err error) {
 				return r, &closing{code: closeProtocol, reason: "an id is a string of at most 64 bytes"}
 			}
 			r.id = string(id)
-		case opConnect, opOpen, opPost, opSubscribe, opHistory, opTyping, opPing, opHeartbeat:
+		case opConnect, opOpen, opPost, opSubscribe, opHistory, opTyping, opRead, opRefresh, opTake, opOutcome, opPing, opHeartbeat:
 			if r.op != "" {
 				return r, errOneOperation
 			}
@@ -197,6 +201,14 @@ func (s *session) serveRequest(r *request) error {
 		err = s.history(r)
 	case opTyping:
 		err = s.typing(r)
+	case opRead:
+		err = s.markRead(r)
+	case opRefresh:
+		err = s.refresh(r)
+	case opTake:
+		err = s.take(r)
+	case opOutcome:
+		err = s.outcome(r)
 	}
 	if err != nil {
 		s.mu.Lock()

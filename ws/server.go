@@ -2,8 +2,9 @@ package ws
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,8 +36,10 @@ type Config struct {
 	Code     func(error) (code, message string)               // as conversationmgr tells of an error
 	AssetURL func(t parley.TenantID, a parley.AssetID) string // nil = attachments without url
 	Live     parley.Live                                      // nil = nobody counts sessions
-	Logger   *slog.Logger                                     // nil = slog.Default
-	Meter    prometheus.Registerer                            // nil = no metrics
+
+	Deliveries Deliveries            // nil = no session takes deliveries
+	Logger     *slog.Logger          // nil = slog.Default
+	Meter      prometheus.Registerer // nil = no metrics
 
 	MaxFrame    int64         // bytes of one frame from a client; zero means 256 KiB
 	QueueLen    int           // objects that may wait for a session; zero means 512
@@ -44,18 +47,23 @@ type Config struct {
 	Rate        float64       // requests a second of one session; zero means 50
 	Burst       int           // of these at once; zero means 200
 	MaxSessions int           // on this node; zero means 100,000
+	PerCustomer int           // sessions of one customer on all nodes, counted through Live; zero means 50
 	Heartbeat   time.Duration // zero means 20 s
 }
 
-// Server accepts sessions. Safe for concurrent use.
+// Server accepts sessions: ServeHTTP over WebSocket, ServeEvents and ServePosted over server-sent events. Safe for
+// concurrent use.
 type Server struct {
 	config  Config
+	node    string // names this server in the keys of its streams
 	metrics *metrics
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
+	streams  map[string]*events       // by key; see ServeEvents
+	timers   map[*time.Timer]struct{} // see later
 	draining bool
-	wg       sync.WaitGroup
+	wg       sync.WaitGroup // sessions, and what later started
 }
 
 // New makes a server of sessions.
@@ -69,8 +77,12 @@ func New(c Config) *Server {
 	set(&c.Rate, 50)
 	set(&c.Burst, 200)
 	set(&c.MaxSessions, 100_000)
+	set(&c.PerCustomer, 50)
 	set(&c.Heartbeat, 20*time.Second)
-	return &Server{config: c, metrics: newMetrics(c.Meter), sessions: map[*session]struct{}{}}
+	s := &Server{config: c, node: rand.Text(), metrics: newMetrics(c.Meter), sessions: map[*session]struct{}{}, streams: map[string]*events{},
+		timers: map[*time.Timer]struct{}{}}
+	c.Hub.HandleFrames(func(key, frame string) { s.posted(key, []byte(frame)) })
+	return s
 }
 
 // set gives a setting its default.
@@ -83,12 +95,7 @@ func set[T comparable](value *T, byDefault T) {
 
 // ServeHTTP takes a connection over until the session ends. The origin is checked when connect has said for which account.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	full := s.draining || len(s.sessions) >= s.config.MaxSessions
-	s.mu.Unlock()
-	if full {
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, `{"code":"503-001","developerMessage":"no more sessions on this node just now"}`, http.StatusServiceUnavailable)
+	if s.refuseFull(w) {
 		return
 	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}, InsecureSkipVerify: true,
@@ -101,15 +108,32 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn.SetReadLimit(s.config.MaxFrame)
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(r.Context(), carrier)
-	session := newSession(s, conn, originOf(r), carrier["traceparent"])
+	session := newSession(s, conn, originOf(r), traceOf(r))
 	if !s.join(session) {
 		_ = conn.CloseNow() // nothing more can be done about it
 		return
 	}
 	defer s.leave(session)
 	session.serve()
+}
+
+// refuseFull answers for a node that takes no more sessions.
+func (s *Server) refuseFull(w http.ResponseWriter) bool {
+	s.mu.Lock()
+	full := s.draining || len(s.sessions) >= s.config.MaxSessions
+	s.mu.Unlock()
+	if full {
+		w.Header().Set("Retry-After", "5")
+		writeProblem(w, http.StatusServiceUnavailable, "503-001", "no more sessions on this node just now")
+	}
+	return full
+}
+
+// traceOf is the request's trace as W3C traceparent.
+func traceOf(r *http.Request) string {
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(r.Context(), carrier)
+	return carrier["traceparent"]
 }
 
 func (s *Server) join(session *session) bool {
@@ -130,6 +154,30 @@ func (s *Server) leave(session *session) {
 	s.wg.Done()
 }
 
+// later runs fn after a while, unless the server drains first.
+func (s *Server) later(wait time.Duration, fn func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return
+	}
+	var t *time.Timer
+	t = time.AfterFunc(wait, func() {
+		s.mu.Lock()
+		if delete(s.timers, t); s.draining {
+			s.mu.Unlock()
+			return
+		}
+		s.wg.Add(1)
+		s.mu.Unlock()
+		defer s.wg.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), opTimeout) // belongs to no request
+		defer cancel()
+		fn(ctx)
+	})
+	s.timers[t] = struct{}{}
+}
+
 // goodbyeSpread is over how long clients are asked to spread their return.
 const goodbyeSpread = 3 * time.Second
 
@@ -137,13 +185,16 @@ const goodbyeSpread = 3 * time.Second
 func (s *Server) Drain(ctx context.Context) {
 	s.mu.Lock()
 	s.draining = true
+	for t := range s.timers {
+		t.Stop()
+	}
 	sessions := make([]*session, 0, len(s.sessions))
 	for session := range s.sessions {
 		sessions = append(sessions, session)
 	}
 	s.mu.Unlock()
 	for _, session := range sessions {
-		session.sayGoodbye(rand.N(goodbyeSpread))
+		session.sayGoodbye(mathrand.N(goodbyeSpread))
 	}
 	gone := make(chan struct{})
 	go func() {

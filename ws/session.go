@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
 	"parley"
@@ -14,20 +13,21 @@ import (
 	"parley/tokens"
 )
 
-// A session is one live WebSocket. The handler's goroutine reads; a writer goroutine exists only while there is something
+// A session is one live connection. The handler's goroutine reads; a writer goroutine exists only while there is something
 // to send. The hub calls Deliver; everything below mu is shared between all of them.
 type session struct {
 	server *Server
-	conn   *websocket.Conn
+	conn   conn
 	origin origin
 	trace  string // of the request that opened it
 	id     string
 	limit  *rate.Limiter
 	over   int // requests refused in a row; owned by read
 
-	// Set by connect, before anything else is read; not changed afterwards.
+	// Set by connect, before anything else is read; not changed afterwards, but for when the token ends (see refresh).
 	grant tokens.Grant
 	role  parley.Role // what the session speaks as; "" = each post says
+	token string      // the last one; read and changed by read and heartbeat under mu
 
 	done context.Context // cancelled by end
 	end  context.CancelCauseFunc
@@ -41,7 +41,9 @@ type session struct {
 	all      func() // cancels following everything; nil = not following
 	heard    time.Time
 	beat     *time.Timer
+	expiring *time.Timer // warns before expiry
 	expiry   *time.Timer
+	takes    map[string]chan parley.Answer // deliveries that wait for their outcome; nil = none are taken
 	work     sync.WaitGroup
 }
 
@@ -52,8 +54,8 @@ const (
 	deadAfter = 45 * time.Second
 )
 
-func newSession(server *Server, conn *websocket.Conn, o origin, trace string) *session {
-	s := &session{server: server, conn: conn, origin: o, trace: trace, id: ident.New[session]().String(),
+func newSession(server *Server, c conn, o origin, trace string) *session {
+	s := &session{server: server, conn: c, origin: o, trace: trace, id: ident.New[session]().String(),
 		limit: rate.NewLimiter(rate.Limit(server.config.Rate), server.config.Burst), room: make(chan struct{}, 1),
 		follows: map[parley.ConversationID]*follow{}, heard: time.Now()}
 	s.done, s.end = context.WithCancelCause(context.Background()) // a session outlives the request that opened it
@@ -89,7 +91,9 @@ func (s *session) close() {
 func (s *session) release() {
 	s.mu.Lock()
 	cancels := make([]func(), 0, len(s.follows)+1)
+	followed := make([]parley.ConversationID, 0, len(s.follows))
 	for _, f := range s.follows {
+		followed = append(followed, f.id)
 		if f.cancel != nil {
 			cancels = append(cancels, f.cancel)
 		}
@@ -102,25 +106,14 @@ func (s *session) release() {
 	}
 	if s.expiry != nil {
 		s.expiry.Stop()
+		s.expiring.Stop()
 	}
 	s.queue = nil
 	s.mu.Unlock()
 	for _, cancel := range cancels { // without mu: the hub holds its own locks when it calls Deliver
 		cancel()
 	}
-	if live := s.server.config.Live; live != nil && s.grant.Tenant != (parley.TenantID{}) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.done), time.Second)
-		defer cancel()
-		_ = live.Leave(ctx, s.presenceKey(), s.id) // it ends by itself otherwise
-	}
-}
-
-// presenceKey is under what the session counts as present.
-func (s *session) presenceKey() string {
-	if s.grant.Speaker.Contact != "" {
-		return s.grant.Tenant.String() + ":" + s.grant.Speaker.Account.String() + ":" + s.grant.Speaker.Contact
-	}
-	return s.grant.Tenant.String() + ":" + s.grant.Speaker.Application.String()
+	s.leavePresence(followed)
 }
 
 // started begins what a connected session does by itself: heartbeats, and the end with its token.
@@ -128,7 +121,7 @@ func (s *session) started() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.beat = time.AfterFunc(s.server.config.Heartbeat, s.heartbeat)
-	s.expiry = time.AfterFunc(time.Until(s.grant.Expires), func() { s.end(&closing{code: closeExpired}) })
+	s.expireAt(s.grant.Expires)
 }
 
 // heartbeat tells the client the last Seq of each conversation it follows, so that silence is detectable.
@@ -150,12 +143,18 @@ func (s *session) heartbeat() {
 	}
 	s.push(encode(map[string]any{"heartbeat": map[string]any{"last": last}}))
 	s.beat.Reset(s.server.config.Heartbeat)
+	token := s.token
 	s.mu.Unlock()
-	if live := s.server.config.Live; live != nil {
-		ctx, cancel := context.WithTimeout(s.done, time.Second)
-		defer cancel()
-		_ = live.Join(ctx, s.presenceKey(), s.id, 3*s.server.config.Heartbeat) // presence may be late
+	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	defer cancel()
+	// A client that was revoked, or lost its role, must not go on until its token ends.
+	switch grant, err := s.server.config.Tokens.VerifySession(ctx, token); {
+	case parley.KindOf(err) == parley.Unauthenticated:
+		s.end(&closing{code: closeToken})
+	case err == nil && !sameSpeaker(grant.Speaker, s.grant.Speaker):
+		s.end(&closing{code: closeToken, reason: "what the token allows has changed"})
 	}
+	s.joinPresence(ctx)
 }
 
 // sayGoodbye asks the client to come back after a while, and ends the session once that was written.
@@ -179,8 +178,8 @@ func (s *session) Deliver(e *hub.Event) {
 			return
 		}
 	}
-	if e.Typing != nil {
-		s.deliverTyping(f, e)
+	if e.Message == nil {
+		s.deliverPassing(f, e)
 		return
 	}
 	s.deliverMessage(f, e)

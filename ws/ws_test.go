@@ -2,12 +2,15 @@ package ws_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,25 +34,78 @@ func TestMain(m *testing.M) {
 // A site is a hub with one account on the web chat: agents answer in the console.
 type site struct {
 	t      testing.TB
+	file   string // of the store
 	store  *store.Store
 	hub    *hub.Hub
 	server *ws.Server
 	http   *httptest.Server
-	grants map[string]tokens.Grant
+
+	account parley.Account
+	mu      sync.Mutex
+	grants  map[string]tokens.Grant
 }
 
 // VerifySession implements ws.Authenticator.
 func (s *site) VerifySession(_ context.Context, token string) (tokens.Grant, error) {
+	s.mu.Lock()
 	g, ok := s.grants[token]
+	s.mu.Unlock()
 	if !ok {
 		return g, &parley.Error{Kind: parley.Unauthenticated}
 	}
 	return g, nil
 }
 
+// code is how errors are told.
+func code(err error) (string, string) {
+	b := api.BodyOf(err)
+	return b.Code, b.DeveloperMessage
+}
+
+// grant makes a token good; revoke makes it no good any more.
+func (s *site) grant(token string, g tokens.Grant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grants[token] = g
+}
+
+func (s *site) revoke(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.grants, token)
+}
+
+// unavailable changes the account's rule for when no agent is there.
+func (s *site) unavailable(rule parley.Unavailability) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	s.account.Unavailable = rule
+	err := s.store.Update(ctx, func(tx parley.Tx) error {
+		return tx.Accounts().Replace(ctx, &s.account, []parley.Reference{{Kind: parley.KindChannel, ID: parley.WebChatChannel}})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.hub.ConfigChanged(ctx, parley.DefaultTenant)
+}
+
+// forget takes messages out of the record, as retention does: those between two seqs, of every conversation.
+func (s *site) forget(after, before int64) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+s.file+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(s.t.Context(), "DELETE FROM messages WHERE seq > ? AND seq < ?", after, before); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func newSite(t testing.TB, change func(*ws.Config)) *site {
 	t.Helper()
-	s := &site{t: t, store: storetest.Open(t)}
+	s := &site{t: t, file: filepath.Join(t.TempDir(), "parley.db")}
+	s.store = storetest.OpenURL(t, s.file)
 	ctx, now := t.Context(), time.Now().UTC()
 	base := parley.Base{Tenant: parley.DefaultTenant, Name: "site", Active: true, Created: now, Modified: now}
 	orchestration := parley.Orchestration{ID: ident.New[parley.Orchestration](), Base: base, Agents: []parley.AgentReference{{Application: parley.ConsoleApplication}}}
@@ -65,6 +121,7 @@ func newSite(t testing.TB, change func(*ws.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.account = account
 	expires := now.Add(time.Hour)
 	customer := func(contact string) tokens.Grant {
 		return tokens.Grant{Tenant: parley.DefaultTenant, Name: contact, Expires: expires,
@@ -77,11 +134,8 @@ func newSite(t testing.TB, change func(*ws.Config)) *site {
 		"brief":   {Tenant: parley.DefaultTenant, Expires: now.Add(300 * time.Millisecond), Speaker: customer("anna").Speaker},
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	s.hub = hub.New(hub.Config{Store: s.store, Logger: quiet})
-	c := ws.Config{Rate: 1e6, Burst: 1e6, Hub: s.hub, Tokens: s, Logger: quiet, Code: func(err error) (string, string) {
-		b := api.BodyOf(err)
-		return b.Code, b.DeveloperMessage
-	}}
+	s.hub = hub.New(hub.Config{Store: s.store, Logger: quiet, TypingFor: 300 * time.Millisecond})
+	c := ws.Config{Rate: 1e6, Burst: 1e6, Hub: s.hub, Tokens: s, Logger: quiet, Code: code}
 	if change != nil {
 		change(&c)
 	}
@@ -111,6 +165,8 @@ type client struct {
 	conn *websocket.Conn
 	in   []map[string]json.RawMessage // read, not yet looked at
 	n    int
+
+	heartbeats bool // are looked at
 }
 
 func (s *site) dial(header http.Header) *client {
@@ -152,7 +208,7 @@ func (c *client) next() (map[string]json.RawMessage, error) {
 			if err := json.Unmarshal([]byte(line), &o); err != nil {
 				c.t.Fatalf("the server sent %q: %v", line, err)
 			}
-			if o["heartbeat"] == nil {
+			if o["heartbeat"] == nil || c.heartbeats {
 				c.in = append(c.in, o)
 			}
 		}

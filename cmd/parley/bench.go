@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"parley/bench"
+	"parley/configs"
+	"parley/store"
 )
 
 type benchCommand struct {
-	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, memory, typing; none = all."`
+	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, memory, typing, growth, resume; none = all."`
 	Database []string      `help:"PostgreSQL URLs of empty databases to measure with besides SQLite." env:"PARLEY_BENCH_DATABASE"`
 	Redis    string        `help:"Redis for the PostgreSQL runs." env:"PARLEY_BENCH_REDIS"`
 	SQLite   bool          `name:"sqlite" help:"Measure with SQLite." default:"true" negatable:""`
@@ -20,15 +22,37 @@ type benchCommand struct {
 	Repeats  int           `help:"Repetitions of every comparison." default:"5"`
 	Warm     time.Duration `help:"Time before each stretch that is measured." default:"500ms"`
 	Measure  time.Duration `help:"Length of each stretch." default:"3s"`
-	Relay    string        `hidden:"" help:"Be the baseline relay, plain or coalesced."`
+	Idle     []int         `help:"Numbers of sessions whose memory is measured." default:"5000,9500"`
+	Growth   []int         `help:"Numbers of open conversations." default:"1,1000,100000"`
+	Stored   []int         `help:"Numbers of stored messages." default:"0,1000000,10000000"`
+	Missed   int           `help:"Messages that a session missed." default:"10000"`
+	Return   int           `help:"Sessions that come back at the same time." default:"5000"`
+
+	Relay      string `hidden:"" help:"Be the baseline relay, plain or coalesced."`
+	RelayPprof string `hidden:"" help:"Address of its profiles."`
+	SendTo     string `hidden:"" help:"Be the baseline sender, to this URL."`
+	Fill       int    `hidden:"" default:"-1" help:"Fill a record with so many messages."`
+	Data       string `hidden:"" help:"Folder of that record."`
 }
 
 // Run measures ratios to baselines that run beside the hub, and prints them.
 func (c *benchCommand) Run(ctx context.Context, s streams) error {
-	if c.Relay != "" {
-		return serveRelay(ctx, c.Relay == "coalesced", s)
+	switch {
+	case c.Relay != "":
+		return serveRelay(ctx, c.Relay == "coalesced", c.RelayPprof, s)
+	case c.SendTo != "":
+		fmt.Fprintln(s.out, "listening: nowhere, it sends")
+		bench.Send(ctx, c.SendTo)
+		return nil
+	case c.Fill >= 0:
+		record := configs.Store{Data: c.Data}
+		if len(c.Database) > 0 {
+			record.Database = c.Database[0]
+		}
+		return withStore(ctx, &record, s, func(record *store.Store) error { return record.Fill(ctx, c.Fill) })
 	}
-	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure}
+	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
+		Missed: c.Missed, Return: c.Return}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
 	}
@@ -42,13 +66,24 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 }
 
 // serveRelay is the baseline's process.
-func serveRelay(ctx context.Context, coalesce bool, s streams) error {
+func serveRelay(ctx context.Context, coalesce bool, profiles string, s streams) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Handler: &bench.Relay{Coalesce: coalesce}, ReadHeaderTimeout: 10 * time.Second}
-	context.AfterFunc(ctx, func() { server.Close() })
+	beside := pprofServer()
+	context.AfterFunc(ctx, func() {
+		server.Close()
+		beside.Close()
+	})
+	if profiles != "" {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", profiles)
+		if err != nil {
+			return err
+		}
+		go func() { _ = beside.Serve(l) }() // ends with Close
+	}
 	fmt.Fprintf(s.out, "listening: http://%s\n", listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err

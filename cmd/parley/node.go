@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/contrib/propagators/b3"
@@ -94,7 +95,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		return n, err
 	}
 	n.closers = append(n.closers, func(context.Context) error { return n.store.Close() })
-	if n.live, err = live.Open(ctx, live.Config{URL: c.Redis, Dir: filepath.Join(c.Data, "redis"), Logger: logger}); err != nil {
+	if n.live, err = live.Open(ctx, live.Config{URL: c.Redis, Dir: filepath.Join(c.Data, "redis"), Logger: logger, Meter: n.meter}); err != nil {
 		return n, err
 	}
 	n.closers = append(n.closers, func(context.Context) error { return n.live.Close() })
@@ -139,7 +140,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP}, n.store, changes{n.hub, callbacks})
-	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Logger: logger, Meter: n.meter,
+	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{}, n.store, n.tokens.Forget)
 	if id, secret, ok := strings.Cut(c.BootstrapClient, ":"); ok {
@@ -159,11 +160,15 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		admin.New(n.admin, n.tokens).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
-			docs.Document{Name: "widget", YAML: widget.Document}).Register(router)
+			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
 		pages(router)
 	}
 	if c.Has(configs.RoleWS) {
 		router.Handle("/ws/v1", n.sessions).Methods(http.MethodGet)
+		router.HandleFunc("/ws/v1/sse", n.sessions.ServeEvents).Methods(http.MethodPost)
+		router.HandleFunc("/ws/v1/sse/{session}", func(w http.ResponseWriter, r *http.Request) {
+			n.sessions.ServePosted(w, r, mux.Vars(r)["session"])
+		}).Methods(http.MethodPost)
 	}
 	n.operations(router)
 	n.handler = rest.Handler(rest.Config{Log: logger, Observer: newRequests(n.meter), Tracer: n.tracing.Tracer("parley/rest"),

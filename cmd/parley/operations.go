@@ -63,13 +63,7 @@ func (n *node) startPprof(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := http.NewServeMux()
-	m.HandleFunc("/debug/pprof/", pprof.Index)
-	m.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	m.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	m.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	m.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
+	server := pprofServer()
 	n.running.Go(func() { _ = server.Serve(l) })
 	stop := n.run
 	n.run = func() {
@@ -77,6 +71,17 @@ func (n *node) startPprof(ctx context.Context) error {
 		stop()
 	}
 	return nil
+}
+
+// pprofServer serves profiles.
+func pprofServer() *http.Server {
+	m := http.NewServeMux()
+	m.HandleFunc("/debug/pprof/", pprof.Index)
+	m.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	m.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	m.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	m.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
 }
 
 // requests counts REST requests; it implements rest.Observer.

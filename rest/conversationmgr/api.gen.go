@@ -952,7 +952,7 @@ type Role struct {
 	// Authentication Without it callbacks carry no Authorization.
 	Authentication *Reference `json:"authentication,omitempty"`
 
-	// Callback Where messages are POSTed: an absolute URL, https unless it is on the hub's own machine or the operator allows http.
+	// Callback Where messages are POSTed: an absolute URL, https unless it is on the hub's own machine or the operator allows http; or urn:parley:session, to take them over a WebSocket session.
 	Callback *string `json:"callback,omitempty"`
 
 	// Headers Added to every callback; not Content-Type, Content-Length, Host or Authorization.
@@ -979,7 +979,7 @@ type RoleInput struct {
 	// Authentication Without it callbacks carry no Authorization.
 	Authentication *Reference `json:"authentication,omitempty"`
 
-	// Callback Where messages are POSTed: an absolute URL, https unless it is on the hub's own machine or the operator allows http.
+	// Callback Where messages are POSTed: an absolute URL, https unless it is on the hub's own machine or the operator allows http; or urn:parley:session, to take them over a WebSocket session.
 	Callback string `json:"callback"`
 
 	// Headers Added to every callback; not Content-Type, Content-Length, Host or Authorization.

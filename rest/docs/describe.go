@@ -63,8 +63,12 @@ type kind struct{ Prefix, Name, Link string }
 // methods is the order of operations on one path.
 var methods = []string{"POST", "GET", "PUT", "PATCH", "DELETE"}
 
-func describe(name string, doc *openapi3.T) description {
-	d := description{Name: name, Title: doc.Info.Title, Version: doc.Info.Version, Paragraphs: strings.Split(doc.Info.Description, "\n\n")}
+func readOpenAPI(document Document) (description, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(document.YAML)
+	if err != nil {
+		return description{}, err
+	}
+	d := description{Name: document.Name, Title: doc.Info.Title, Version: doc.Info.Version, Paragraphs: strings.Split(doc.Info.Description, "\n\n")}
 	base := ""
 	if len(doc.Servers) > 0 {
 		base = doc.Servers[0].URL
@@ -85,11 +89,16 @@ func describe(name string, doc *openapi3.T) description {
 			}
 		}
 	}
+	d.Schemas = describeSchemas(doc)
+	return d, nil
+}
+
+func describeSchemas(doc *openapi3.T) (all []schema) {
 	for _, name := range slices.Sorted(maps.Keys(doc.Components.Schemas)) {
 		s := doc.Components.Schemas[name].Value
-		d.Schemas = append(d.Schemas, schema{Name: name, Description: s.Description, Type: kindOf(&openapi3.SchemaRef{Value: s}), Fields: fieldsOf(s, "")})
+		all = append(all, schema{Name: name, Description: s.Description, Type: kindOf(&openapi3.SchemaRef{Value: s}), Fields: fieldsOf(s, "")})
 	}
-	return d
+	return all
 }
 
 func describeOperation(path, method string, op *openapi3.Operation, shared openapi3.Parameters) operation {

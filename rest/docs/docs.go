@@ -1,4 +1,4 @@
-// Package docs shows the OpenAPI documents of the surfaces as pages that anyone can read: made on the server, without
+// Package docs shows the OpenAPI and AsyncAPI documents of the surfaces as pages that anyone can read: made on the server, without
 // script and without anything from elsewhere, so they work where the hub runs.
 package docs
 
@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"net/http"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gorilla/mux"
 
 	"parley/rest"
@@ -43,12 +42,16 @@ func New(documents ...Document) *Surface {
 	s := &Surface{pages: map[string]page{}}
 	var entries []entry
 	for _, d := range documents {
-		doc, err := openapi3.NewLoader().LoadFromData(d.YAML)
+		read := readOpenAPI
+		if bytes.HasPrefix(d.YAML, []byte("asyncapi:")) {
+			read = readAsyncAPI
+		}
+		description, err := read(d)
 		if err != nil {
 			panic(fmt.Errorf("document %s: %w", d.Name, err))
 		}
-		s.pages[d.Name] = page{html: render(pageText, describe(d.Name, doc)), yaml: d.YAML}
-		entries = append(entries, entry{d.Name, doc.Info.Title, doc.Info.Description})
+		s.pages[d.Name] = page{html: render(pageText, description), yaml: d.YAML}
+		entries = append(entries, entry{d.Name, description.Title, description.Paragraphs[0]})
 	}
 	s.index = render(indexText, entries)
 	return s

@@ -9,12 +9,13 @@ import (
 	"parley/rest"
 	"parley/rest/conversationmgr"
 	"parley/rest/docs"
+	"parley/ws"
 )
 
 func get(t *testing.T, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	router := rest.NewRouter()
-	docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}).Register(router)
+	docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
 	w := httptest.NewRecorder()
 	rest.Handler(rest.Config{}, router).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 	return w
@@ -27,6 +28,22 @@ func TestPagesShowEveryOperation(t *testing.T) {
 			t.Errorf("%s is not on the page", id[1])
 		}
 	}
+	checkPage(t, page)
+}
+
+// A document of messages is shown like one of requests.
+func TestPagesShowEveryMessage(t *testing.T) {
+	page := get(t, "/docs/sessions").Body.String()
+	for _, id := range regexp.MustCompile(`#/channels/session/messages/(\w+)`).FindAllStringSubmatch(string(ws.Document), -1) {
+		if !strings.Contains(page, `<section id="`+id[1]+`">`) {
+			t.Errorf("%s is not on the page", id[1])
+		}
+	}
+	checkPage(t, page)
+}
+
+func checkPage(t *testing.T, page string) {
+	t.Helper()
 	anchors := map[string]bool{}
 	for _, id := range regexp.MustCompile(`id="([^"]+)"`).FindAllStringSubmatch(page, -1) {
 		if anchors[id[1]] {
@@ -46,7 +63,7 @@ func TestPagesShowEveryOperation(t *testing.T) {
 
 // The pages need nothing from elsewhere, and allow nothing.
 func TestPagesStandAlone(t *testing.T) {
-	for _, path := range []string{"/docs", "/docs/", "/docs/conversationmgr"} {
+	for _, path := range []string{"/docs", "/docs/", "/docs/conversationmgr", "/docs/sessions"} {
 		w := get(t, path)
 		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s answered %d, %v", path, w.Code, w.Header())

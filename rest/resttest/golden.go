@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Golden fails when a document changed without its version: whoever changes a contract says so. file holds one line for
@@ -16,7 +18,11 @@ func Golden(t testing.TB, document []byte, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version := Document(t, document).Info.Version
+	var contract struct{ Info struct{ Version string } } // OpenAPI and AsyncAPI alike
+	if err := yaml.Unmarshal(document, &contract); err != nil {
+		t.Fatal(err)
+	}
+	version := contract.Info.Version
 	line := fmt.Sprintf("%s %x", version, sha256.Sum256(document))
 	for known := range strings.Lines(string(text)) {
 		if strings.TrimSpace(known) == line {

@@ -107,24 +107,26 @@ func (l *Live) Present(ctx context.Context, key string) (int, error) {
 	return int(n), err
 }
 
-// Lease implements [parley.Live].
-func (l *Live) Lease(ctx context.Context, key string, ttl time.Duration) (fresh bool, err error) {
-	name := prefix + "lease:" + key
-	var set *redis.BoolCmd
-	_, err = l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		set = p.SetNX(ctx, name, 1, ttl)
-		p.PExpire(ctx, name, ttl)
+// samplesFor is how long samples are kept after the last one.
+const samplesFor = time.Hour
+
+// Sample implements [parley.Live].
+func (l *Live) Sample(ctx context.Context, key string, value int64) error {
+	name := prefix + "samples:" + key
+	_, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.LPush(ctx, name, value)
+		p.LTrim(ctx, name, 0, parley.MaxSamples-1)
+		p.PExpire(ctx, name, samplesFor)
 		return nil
 	})
-	if err != nil {
-		return false, err
-	}
-	return set.Val(), nil
+	return err
 }
 
-// Drop implements [parley.Live].
-func (l *Live) Drop(ctx context.Context, key string) error {
-	return l.client.Del(ctx, prefix+"lease:"+key).Err()
+// Samples implements [parley.Live].
+func (l *Live) Samples(ctx context.Context, key string) ([]int64, error) {
+	var kept []int64
+	err := l.client.LRange(ctx, prefix+"samples:"+key, 0, parley.MaxSamples-1).ScanSlice(&kept)
+	return kept, err
 }
 
 var (

@@ -104,19 +104,18 @@ func TestLocksLeasesAndRates(t *testing.T) {
 		if ok, _ := l.Lock(ctx, name, "b", time.Minute); ok {
 			t.Error("a stranger unlocked")
 		}
-		if fresh, err := l.Lease(ctx, name, time.Minute); !fresh || err != nil {
-			t.Errorf("first Lease = %v, %v; want fresh", fresh, err)
+		for i := range int64(parley.MaxSamples + 5) {
+			if err := l.Sample(ctx, name, i); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if fresh, _ := l.Lease(ctx, name, time.Minute); fresh {
-			t.Error("second Lease is fresh")
+		samples, err := l.Samples(ctx, name)
+		if err != nil || len(samples) != parley.MaxSamples || samples[0] != parley.MaxSamples+4 {
+			t.Errorf("Samples = %v, %v; want the last %d, newest first", samples, err, parley.MaxSamples)
 		}
-		if err := l.Drop(ctx, name); err != nil {
-			t.Error(err)
+		if none, err := l.Samples(ctx, name+"x"); err != nil || len(none) != 0 {
+			t.Errorf("Samples of nothing = %v, %v", none, err)
 		}
-		if fresh, _ := l.Lease(ctx, name, 50*time.Millisecond); !fresh {
-			t.Error("Lease after Drop is not fresh")
-		}
-		waitFor(t, "the lease to end by itself", func() bool { fresh, err := l.Lease(ctx, name+"x", time.Millisecond); return err == nil && fresh })
 		for i := range 3 {
 			ok, wait, err := l.Allow(ctx, name, 2, time.Minute)
 			if err != nil || ok != (i < 2) || !ok && wait <= 0 {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
@@ -23,8 +24,9 @@ type Config struct {
 	// URL: redis://, rediss:// (TLS), redis+sentinel://[user:password@]host:port,host:port/master[/db],
 	// redis+cluster://[user:password@]host:port,host:port; or [Auto].
 	URL    string
-	Dir    string       // with Auto: where the private server keeps its file; made if need be
-	Logger *slog.Logger // nil = slog.Default
+	Dir    string                // with Auto: where the private server keeps its file; made if need be
+	Logger *slog.Logger          // nil = slog.Default
+	Meter  prometheus.Registerer // nil = no metrics
 	// Server is the redis-server program for Auto; empty = the one in the PATH, "none" = never one.
 	Server string
 }
@@ -37,6 +39,7 @@ type Live struct {
 	alone   atomic.Int64 // until when (Unix nanoseconds) no other node is believed to listen
 	Kind    string       // "redis", "child" or "miniredis": what there is, for the log and /readyz
 	close   []func() error
+	trips   *trips
 }
 
 // Open connects, or starts what it connects to. An external Redis need not answer yet: what is live may be missing.
@@ -44,7 +47,7 @@ func Open(ctx context.Context, c Config) (*Live, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	l := &Live{node: uuid.NewString(), Kind: "redis"}
+	l := &Live{node: uuid.NewString(), Kind: "redis", trips: newTrips(c.Meter)}
 	if c.URL != Auto && c.URL != "" {
 		options, err := parseURL(c.URL)
 		if err != nil {
@@ -85,6 +88,7 @@ func (l *Live) connect(options *redis.UniversalOptions) {
 	} else {
 		l.client = redis.NewUniversalClient(options)
 	}
+	l.client.AddHook(l.trips)
 	l.options = options
 }
 
@@ -102,9 +106,13 @@ func (l *Live) Close() error {
 func (l *Live) MakeRedisClient() any {
 	if c, ok := l.client.(*redis.Client); ok {
 		options := *c.Options()
-		return redis.NewClient(&options)
+		other := redis.NewClient(&options)
+		other.AddHook(l.trips)
+		return other
 	}
-	return redis.NewUniversalClient(l.options)
+	other := redis.NewUniversalClient(l.options)
+	other.AddHook(l.trips)
+	return other
 }
 
 // parseURL reads the four schemes. Passwords of the URL never show in its errors.

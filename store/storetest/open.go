@@ -28,7 +28,13 @@ func Fault(fault func(point string) error) Option {
 // Open opens a new SQLite store that ends with the test.
 func Open(t testing.TB, options ...Option) *store.Store {
 	t.Helper()
-	return open(t, filepath.Join(t.TempDir(), "parley.db"), options)
+	return OpenURL(t, filepath.Join(t.TempDir(), "parley.db"), options...)
+}
+
+// OpenURL opens the store of that file or URL, for a test that opens it again or looks at it from outside.
+func OpenURL(t testing.TB, url string, options ...Option) *store.Store {
+	t.Helper()
+	return open(t, url, options)
 }
 
 // OpenPostgres opens a new database on the server that PARLEY_TEST_POSTGRES names, dropped when the test ends.
@@ -54,7 +60,11 @@ func PostgresURL(t testing.TB) string {
 	}
 	t.Cleanup(func() {
 		defer admin.Close()
-		if _, err := admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		// Not WITH (FORCE): that may not end an autovacuum, which plain DROP DATABASE does.
+		if _, err := admin.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = current_user", name); err != nil {
+			t.Errorf("end the sessions of %s: %v", name, err)
+		}
+		if _, err := admin.Exec("DROP DATABASE " + name); err != nil {
 			t.Errorf("drop database: %v", err)
 		}
 	})

@@ -49,6 +49,7 @@ export class ConversationList {
       }
     }
     this.#loaded = true
+    this.rows.setAttribute('aria-busy', 'false')
     this.#show()
   }
 

@@ -23,6 +23,7 @@ const join = byId('join', HTMLButtonElement)
 const end = byId('end', HTMLButtonElement)
 const earlier = byId('earlier', HTMLButtonElement)
 const typingLine = byId('typing', HTMLElement)
+const presence = byId('presence', HTMLElement)
 
 const token = new AgentToken()
 const transcript = new Transcript(byId('log', HTMLElement), {
@@ -48,6 +49,12 @@ const client = new Client({
     },
     typing(conversation, name, on) {
       if (conversation === thread?.conversation) typing.told(name || 'The customer', on)
+    },
+    receipt(conversation, role, read) {
+      if (conversation === thread?.conversation && role === 'customer') thread.receipt(read)
+    },
+    presence(conversation, active) {
+      if (conversation === thread?.conversation) presence.textContent = active ? 'The customer is here' : 'The customer has left'
     },
     gap: () => { tell('Some earlier messages are no longer kept.') },
     sent(ack) {
@@ -92,6 +99,7 @@ join.addEventListener('click', () => {
 })
 end.addEventListener('click', () => { thread?.send({ messageId: crypto.randomUUID(), type: { value: 'conversation.end' } }) })
 earlier.addEventListener('click', () => { thread?.loadEarlier().catch((err: unknown) => { tell(words(err)) }) })
+document.addEventListener('visibilitychange', () => { thread?.markRead() })
 window.addEventListener('online', () => { client.retryNow() })
 client.start()
 
@@ -132,6 +140,7 @@ function choose(summary: Summary): void {
   if (thread?.conversation === summary.conversation) return
   thread?.close()
   typing.clear()
+  presence.textContent = ''
   tell('')
   list.current = summary.conversation
   const next = new Thread(summary.conversation, client, transcript, () => ({ type: OWN, name: nameInput.value }), show)
@@ -161,6 +170,7 @@ function show(): void {
   end.hidden = !joined || over
   earlier.hidden = !more
   byId('ended', HTMLElement).hidden = !over
+  byId('seen', HTMLElement).hidden = thread.lastOwn() === 0 || thread.theyRead < thread.lastOwn()
   composer.state = over || !joined ? 'hidden' : loaded ? 'ready' : 'blocked'
 }
 

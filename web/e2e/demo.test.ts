@@ -65,6 +65,8 @@ test('a customer talks to the bot, is handed over, and an agent answers; reloads
   const agent = await open(hub.agentPage)
   expect(new URL(agent.url()).hash, 'the token stays in the address bar').toBe('')
 
+  // What is listed when the page opens is no news: the list must be there first.
+  await agent.locator('#items[aria-busy=false]').waitFor({ state: 'attached' })
   await write(customer, 'agent')
   await log(customer).locator('.remark').filter({ hasText: 'connected to a person' }).waitFor()
 
@@ -78,6 +80,8 @@ test('a customer talks to the bot, is handed over, and an agent answers; reloads
 
   await write(agent, 'It is on its way.')
   await said(customer, 'It is on its way.').waitFor()
+  await agent.getByText('Read by the customer').waitFor()
+  await agent.getByText('The customer is here').waitFor()
   await write(customer, 'Thank you!')
   await said(agent, 'Thank you!').waitFor()
 
@@ -86,6 +90,7 @@ test('a customer talks to the bot, is handed over, and an agent answers; reloads
   expect(asCustomer.slice(-2)).toEqual(['It is on its way.', 'Thank you!'])
   await customer.reload()
   expect(await becomes(customer, asCustomer)).toEqual(asCustomer)
+  await customer.getByText('Read', { exact: true }).waitFor() // the agent's mark outlives the reload
   await agent.reload()
   await conversations.getByRole('button').first().click()
   expect(await becomes(agent, asAgent)).toEqual(asAgent)

@@ -9,6 +9,9 @@ export class Thread {
   loaded = false
   /** There is an earlier past to load. */
   more = false
+  /** How far the other side has read. */
+  theyRead = 0
+  #read = 0 // told to the hub
   #closed = false
 
   constructor(
@@ -50,6 +53,26 @@ export class Thread {
     this.show()
   }
 
+  /** The other side has read up to a message. */
+  receipt(read: number): void {
+    this.theyRead = Math.max(this.theyRead, read)
+    this.show()
+  }
+
+  /** The last own message that the hub has; 0 if there is none. */
+  lastOwn(): number {
+    const own = this.me().type
+    return this.timeline.lines.reduce((last, line) => line.message.sender.type === own ? Math.max(last, line.seq ?? 0) : last, 0)
+  }
+
+  /** Tells that what is shown was read, if someone looks at the page. */
+  markRead(): void {
+    const { last } = this.timeline
+    if (this.conversation === null || !this.client.connected || last <= this.#read || document.visibilityState !== 'visible') return
+    this.#read = last
+    this.client.read(this.conversation, last)
+  }
+
   /** Shows the message at once; `sent` or `refused` tells of it later. */
   send(draft: Draft): void {
     this.timeline.pend(draft, this.me())
@@ -85,6 +108,7 @@ export class Thread {
   show(): void {
     if (this.#closed) return
     this.transcript.show(this.timeline)
+    this.markRead()
     this.changed()
   }
 }

@@ -1,5 +1,5 @@
 // The customer's page: one conversation with a business, over reloads and drops.
-import { browserClock, Client, Refused, textDraft, type Draft, type State } from '../client/src/client'
+import { browserClock, Client, Refused, textDraft, type Draft, type QueuePlace, type State } from '../client/src/client'
 import type { Line } from '../client/src/timeline'
 import { OthersTyping } from '../client/src/typing'
 import { Composer } from '../ui/composer'
@@ -22,6 +22,8 @@ const earlier = byId('earlier', HTMLButtonElement)
 const endButton = byId('end', HTMLButtonElement)
 const typingLine = byId('typing', HTMLElement)
 const log = byId('log', HTMLElement)
+const queue = byId('queue', HTMLElement)
+const seen = byId('seen', HTMLElement)
 
 const session = new VisitorSession(account, () => { replaceThread(null) })
 const transcript = new Transcript(log, { side: 'customer', own: OWN, onChoice: choose, onRetry: (line) => { thread.retry(line.message) } })
@@ -41,6 +43,12 @@ const client = new Client({
     },
     typing(conversation, name, on) {
       if (conversation === thread.conversation) typing.told(name || 'Someone', on)
+    },
+    receipt(conversation, role, read) {
+      if (conversation === thread.conversation && role !== OWN) thread.receipt(read)
+    },
+    queue(conversation, place) {
+      if (conversation === thread.conversation) showQueue(place)
     },
     gap: () => { tell('Some earlier messages are no longer kept.') },
     sent: (ack) => { thread.sent(ack) },
@@ -64,6 +72,7 @@ let loading = false
 endButton.addEventListener('click', () => { send({ messageId: crypto.randomUUID(), type: { value: 'conversation.end' } }) })
 byId('anew', HTMLButtonElement).addEventListener('click', startAnew)
 earlier.addEventListener('click', () => { thread.loadEarlier().catch((err: unknown) => { tell(words(err)) }) })
+document.addEventListener('visibilitychange', () => { thread.markRead() })
 window.addEventListener('online', () => { client.retryNow() })
 client.start()
 
@@ -100,6 +109,7 @@ function startAnew(): void {
   tell('')
   typing.clear()
   session.conversation = null
+  queue.hidden = true
   replaceThread(null)
   thread.loaded = true
   thread.show()
@@ -109,6 +119,14 @@ function startAnew(): void {
 function send(draft: Draft): void {
   tell('')
   thread.send(draft)
+}
+
+/** Says where the visitor stands among those who wait. */
+function showQueue({ position, estimate }: QueuePlace): void {
+  const minutes = Math.ceil(estimate / 60)
+  const wait = minutes === 0 ? '' : ` It may take about ${minutes === 1 ? 'a minute' : `${String(minutes)} minutes`}.`
+  queue.textContent = position === 1 ? `You are next.${wait}` : `You are number ${String(position)} in the queue.${wait}`
+  queue.hidden = position === 0
 }
 
 function choose(line: Line, choice: Choice): void {
@@ -129,6 +147,8 @@ function show(): void {
   earlier.hidden = !thread.more
   ended.hidden = !over
   endButton.hidden = over || thread.conversation === null
+  if (over) queue.hidden = true
+  seen.hidden = thread.lastOwn() === 0 || thread.theyRead < thread.lastOwn()
   composer.state = over ? 'hidden' : thread.loaded ? 'ready' : 'blocked'
 }
 

@@ -5,7 +5,7 @@ import { decodeHistory, decodeSummaries, type Placed, type Summary } from './wir
 
 export type { Events, State } from './contract'
 export type { Ack, Draft, Entry, Shelf } from './outbox'
-export type { Message, Placed, Summary } from './wire'
+export type { Message, Placed, QueuePlace, Summary } from './wire'
 export { ConnectionLost, NoToken, Refused } from './errors'
 
 export interface ClientOptions {
@@ -104,6 +104,11 @@ export class Client {
   /** For applications: the conversations of this role, newest first. Their messages arrive from now on. */
   async conversations(): Promise<Summary[]> {
     return decodeSummaries((await this.#connection.ask('subscribe', { all: true })).conversations)
+  }
+
+  /** Says that this side has read up to a message. Lost if there is no connection: the next one says more. */
+  read(conversation: string, seq: number): void {
+    this.#connection.tell('read', { conversation, seq })
   }
 
   /** Says that someone types, or stopped. Lost if there is no connection. */

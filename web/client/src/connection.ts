@@ -169,6 +169,15 @@ export class Connection {
         return this.#received(o.conversation, o.seq, o.prev, o.message)
       case 'typing':
         return this.#o.on.typing(o.conversation, o.name, o.on)
+      case 'receipt':
+        return this.#o.on.receipt?.(o.conversation, o.role, o.read)
+      case 'presence':
+        return this.#o.on.presence?.(o.conversation, o.active)
+      case 'queue':
+        return this.#o.on.queue?.(o.conversation, o)
+      case 'expiring':
+        void this.#refresh()
+        return
       case 'heartbeat':
         this.#socket?.send('{"heartbeat":{}}')
         for (const [conversation, last] of o.last) {
@@ -206,6 +215,15 @@ export class Connection {
     if (!this.positions.startFilling(conversation)) return
     const done = (): void => { this.positions.filled(conversation) }
     this.ask('subscribe', { conversation, after: this.positions.last(conversation) }).then(done, done)
+  }
+
+  /** Goes on with a new token. If there is none to be had the session ends with the old one, and its close code says so. */
+  async #refresh(): Promise<void> {
+    try {
+      await this.ask('refresh', { token: await this.#o.token(true) })
+    } catch (err) {
+      if (!(err instanceof Error)) throw err
+    }
   }
 
   #flush(): void {

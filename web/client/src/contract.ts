@@ -1,7 +1,7 @@
 // What a connection needs from its surroundings, and what it tells them.
 import type { Refused } from './errors'
 import type { Ack, Draft, Shelf } from './outbox'
-import type { Message, Summary } from './wire'
+import type { Message, QueuePlace, Summary } from './wire'
 
 /** The part of a WebSocket that is used here, so that a test can be one. */
 export interface Socket {
@@ -34,6 +34,11 @@ export interface Events {
   state(state: State): void
   message(conversation: string, seq: number, message: Message): void
   typing(conversation: string, name: string, on: boolean): void
+  /** A party of that role has read up to a seq. */
+  receipt?(conversation: string, role: string, read: number): void
+  /** The customer came, or left. */
+  presence?(conversation: string, active: boolean): void
+  queue?(conversation: string, place: QueuePlace): void
   /** Messages between the two seqs are no longer kept by the hub. */
   gap(conversation: string, after: number, before: number): void
   /** The hub has a message of ours. */

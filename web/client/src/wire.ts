@@ -30,6 +30,14 @@ export interface Placed {
   readonly message: Message
 }
 
+/** A place in the queue. */
+export interface QueuePlace {
+  /** 1 is next; 0 is not waiting any more. */
+  readonly position: number
+  /** Seconds; 0 while nobody can tell. */
+  readonly estimate: number
+}
+
 export type ServerObject =
   | { readonly kind: 'ok'; readonly id: string; readonly body: Readonly<Record<string, unknown>> }
   | { readonly kind: 'error'; readonly id: string; readonly code: string; readonly text: string }
@@ -42,6 +50,10 @@ export type ServerObject =
       readonly message: Message
     }
   | { readonly kind: 'typing'; readonly conversation: string; readonly name: string; readonly on: boolean }
+  | { readonly kind: 'receipt'; readonly conversation: string; readonly role: string; readonly read: number }
+  | { readonly kind: 'presence'; readonly conversation: string; readonly active: boolean }
+  | ({ readonly kind: 'queue'; readonly conversation: string } & QueuePlace)
+  | { readonly kind: 'expiring' }
   | { readonly kind: 'heartbeat'; readonly last: ReadonlyMap<string, number> }
   | { readonly kind: 'gap'; readonly conversation: string; readonly after: number; readonly before: number }
   | { readonly kind: 'goodbye'; readonly after: number; readonly reason: string }
@@ -85,6 +97,19 @@ function decodeObject(o: Fields): ServerObject {
     const t = fields(o.typing, 'typing')
     return { kind: 'typing', conversation: text(t, 'conversation'), name: optionalText(t, 'name'), on: t.on === true }
   }
+  if ('receipt' in o) {
+    const r = fields(o.receipt, 'receipt')
+    return { kind: 'receipt', conversation: text(r, 'conversation'), role: text(r, 'role'), read: count(r, 'read') }
+  }
+  if ('presence' in o) {
+    const p = fields(o.presence, 'presence')
+    return { kind: 'presence', conversation: text(p, 'conversation'), active: p.active === true }
+  }
+  if ('queue' in o) {
+    const q = fields(o.queue, 'queue')
+    return { kind: 'queue', conversation: text(q, 'conversation'), position: count(q, 'position'), estimate: count(q, 'estimate') }
+  }
+  if ('expiring' in o) return { kind: 'expiring' }
   if ('heartbeat' in o) {
     const last = fields(fields(o.heartbeat, 'heartbeat').last ?? {}, 'heartbeat.last')
     return { kind: 'heartbeat', last: new Map(Object.keys(last).map((id) => [id, count(last, id)])) }

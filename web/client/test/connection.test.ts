@@ -258,7 +258,7 @@ describe('messages', () => {
   it('of kinds that are not known yet are ignored', async () => {
     const rig = new Rig()
     await rig.opened()
-    rig.socket.says({ presence: { who: 'Dana' } })
+    rig.socket.says({ weather: { where: 'Dover' } })
     expect(rig.connection.state.name).toBe('open')
   })
 })
@@ -390,5 +390,29 @@ describe('asking', () => {
     const asked = rig.connection.ask('history', { conversation: 'c1' })
     rig.socket.on.close(1006, '')
     await expect(asked).rejects.toThrow('lost')
+  })
+})
+
+describe('what passes', () => {
+  it('tells who read, who is there and who waits where', async () => {
+    const rig = new Rig()
+    await rig.opened()
+    rig.socket.says(
+      { receipt: { conversation: 'c1', role: 'customer', read: 3 } },
+      { presence: { conversation: 'c1', role: 'customer', name: 'Anna', active: true } },
+      { queue: { conversation: 'c1', position: 2, estimate: 90 } },
+      { queue: { conversation: 'c1', position: 1 } },
+    )
+    expect(rig.passing).toEqual([['c1', 'customer', 3], ['c1', true], ['c1', 2, 90], ['c1', 1, 0]])
+  })
+
+  it('renews the token in band when it is about to end', async () => {
+    const rig = new Rig()
+    await rig.opened()
+    rig.socket.says({ expiring: { expires: '2026-05-01T10:00:00Z' } })
+    await settled()
+    expect(rig.renewals).toEqual([false, true])
+    expect(rig.socket.asked('refresh')).toMatchObject([{ token: 'new' }])
+    expect(rig.connection.state.name).toBe('open')
   })
 })

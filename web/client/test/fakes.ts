@@ -113,6 +113,7 @@ export class Rig {
   readonly seen: { seq: number; text: string }[] = []
   readonly gaps: { after: number; before: number }[] = []
   readonly lost: string[] = []
+  readonly passing: unknown[] = []
   readonly acks: Ack[] = []
   readonly refusals: string[] = []
   readonly renewals: boolean[] = []
@@ -137,6 +138,9 @@ export class Rig {
         state: (state) => void this.states.push(state),
         message: (_conversation, seq, m: Message) => void this.seen.push({ seq, text: m.text }),
         typing: () => undefined,
+        receipt: (...of) => void this.passing.push(of),
+        presence: (...of) => void this.passing.push(of),
+        queue: (conversation, { position, estimate }) => void this.passing.push([conversation, position, estimate]),
         gap: (_conversation, after, before) => void this.gaps.push({ after, before }),
         sent: (ack) => void this.acks.push(ack),
         refused: (d, reason) => void this.refusals.push(`${d.messageId}: ${reason.message}`),

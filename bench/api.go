@@ -1,111 +1,16 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/coder/websocket"
 )
-
-// A server is a process under test.
-type server struct {
-	cmd  *exec.Cmd
-	url  string
-	data string
-	log  bytes.Buffer
-}
-
-// startServer starts this binary with other arguments and waits until it says where it listens.
-func startServer(ctx context.Context, args ...string) (*server, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	s := &server{cmd: exec.CommandContext(ctx, self, args...)}
-	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
-	s.cmd.WaitDelay = 30 * time.Second
-	s.cmd.Stderr = &s.log
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	scan := bufio.NewScanner(out)
-	for scan.Scan() {
-		if url, ok := strings.CutPrefix(scan.Text(), "listening: "); ok {
-			s.url = url
-			return s, nil
-		}
-	}
-	_ = s.cmd.Wait()
-	return nil, fmt.Errorf("%s did not start: %s", args[0], s.log.String())
-}
-
-func (s *server) stop() error {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it is gone if that fails
-	err := s.cmd.Wait()
-	if s.data != "" {
-		err = errors.Join(err, os.RemoveAll(s.data))
-	}
-	return err
-}
-
-// credentials of the API client that the benchmark's hub is started with.
-const clientID, clientSecret = "bench", "bench-only-secret"
-
-// Target says which hub is measured.
-type Target struct {
-	Database string // empty = SQLite
-	Redis    string // empty = auto
-}
-
-// Name is what tables call the target.
-func (t Target) Name() string {
-	if t.Database == "" {
-		return "SQLite + private Redis"
-	}
-	return "PostgreSQL + Redis"
-}
-
-// startHub starts a hub with an empty record and limits that the load does not meet.
-func startHub(ctx context.Context, t Target) (*server, *api, error) {
-	data, err := os.MkdirTemp("", "parley-bench-")
-	if err != nil {
-		return nil, nil, err
-	}
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--bootstrap-client", clientID + ":" + clientSecret,
-		"--callback-allow", "127.0.0.0/8", "--session-rate", "1e9", "--session-burst", "1000000000", "--session-in-flight", "100000", "--log-level", "warn"}
-	if t.Database != "" {
-		args = append(args, "--database", t.Database)
-	}
-	if t.Redis != "" {
-		args = append(args, "--redis", t.Redis)
-	}
-	s, err := startServer(ctx, args...)
-	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(data))
-	}
-	s.data = data
-	a := &api{base: s.url}
-	if err := a.login(ctx); err != nil {
-		return nil, nil, errors.Join(err, s.stop())
-	}
-	return s, a, nil
-}
 
 // An api calls the hub's REST.
 type api struct{ base, token string }
@@ -227,57 +132,4 @@ func (a *api) customerToken(ctx context.Context, address string) (string, error)
 	anonymous := &api{base: a.base}
 	err = anonymous.do(ctx, "/widget/v1/sessions", "application/json", bytes.NewReader(body), &out)
 	return out.Token, err
-}
-
-// A session is a connected client of the hub.
-type session struct {
-	conn *websocket.Conn
-	n    int
-}
-
-func (a *api) connect(ctx context.Context, token string) (*session, error) {
-	conn, _, err := websocket.Dial(ctx, a.base+"/ws/v1", &websocket.DialOptions{Subprotocols: []string{"parley.v1.json"}})
-	if err != nil {
-		return nil, err
-	}
-	conn.SetReadLimit(1 << 20)
-	s := &session{conn: conn}
-	_, err = s.ask(ctx, "connect", object{"token": token})
-	return s, err
-}
-
-// ask sends a request and waits for its reply; nothing else may be on its way.
-func (s *session) ask(ctx context.Context, op string, in any) (json.RawMessage, error) {
-	s.n++
-	id := fmt.Sprint("q", s.n)
-	body, err := json.Marshal(object{"id": id, op: in})
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
-	defer cancel()
-	if err := s.conn.Write(ctx, websocket.MessageText, body); err != nil {
-		return nil, err
-	}
-	for {
-		_, frame, err := s.conn.Read(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for line := range bytes.SplitSeq(frame, []byte("\n")) {
-			var o struct {
-				ID        string
-				OK, Error json.RawMessage
-			}
-			if err := json.Unmarshal(line, &o); err != nil {
-				return nil, err
-			}
-			if o.ID == id && o.Error != nil {
-				return nil, fmt.Errorf("%s: %s", op, o.Error)
-			}
-			if o.ID == id {
-				return o.OK, nil
-			}
-		}
-	}
 }

@@ -1,0 +1,260 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// callbackLanes is over how many conversations the load is spread.
+	callbackLanes = 500
+	// callbackWindow is how many messages of each may be on their way: accepted and not yet received.
+	callbackWindow = 8
+	// SenderConcurrency is how many requests the plain sender has on their way.
+	SenderConcurrency = 50
+	// idleRate is messages a second while the time to the callback is measured.
+	idleRate = 20
+)
+
+// A sink is the receiver of callbacks: it counts them, and tells who sent a message of a pair that it has come.
+type sink struct {
+	server  *http.Server
+	url     string
+	count   atomic.Int64
+	arrived []chan struct{} // by lane; room for the window
+
+	mu        sync.Mutex
+	keep      bool
+	latencies []time.Duration
+}
+
+const laneMark = "lane="
+
+func startSink(ctx context.Context) (*sink, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &sink{url: "http://" + l.Addr().String(), arrived: make([]chan struct{}, callbackLanes)}
+	for i := range s.arrived {
+		s.arrived[i] = make(chan struct{}, callbackWindow)
+	}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.server.Serve(l) }() // ends with Close
+	return s, nil
+}
+
+// ServeHTTP takes a callback.
+func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.count.Add(1)
+	if sent, ok := stampOf(body); ok {
+		s.mu.Lock()
+		if s.keep {
+			s.latencies = append(s.latencies, time.Since(sent))
+		}
+		s.mu.Unlock()
+	}
+	if _, after, ok := bytes.Cut(body, []byte(laneMark)); ok {
+		digits, _, _ := bytes.Cut(after, []byte(";"))
+		if lane, err := strconv.Atoi(string(digits)); err == nil && lane < len(s.arrived) {
+			select {
+			case s.arrived[lane] <- struct{}{}:
+			default: // an attempt that came twice
+			}
+		}
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// stretch counts what arrives in a while.
+func (s *sink) stretch(ctx context.Context, o Options, from *server) (load, error) {
+	if err := pause(ctx, o.Warm); err != nil {
+		return load{}, err
+	}
+	before, start, started := from.usage(ctx), time.Now(), s.count.Load()
+	if err := pause(ctx, o.Measure); err != nil {
+		return load{}, err
+	}
+	took, n := time.Since(start), s.count.Load()-started
+	used := from.usage(ctx).minus(before)
+	return load{rate: float64(n) / took.Seconds(), cpu: used.cpu.per(n), counted: used.counted}, nil
+}
+
+// callbacks is case (c): messages from accept to the receiver's answer, attempts recorded, beside a plain net/http client that
+// posts to the same receiver; then how long a message takes to its callback while there is little to do.
+func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
+	receiver, err := startSink(ctx)
+	if err != nil {
+		return err
+	}
+	defer receiver.server.Close()
+	s, a, err := startHub(ctx, t, "")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.stop() }()
+	address := unique("callbacks")
+	if err := a.makeAccount(ctx, address, receiver.url); err != nil {
+		return err
+	}
+	lanes := make([]*session, callbackLanes)
+	conversations := make([]string, callbackLanes)
+	if err := each(callbackLanes, func(i int) (err error) {
+		lanes[i], conversations[i], err = a.joined(ctx, address)
+		return err
+	}); err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range lanes {
+			_ = l.conn.CloseNow() // the measurement is over
+		}
+	}()
+	for _, l := range lanes {
+		go l.answer() // reads the acks, too; ends with its connection
+	}
+	const name = "callbacks"
+	for range o.Repeats {
+		l, err := plainSender(ctx, o, receiver)
+		if err != nil {
+			return err
+		}
+		report.add(t, name, "plain net/http sender", l)
+		if l, err = hubSender(ctx, o, receiver, s, lanes, conversations); err != nil {
+			return err
+		}
+		report.add(t, name, "hub", l)
+	}
+	for range o.Repeats {
+		if err := idleCallbacks(ctx, o, t, receiver, lanes, conversations, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainSender lets another process post to the sink as fast as it can.
+func plainSender(ctx context.Context, o Options, receiver *sink) (load, error) {
+	s, err := startServer(ctx, "bench", "--send-to", receiver.url)
+	if err != nil {
+		return load{}, err
+	}
+	defer func() { _ = s.stop() }()
+	return receiver.stretch(ctx, o, s)
+}
+
+// say posts a message on a lane. Lanes have one poster each.
+func say(ctx context.Context, l *session, lane int, conversation string) error {
+	l.n++
+	text := fmt.Appendf(nil, `{"id":"%d","post":{"messageId":"m%d","type":{"value":"text"},"content":{"text":"%s%d;%s%s"},"conversation":{"id":"%s"}}}`,
+		l.n, l.n, laneMark, lane, stamp(), padding, conversation)
+	return l.write(ctx, text)
+}
+
+// hubSender keeps so many messages of each lane between post and callback.
+func hubSender(ctx context.Context, o Options, receiver *sink, s *server, lanes []*session, conversations []string) (load, error) {
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make(chan error, len(lanes))
+	var wg sync.WaitGroup
+	sent := make([]int, len(lanes))
+	for i := range lanes {
+		for len(receiver.arrived[i]) > 0 {
+			<-receiver.arrived[i]
+		}
+		wg.Go(func() {
+			for {
+				if sent[i] >= callbackWindow {
+					select {
+					case <-receiver.arrived[i]:
+					case <-sending.Done():
+						return
+					}
+				}
+				if sending.Err() != nil {
+					return
+				}
+				if err := say(ctx, lanes[i], i, conversations[i]); err != nil {
+					errs <- err
+					return
+				}
+				sent[i]++
+			}
+		})
+	}
+	l, err := receiver.stretch(ctx, o, s)
+	stop()
+	wg.Wait()
+	select {
+	case failed := <-errs:
+		return l, fmt.Errorf("a sender failed: %w", failed)
+	default:
+	}
+	if err != nil {
+		return l, err
+	}
+	return l, receiver.settle(ctx)
+}
+
+// settle waits until no more callbacks come.
+func (s *sink) settle(ctx context.Context) error {
+	for quiet, last := 0, int64(-1); quiet < 10; {
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+		if now := s.count.Load(); now == last {
+			quiet++
+		} else {
+			quiet, last = 0, now
+		}
+	}
+	return nil
+}
+
+// idleCallbacks measures the time from the post to the callback at a low rate.
+func idleCallbacks(ctx context.Context, o Options, t Target, receiver *sink, lanes []*session, conversations []string, report *Report) error {
+	receiver.mu.Lock()
+	receiver.keep, receiver.latencies = true, nil
+	receiver.mu.Unlock()
+	tick := time.NewTicker(time.Second / idleRate)
+	defer tick.Stop()
+	for i, until := 0, time.Now().Add(max(o.Measure, idleLeast)); time.Now().Before(until); i++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errStopped
+		}
+		lane := i % len(lanes)
+		if err := say(ctx, lanes[lane], lane, conversations[lane]); err != nil {
+			return err
+		}
+	}
+	if err := receiver.settle(ctx); err != nil {
+		return err
+	}
+	receiver.mu.Lock()
+	defer receiver.mu.Unlock()
+	receiver.keep = false
+	slices.Sort(receiver.latencies)
+	name := fmt.Sprintf("post to callback, %d/s", idleRate)
+	report.note(t, name, "hub", "p50 ms", milliseconds(percentile(receiver.latencies, 0.5)))
+	report.note(t, name, "hub", "p99 ms", milliseconds(percentile(receiver.latencies, 0.99)))
+	return nil
+}
+
+// idleLeast is long enough for a 99th percentile that is not the maximum.
+const idleLeast = 6 * time.Second

@@ -1,0 +1,112 @@
+package ws
+
+import (
+	"context"
+	"time"
+
+	"parley"
+	"parley/hub"
+)
+
+// awayAfter is how long a customer may be without any session before the others hear of it: a reload is no leaving.
+const awayAfter = 5 * time.Second
+
+// presenceKey is under what the sessions of a speaker are counted.
+func presenceKey(s parley.Speaker) string {
+	if s.Contact != "" {
+		return s.Tenant.String() + ":" + s.Account.String() + ":" + s.Contact
+	}
+	return s.Tenant.String() + ":" + s.Application.String()
+}
+
+// customerKey is under what the sessions of a conversation's customer are counted.
+func customerKey(c *parley.Conversation) string {
+	contact, _ := c.State.Contact()
+	return presenceKey(parley.Speaker{Tenant: c.Tenant, Account: c.Account, Contact: contact.Address})
+}
+
+// joinPresence counts the session for the time until the third heartbeat. Presence may be late, so errors are ignored.
+func (s *session) joinPresence(ctx context.Context) {
+	if live := s.server.config.Live; live != nil {
+		_ = live.Join(ctx, presenceKey(s.grant.Speaker), s.id, 3*s.server.config.Heartbeat)
+	}
+}
+
+// crowded says whether a customer has as many sessions as one may have.
+func (s *session) crowded(ctx context.Context) bool {
+	live := s.server.config.Live
+	if live == nil || s.grant.Speaker.Contact == "" {
+		return false
+	}
+	n, err := live.Present(ctx, presenceKey(s.grant.Speaker))
+	return err == nil && n >= s.server.config.PerCustomer
+}
+
+// arrived tells the others that the customer is there.
+func (s *session) arrived(c *parley.Conversation) {
+	if s.grant.Speaker.Contact != "" {
+		s.server.config.Hub.Present(c, true, s)
+	}
+}
+
+// leavePresence takes the session out, and tells the conversations it followed should no other one come in its place.
+func (s *session) leavePresence(followed []parley.ConversationID) {
+	live := s.server.config.Live
+	if live == nil || s.grant.Tenant == (parley.TenantID{}) {
+		return
+	}
+	// The session is over, but its leaving is to be known; otherwise it would end by itself.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.done), time.Second)
+	defer cancel()
+	key := presenceKey(s.grant.Speaker)
+	_ = live.Leave(ctx, key, s.id)
+	if s.grant.Speaker.Contact == "" || len(followed) == 0 {
+		return
+	}
+	if n, err := live.Present(ctx, key); err == nil && n == 0 {
+		s.server.later(awayAfter, func(ctx context.Context) {
+			if n, err := live.Present(ctx, key); err != nil || n > 0 {
+				return
+			}
+			for _, id := range followed {
+				if c, _, err := s.server.config.Hub.Conversation(ctx, s.grant.Speaker, id); err == nil {
+					s.server.config.Hub.Present(&c, false, nil)
+				}
+			}
+		})
+	}
+}
+
+// standing is what a session hears, besides messages, of a conversation that it begins to follow: the marks of reading, the
+// place in the queue, and, for agents, whether the customer is there.
+func (s *session) standing(ctx context.Context, c *parley.Conversation, r hub.Reader) ([][]byte, error) {
+	var objects [][]byte
+	tell := func(kind string, what any) { objects = append(objects, encode(map[string]any{kind: what})) }
+	receipts, err := s.server.config.Hub.Receipts(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range receipts {
+		tell("receipt", receipt{c.ID, r.Role, r.Read})
+	}
+	switch at, ok, err := s.server.config.Hub.Place(ctx, c); {
+	case err != nil:
+		return nil, err
+	case ok:
+		tell("queue", placeOf(c.ID, at))
+	}
+	if live := s.server.config.Live; live != nil && r.Slots == 0 {
+		if n, err := live.Present(ctx, customerKey(c)); err == nil {
+			tell("presence", presence{c.ID, parley.Customer, c.State.Customer.Name, n > 0})
+		}
+	}
+	return objects, nil
+}
+
+// A presence tells whether a customer has a session, or said to be there.
+type presence struct {
+	Conversation parley.ConversationID `json:"conversation"`
+	Role         parley.Role           `json:"role"`
+	Name         string                `json:"name"`
+	Active       bool                  `json:"active"`
+}
