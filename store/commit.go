@@ -78,6 +78,9 @@ func (s *Store) writeBatch(ctx context.Context, t bun.Tx, batch []*entry) (learn
 	chains := chainsOf(batch)
 	if len(chains) > 0 {
 		for _, c := range chains {
+			if len(c.entries) == 0 {
+				continue
+			}
 			if c.tenant, err = s.tenantKey(ctx, t, c.first().Conversation.Tenant); parley.KindOf(err) == parley.NotFound {
 				c.refuse(0, err)
 			} else if err != nil {
