@@ -119,8 +119,30 @@ type Lanes interface {
 	Finish(ctx context.Context, p Progress) (more bool, err error)
 	// Overdue lists lanes that have been due for at least the given time and are under nobody's lease, oldest first.
 	Overdue(ctx context.Context, by time.Duration, limit int) ([]int64, error)
+	// Untold lists deliveries that were given up at least the given time ago, and of which the hub has not heard; oldest
+	// first.
+	Untold(ctx context.Context, by time.Duration, limit int) ([]GivenUp, error)
+	// Told says that the hub has heard of it.
+	Told(ctx context.Context, g GivenUp) error
+	// Backlog is how much is waiting, in all tenants.
+	Backlog(ctx context.Context) (Backlog, error)
 	// Disable switches a receiver off, or on again with an empty reason.
 	Disable(ctx context.Context, receiver int64, reason string) error
+}
+
+// A GivenUp is a dead delivery that the hub must go on without (guarantee G7).
+type GivenUp struct {
+	Tenant  TenantID
+	Lane    int64
+	Slot    int
+	Message Message
+}
+
+// A Backlog is what lanes owe now.
+type Backlog struct {
+	Due    int       // lanes that owe something that may be tried now, those being worked on included
+	Held   int       // lanes that owe something to a disabled receiver
+	Oldest time.Time // since when the first of the due ones has been; zero = none is
 }
 
 // ErrLeaseLost says that a worker came back too late: its lane belongs to another one now.

@@ -14,9 +14,9 @@ import (
 var layers = map[string]string{
 	"parley": "",
 	// Leaves: the root's vocabulary made useful, with nothing above or beside them.
-	"parley/ident": "", "parley/wire": "ident", "parley/configs": "",
+	"parley/ident": "", "parley/markup": "", "parley/wire": "ident markup", "parley/configs": "",
 	"parley/tokens": "ident", "parley/directory": "ident tokens", "parley/assets": "ident tokens hub",
-	"parley/hub":   "ident",
+	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	"parley/dispatch": "ident wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",

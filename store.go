@@ -14,7 +14,7 @@ type Store interface {
 	// Busy (queue full, or closing) means that nothing was queued and done is not called.
 	Submit(step *Step, done func(Committed, error)) error
 	// Update runs fn in a transaction: committed on nil, rolled back on an error or panic, and run again (with waits that
-	// obey ctx) after a serialization failure, so fn must have no other effects.
+	// obey ctx) after a serialization failure, so fn must have no other effects. Busy if that happens again and again.
 	Update(ctx context.Context, fn func(Tx) error) error
 	// View runs fn on one consistent snapshot; what it writes is refused or lost.
 	View(ctx context.Context, fn func(Tx) error) error
@@ -88,8 +88,9 @@ type Conversations interface {
 	Messages(ctx context.Context, q MessageQuery) ([]Message, error)
 	// MessageStates says how far the messages of a conversation were delivered.
 	MessageStates(ctx context.Context, tenant TenantID, id ConversationID) (DeliveryStates, error)
-	// FindMessage looks for a message by the hub's id or the sender's messageId, the newest if several have it.
-	FindMessage(ctx context.Context, tenant TenantID, conversation ConversationID, reference string) (Message, error)
+	// FindMessage looks for a message by the hub's id or a sender's messageId. Two senders may use the same: what by sent
+	// goes before what others did, newest first.
+	FindMessage(ctx context.Context, tenant TenantID, conversation ConversationID, by Role, reference string) (Message, error)
 	// Repeats finds those of the keys that were committed before.
 	Repeats(ctx context.Context, tenant TenantID, conversation ConversationID, keys []RepeatKey) ([]FoundRepeat, error)
 	// RepeatHashes are the hashes of all keys of a conversation, unless there are more than limit: then ok is false.

@@ -1,13 +1,16 @@
 package configs_test
 
 import (
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 
 	"parley/configs"
 )
@@ -46,10 +49,15 @@ func TestExampleFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unwanted := map[string]bool{"help": true, "config": true, "demo": true, "show-secrets": true} // not for a file that people copy
 	for _, f := range p.Model.Flags {
-		if !unwanted[f.Name] && !strings.Contains(string(text), f.Name+":") {
+		if f.Name == "help" {
+			continue
+		}
+		if f.Name != "config" && !strings.Contains(string(text), f.Name+":") {
 			t.Errorf("the example file does not name %s", f.Name)
+		}
+		if want := variable(f.Name); !slices.Equal(f.Envs, []string{want}) {
+			t.Errorf("--%s is %v in the environment, want %s", f.Name, f.Envs, want)
 		}
 	}
 	if _, err := parse("liste: 127.0.0.1:1\n"); err == nil || !strings.Contains(err.Error(), "liste") {
@@ -58,6 +66,61 @@ func TestExampleFile(t *testing.T) {
 	byFlag, err := parse("listen: 127.0.0.1:1\nroles: [ws]\n", "--listen", "127.0.0.1:2")
 	if err != nil || byFlag.Listen != "127.0.0.1:2" || len(byFlag.Roles) != 1 {
 		t.Errorf("file and flag = %+v, %v; want the flag to win and the list to be read", byFlag, err)
+	}
+}
+
+// variable is what a flag is called in the environment.
+func variable(flag string) string {
+	return "PARLEY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// The example of a deployment sets what there is to set, and its two hubs take each other's tokens and sessions.
+func TestComposeFile(t *testing.T) {
+	text, err := os.ReadFile("compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Services map[string]struct {
+			Image, Command any
+			Environment    map[string]string
+			Volumes        []string
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	var c configs.Serve
+	p, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, f := range p.Model.Flags {
+		known[variable(f.Name)] = true
+	}
+	for name, s := range file.Services {
+		for variable := range s.Environment {
+			if strings.HasPrefix(variable, "PARLEY_") && !known[variable] {
+				t.Errorf("%s sets %s, which is no setting", name, variable)
+			}
+		}
+		for _, v := range s.Volumes {
+			if path, _, _ := strings.Cut(v, ":"); strings.HasPrefix(path, "./") {
+				if _, err := os.Stat(path); err != nil {
+					t.Errorf("%s mounts %s: %v", name, path, err)
+				}
+			}
+		}
+	}
+	one, two := file.Services["hub-1"], file.Services["hub-2"]
+	if one.Environment["PARLEY_PUBLIC_URL"] == "" || !maps.Equal(one.Environment, two.Environment) || !slices.Equal(one.Volumes, two.Volumes) {
+		t.Errorf("the hubs are set up as %v and %v, want the same issuer, database, Redis and keys", one, two)
+	}
+	for _, service := range []string{"migrate", "postgres", "redis", "prometheus", "grafana"} {
+		if file.Services[service].Image == nil {
+			t.Errorf("there is no %s", service)
+		}
 	}
 }
 
@@ -76,5 +139,15 @@ func TestValidateTellsEverythingAtOnce(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "planted") {
 		t.Errorf("Validate repeats a secret: %v", err)
+	}
+	good := configs.Serve{Listen: ":1", PublicURL: "https://hub.example", SessionRate: 1, SessionBurst: 1, SessionInFlight: 1, SessionFrame: 1, Grace: 1}
+	if err := good.Validate(); err != nil {
+		t.Errorf("good settings: %v", err)
+	}
+	for _, public := range []string{"https://hub.example/", "https://hub.example/chat", "https://u:planted@hub.example", "https://hub.example?x=1"} {
+		good.PublicURL = public
+		if err := good.Validate(); err == nil || !strings.Contains(err.Error(), "--public-url") || strings.Contains(err.Error(), "planted") {
+			t.Errorf("--public-url %s: %v", public, err)
+		}
 	}
 }

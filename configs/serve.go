@@ -28,6 +28,8 @@ type Serve struct {
 	PublicURL       string        `name:"public-url" help:"URL under which the hub is reached; used in signed links, tokens and docs. Empty = from --listen." env:"PARLEY_PUBLIC_URL"`
 	BootstrapClient string        `help:"id:secret of an API client with every scope, made (or kept) in the default tenant." env:"PARLEY_BOOTSTRAP_CLIENT"`
 	CallbackAllow   []string      `help:"CIDRs that callbacks may reach although they are private." env:"PARLEY_CALLBACK_ALLOW"`
+	CallbackHTTP    bool          `name:"callback-http" help:"Callbacks may be plain http beyond this machine. Whoever listens on the way then reads messages and credentials." env:"PARLEY_CALLBACK_HTTP"`
+	Seed            string        `help:"YAML file with a list of client applications that have fixed ids: each as POST /clientapplications takes it, with its id. Made or kept in the default tenant." env:"PARLEY_SEED" type:"path"`
 	Blobs           string        `help:"Where assets are kept: file://, s3://, gs://, azblob://; empty = a folder in --data." env:"PARLEY_BLOBS"`
 	Issuer          string        `help:"URL of an outside identity provider whose access tokens are accepted too (OpenID Connect discovery)." env:"PARLEY_ISSUER"`
 	IssuerAudience  string        `help:"Audience that tokens of --issuer must have." env:"PARLEY_ISSUER_AUDIENCE"`
@@ -69,8 +71,11 @@ func (s *Serve) Validate() error {
 		}
 	}
 	if s.PublicURL != "" {
-		if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			problem("--public-url: give an absolute http or https URL")
+		} else if u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			problem("--public-url: give scheme and host only, without a slash at the end: paths are put behind it")
 		}
 	}
 	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {

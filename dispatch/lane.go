@@ -193,6 +193,7 @@ func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay boo
 		}
 	}
 	s.d.metrics.deliveries.WithLabelValues("delivered").Inc()
+	s.d.metrics.seconds.Observe(s.d.config.Clock().Sub(m.Created).Seconds())
 	s.acked, s.failed = m.Seq, 0
 	return true, nil
 }
@@ -236,12 +237,23 @@ func (s *shift) note(ctx context.Context, p parley.Progress) (more bool, err err
 	s.until, s.noted, s.tried, s.dead = start.Add(lease), start, nil, nil
 	lost := s.lost
 	s.lost = nil
-	if s.d.config.Hub != nil {
-		for _, m := range lost {
-			if err := s.d.config.Hub.DeliveryFailed(ctx, s.lane.Tenant, s.lane.Slot, m); err != nil && parley.KindOf(err) != parley.Closed {
-				s.d.logger.WarnContext(ctx, "telling the hub of a dead delivery", "conversation", m.Conversation, "seq", m.Seq, "error", err)
-			}
-		}
+	for _, m := range lost {
+		s.d.tell(ctx, parley.GivenUp{Tenant: s.lane.Tenant, Lane: s.lane.Key, Slot: s.lane.Slot, Message: m})
 	}
 	return more, nil
+}
+
+// tell says to the hub that a delivery was given up, and notes that it did. Should either fail, the sweeper says it again:
+// the hub may hear of one twice, and never not at all.
+func (d *Dispatcher) tell(ctx context.Context, g parley.GivenUp) {
+	if d.config.Hub == nil {
+		return
+	}
+	err := d.config.Hub.DeliveryFailed(ctx, g.Tenant, g.Slot, g.Message)
+	if kind := parley.KindOf(err); err == nil || kind == parley.Closed || kind == parley.NotFound { // there is nothing to go on with
+		err = d.config.Store.Told(ctx, g)
+	}
+	if err != nil {
+		d.logger.WarnContext(ctx, "telling the hub of a dead delivery", "conversation", g.Message.Conversation, "seq", g.Message.Seq, "error", err)
+	}
 }

@@ -1,10 +1,20 @@
 package dispatch
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+)
 
 // metrics counts what dispatch does. Labels come from closed sets.
 type metrics struct {
 	deliveries *prometheus.CounterVec
+	seconds    prometheus.Histogram
+	due        prometheus.Gauge
+	held       prometheus.Gauge
+	oldest     prometheus.Gauge
 	attempts   *prometheus.HistogramVec
 	woken      *prometheus.CounterVec
 	whispers   *prometheus.CounterVec
@@ -15,6 +25,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_deliveries_total",
 			Help: "Deliveries that came to an end, by outcome."}, []string{"outcome"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_delivery_seconds",
+			Help: "Time from accepting a message to its receiver's 2xx.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 18)}),
+		due:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_lanes_due", Help: "Lanes that owe something now, in the whole record."}),
+		held:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_lanes_held", Help: "Lanes that owe something to a disabled receiver, in the whole record."}),
+		oldest: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_oldest_due_seconds", Help: "For how long the oldest due lane has been due."}),
 		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "parley_attempt_seconds",
 			Help: "Time of one attempt, token renewal included, by outcome.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"outcome"}),
 		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_lanes_woken_total",
@@ -25,9 +40,20 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Access tokens fetched for callbacks, by outcome."}, []string{"outcome"}),
 	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.attempts, m.woken, m.whispers, m.renewals)
+		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.attempts, m.woken, m.whispers, m.renewals)
 	}
 	return m
+}
+
+// backlog shows what the record owes at a moment.
+func (m *metrics) backlog(b parley.Backlog, now time.Time) {
+	m.due.Set(float64(b.Due))
+	m.held.Set(float64(b.Held))
+	age := time.Duration(0)
+	if !b.Oldest.IsZero() {
+		age = now.Sub(b.Oldest)
+	}
+	m.oldest.Set(age.Seconds())
 }
 
 func (m *metrics) attempted(r result) {

@@ -15,17 +15,22 @@ type pool struct {
 
 	mu      sync.Mutex
 	running int
-	busy    map[int64]int            // running, by receiver
-	waiting map[int64][]*parley.Lane // by receiver
-	lanes   map[place]int            // running or waiting, by place
-	turn    []int64                  // receivers with waiting lanes, next first
+	busy    map[int64]int        // running, by receiver
+	waiting map[int64][]*waiting // by receiver
+	pending map[place]*waiting   // the same, by place
+	lanes   map[place]int        // running or waiting, by place
+	turn    []int64              // receivers with waiting lanes, next first
 	closed  bool
 	wg      sync.WaitGroup
 }
 
 func newPool(atOnce, perTarget int, work func(*parley.Lane)) *pool {
-	return &pool{atOnce: atOnce, perTarget: perTarget, work: work, busy: map[int64]int{}, waiting: map[int64][]*parley.Lane{}, lanes: map[place]int{}}
+	return &pool{atOnce: atOnce, perTarget: perTarget, work: work, busy: map[int64]int{}, waiting: map[int64][]*waiting{}, pending: map[place]*waiting{}, lanes: map[place]int{}}
 }
+
+// A waiting is a lane that waits for its turn. One that waits for longer than its lease is claimed again, by the sweeper;
+// the new claim then takes the place of the old, so that what waits is bounded by the lanes there are.
+type waiting struct{ lane *parley.Lane }
 
 // A place is where a lane is, whatever its key.
 type place struct {
@@ -47,12 +52,18 @@ func (p *pool) add(lane *parley.Lane) {
 	if p.closed {
 		return // its lease ends by itself
 	}
-	r := lane.Receiver.Key
-	p.lanes[place{lane.Conversation, lane.Slot}]++
+	r, at := lane.Receiver.Key, place{lane.Conversation, lane.Slot}
+	if before := p.pending[at]; before != nil {
+		before.lane = lane
+		return
+	}
+	p.lanes[at]++
 	if len(p.waiting[r]) == 0 {
 		p.turn = append(p.turn, r)
 	}
-	p.waiting[r] = append(p.waiting[r], lane)
+	w := &waiting{lane}
+	p.pending[at] = w
+	p.waiting[r] = append(p.waiting[r], w)
 	p.start()
 }
 
@@ -67,7 +78,8 @@ func (p *pool) start() {
 			continue
 		}
 		skipped = 0
-		lane := p.waiting[r][0]
+		lane := p.waiting[r][0].lane
+		delete(p.pending, place{lane.Conversation, lane.Slot})
 		if p.waiting[r] = p.waiting[r][1:]; len(p.waiting[r]) > 0 {
 			p.turn = append(p.turn, r)
 		} else {
@@ -100,6 +112,7 @@ func (p *pool) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	clear(p.waiting)
+	clear(p.pending)
 	p.turn = nil
 }
 

@@ -10,12 +10,24 @@ const (
 	overdueBy = 2 * time.Second
 	// sweepPage bounds one sweep.
 	sweepPage = 1000
+	// untoldFor is how long the hub may take to hear of a dead delivery before it is told again: the worker that gave it
+	// up, or what the hub needs, may be gone.
+	untoldFor = 10 * time.Second
+	// countEvery is how often the backlog is counted, for the metrics: it costs a look at every due lane. What the
+	// hub has not heard of is looked for as often.
+	countEvery = 10 * time.Second
 )
 
 // sweep finds lanes whose wake-up was lost: by a crash, by a Redis that was flushed, by a queue that forgot. SQL knows
 // what is owed, so a lost task costs seconds.
 func (d *Dispatcher) sweep(ctx context.Context) {
+	var counted time.Time
 	for ctx.Err() == nil {
+		if now := d.config.Clock(); now.Sub(counted) >= countEvery {
+			counted = now
+			d.count(ctx, now)
+			d.retell(ctx, untoldFor)
+		}
 		lanes, err := d.config.Store.Overdue(ctx, overdueBy, sweepPage)
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -26,5 +38,34 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 		}
 		d.sweepPulled(ctx)
 		pause(ctx, d.config.Sweep)
+	}
+}
+
+// count shows how much is waiting.
+func (d *Dispatcher) count(ctx context.Context, now time.Time) {
+	b, err := d.config.Store.Backlog(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.logger.WarnContext(ctx, "counting the backlog", "error", err)
+		}
+		return
+	}
+	d.metrics.backlog(b, now)
+}
+
+// retell tells the hub of dead deliveries of which it has not heard.
+func (d *Dispatcher) retell(ctx context.Context, by time.Duration) {
+	if d.config.Hub == nil {
+		return
+	}
+	untold, err := d.config.Store.Untold(ctx, by, sweepPage)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.logger.WarnContext(ctx, "looking for dead deliveries that nobody heard of", "error", err)
+		}
+		return
+	}
+	for _, g := range untold {
+		d.tell(ctx, g)
 	}
 }

@@ -275,11 +275,16 @@ func (a *active) launch(p *post, plan *plan) {
 			a.h.metrics.repeats.Inc()
 			continue
 		}
+		if first := p.saidBefore(i, a.id); first >= 0 {
+			p.placed[i] = p.placed[first]
+			a.h.metrics.repeats.Inc()
+			continue
+		}
 		in.newID = ident.New[parley.Message]
 		at, whispers := len(r.step.Messages), len(r.effects)
 		if err := r.route(in); err != nil {
 			due, plain := plainError(err)
-			p.done(nil, plain)
+			p.done(nil, in.located(plain))
 			if due != nil {
 				a.wait(&post{surface: "hub", done: func([]Posted, error) {}, inputs: []*input{{kind: notified, notice: *due}}})
 			}
@@ -355,7 +360,11 @@ func (a *active) land(p *post, done parley.Committed, err error) {
 		a.h.metrics.rerouted.Inc()
 		a.again(p)
 	default:
-		defer p.done(nil, fmt.Errorf("commit to conversation %s: %w", a.id, err))
+		err = fmt.Errorf("commit to conversation %s: %w", a.id, err)
+		if parley.KindOf(err) == parley.Conflict { // nothing that the caller could decide anew
+			err = &parley.Error{Kind: parley.Busy, Msg: "the conversation changes too fast, try again", Err: err}
+		}
+		defer p.done(nil, err)
 		if p.step.New {
 			defer a.h.drop(a)
 		}

@@ -2,21 +2,57 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"parley"
 	"parley/ident"
 )
 
-// announce takes what an agent program says of itself outside of a conversation. A credential that is bound to an
-// application speaks for that one; an unbound one for every application that has the role.
-func (h *Hub) announce(ctx context.Context, s parley.Speaker, d parley.Draft) ([]Posted, error) {
-	if !Permitted(d.Sender, d.Type) {
-		return nil, &parley.Error{Kind: parley.Forbidden, Reason: parley.TypeNotAllowed, Field: "type.value",
-			Msg: "a " + string(d.Sender) + " may not send " + string(d.Type)}
+// announces says whether a draft is what an agent program says of itself outside of a conversation.
+func announces(d *parley.Draft) bool {
+	return d.Conversation.IsZero() && (d.Type == parley.TypeAgentAvailable || d.Type == parley.TypeAgentUnavailable)
+}
+
+// announce takes what agent programs say of themselves, one after the other, or nothing of it. A credential that is bound
+// to an application speaks for that one; an unbound one for every application that has the role.
+func (h *Hub) announce(ctx context.Context, s parley.Speaker, inputs []*input) ([]Posted, error) {
+	apps := make([][]parley.ApplicationID, len(inputs))
+	for i, in := range inputs {
+		d := &in.draft
+		if !announces(d) {
+			return nil, in.located(&parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation.id", Msg: "only announcements go without a conversation"})
+		}
+		if !Permitted(d.Sender, d.Type) {
+			return nil, in.located(&parley.Error{Kind: parley.Forbidden, Reason: parley.TypeNotAllowed, Field: "type.value",
+				Msg: "a " + string(d.Sender) + " may not send " + string(d.Type)})
+		}
+		var err error
+		if apps[i], err = h.announcers(ctx, s, d.Sender); err != nil {
+			return nil, err
+		}
+		if len(apps[i]) == 0 {
+			return nil, in.located(notParty("no client application has the role " + string(d.Sender)))
+		}
 	}
-	var apps []parley.ApplicationID
-	err := h.config.Store.View(ctx, func(tx parley.Tx) error {
+	posted := make([]Posted, len(inputs))
+	for i, in := range inputs {
+		for _, app := range apps[i] {
+			if err := h.setAvailable(ctx, s.Tenant, app, in.draft.Type == parley.TypeAgentAvailable); err != nil {
+				return nil, err
+			}
+		}
+		posted[i] = in.posted(parley.ConversationID{}, ident.New[parley.Message](), 0)
+	}
+	return posted, nil
+}
+
+// announcers are the applications that a speaker speaks for in a role.
+func (h *Hub) announcers(ctx context.Context, s parley.Speaker, role parley.Role) (apps []parley.ApplicationID, err error) {
+	if len(s.Roles) > 0 && !slices.Contains(s.Roles, role) {
+		return nil, nil
+	}
+	err = h.config.Store.View(ctx, func(tx parley.Tx) error {
 		const page = 100
 		for offset := 0; ; offset += page {
 			all, count, err := tx.Applications().List(ctx, s.Tenant, offset, page)
@@ -24,7 +60,7 @@ func (h *Hub) announce(ctx context.Context, s parley.Speaker, d parley.Draft) ([
 				return err
 			}
 			for _, a := range all {
-				if _, ok := a.Role(d.Sender); ok && (s.Application.IsZero() || s.Application == a.ID) {
+				if _, ok := a.Role(role); ok && (s.Application.IsZero() || s.Application == a.ID) {
 					apps = append(apps, a.ID)
 				}
 			}
@@ -33,19 +69,7 @@ func (h *Hub) announce(ctx context.Context, s parley.Speaker, d parley.Draft) ([
 			}
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	if len(apps) == 0 {
-		return nil, notParty("no client application has the role " + string(d.Sender))
-	}
-	for _, app := range apps {
-		if err := h.setAvailable(ctx, s.Tenant, app, d.Type == parley.TypeAgentAvailable); err != nil {
-			return nil, err
-		}
-	}
-	in := input{draft: d}
-	return []Posted{in.posted(parley.ConversationID{}, ident.New[parley.Message](), 0)}, nil
+	return apps, err
 }
 
 // noteAvailability sets the mark of an agent program that says in a conversation whether it can take work, before the

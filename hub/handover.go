@@ -159,7 +159,10 @@ func (r *routing) released() {
 		return
 	}
 	agent, ok := r.plan.agent(r.c.Owner.Application)
-	if !ok || !agent.active || !agent.available {
+	if !ok || !agent.active { // the program that was waited for is gone, or there was none: now there may be another
+		agent, ok = r.nextAgent()
+	}
+	if !ok || !agent.available {
 		return
 	}
 	r.release(agent)

@@ -25,6 +25,7 @@ type Config struct {
 	MaxActive   int           // conversations whose state is kept in memory; zero means 100,000
 	ActiveFor   time.Duration // how long an idle one is kept; zero means 10 minutes
 	MaxInFlight int           // posts of one conversation that may wait for their commit; zero means 256
+	Retention   time.Duration // how long an ended conversation can be read; zero means 90 days (reference 11)
 	TypingFor   time.Duration // how long a mark of typing holds by itself; zero means 10 s
 }
 
@@ -72,6 +73,9 @@ func New(c Config) *Hub {
 	}
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 256
+	}
+	if c.Retention == 0 {
+		c.Retention = 90 * 24 * time.Hour
 	}
 	if c.TypingFor == 0 {
 		c.TypingFor = 10 * time.Second

@@ -312,6 +312,13 @@ func TestDeletesAndUndo(t *testing.T) {
 	if _, err := w.try(id, parley.Customer, parley.TypeUndo, of(first.ID.String())); parley.ReasonOf(err) != parley.NoParent {
 		t.Errorf("undo after erasure = %v, want NoParent", err)
 	}
+	named := func(d *parley.Draft) { d.Body.MessageID = "same" }
+	mine := w.say(id, parley.Customer, parley.TypeText, named)
+	w.say(id, parley.CustomBot, parley.TypeText, named) // the bot calls one of its messages the same
+	w.say(id, parley.Customer, parley.TypeDeleteSoft, of("same"))
+	if m := storetest.Messages(t, w.store, id)[mine.Seq-1]; m.Deleted != parley.SoftlyDeleted {
+		t.Errorf("the customer's own message of that id is not the one that was deleted")
+	}
 	bot := w.say(id, parley.CustomBot, parley.TypeText)
 	if _, err := w.try(id, parley.Customer, parley.TypeDeleteSoft, of(bot.ID.String())); parley.ReasonOf(err) != parley.NoParent {
 		t.Errorf("delete of the bot's message = %v, want NoParent", err)
@@ -348,6 +355,8 @@ func TestChannelRestrictions(t *testing.T) {
 		{"blocked extension", parley.Customer, parley.TypeText, file("a.EXE", 1), parley.AttachmentRefused},
 		{"large file", parley.Customer, parley.TypeText, file("a.png", 101), parley.AttachmentTooLarge},
 		{"good file", parley.Customer, parley.TypeText, file("a.png", 100), parley.Unspecified},
+		{"rich text", parley.Customer, parley.TypeText, func(d *parley.Draft) { d.Body.Content = &parley.Content{Text: "x", HTML: "<b>x</b>"} }, parley.FeatureRefused},
+		{"rich text to the customer", parley.CustomBot, parley.TypeText, func(d *parley.Draft) { d.Body.Content = &parley.Content{HTML: "<b>x</b>"} }, parley.Unspecified},
 		{"rich type that is not listed", parley.CustomBot, parley.TypeRichForm, rich, parley.FeatureRefused},
 		{"authentication without midChatAuth", parley.CustomBot, parley.TypeRichAuthentication, rich, parley.FeatureRefused},
 		{"listed rich type", parley.CustomBot, parley.TypeRichQuickreply, rich, parley.Unspecified},
@@ -371,7 +380,7 @@ func TestChannelRestrictions(t *testing.T) {
 				notices = append(notices, m.Body.Content.Text)
 			}
 		}
-		return len(notices) == 4
+		return len(notices) == 5
 	})
 	if !slices.ContainsFunc(notices, func(s string) bool { return strings.Contains(s, "exe") }) ||
 		!slices.ContainsFunc(notices, func(s string) bool { return strings.Contains(s, "100 bytes") }) {
@@ -406,6 +415,52 @@ func TestBypass(t *testing.T) {
 	w.later(11 * time.Minute)
 	if third := w.start(); w.log(third)[0] != "customer text → rex" {
 		t.Errorf("after the time: %q, want the bot", w.log(third))
+	}
+}
+
+// The first message of a conversation without a bot is stored like every other one: its file stays, and it says who sent it.
+func TestFirstMessageToAgentsIsWhole(t *testing.T) {
+	w := newWorld(t, storetest.Open(t), noBots)
+	file := parley.Asset{ID: ident.New[parley.Asset](), Tenant: w.tenant, ChannelType: w.channel.Type, Sender: parley.Customer, Name: "a.png",
+		Size: 7, ContentType: "image/png", Uploaded: true, Created: w.now()}
+	w.update(func(tx parley.Tx) error { return tx.InsertAsset(t.Context(), file) })
+	starter := w.starter("")
+	starter.Body.Attachments = []parley.Attachment{{Asset: file.ID, Name: "b.exe"}}
+	posted, err := w.post(starter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := storetest.Messages(t, w.store, posted[0].Conversation)[0]
+	if want := (parley.Attachment{Asset: file.ID, Name: "a.png", ContentType: "image/png", Size: 7}); first.Body.Attachments[0] != want || first.Body.Name != "Anna" {
+		t.Errorf("stored by %q with %+v, want Anna with %+v", first.Body.Name, first.Body.Attachments[0], want)
+	}
+	if err := w.store.Update(t.Context(), func(tx parley.Tx) error { return tx.DeleteAsset(t.Context(), w.tenant, file.ID) }); parley.ReasonOf(err) != parley.AssetInUse {
+		t.Errorf("delete of the file = %v, want AssetInUse", err)
+	}
+}
+
+// A conversation can be read once it is over, for 90 days, by its tenant.
+func TestEndedConversationIsReadForItsTime(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	id := w.start()
+	read := func(tenant parley.TenantID) error {
+		_, _, _, err := w.hub.Ended(t.Context(), tenant, id)
+		return err
+	}
+	if err := read(w.tenant); parley.KindOf(err) != parley.NotFound {
+		t.Errorf("while it is open: %v, want NotFound", err)
+	}
+	w.say(id, parley.Customer, parley.TypeConversationEnd)
+	w.later(90 * 24 * time.Hour)
+	if err := read(w.tenant); err != nil {
+		t.Errorf("after 90 days: %v", err)
+	}
+	if err := read(parley.TenantID{1}); parley.KindOf(err) != parley.NotFound {
+		t.Errorf("by a stranger: %v, want NotFound", err)
+	}
+	w.later(time.Second)
+	if err := read(w.tenant); parley.KindOf(err) != parley.NotFound {
+		t.Errorf("after more than 90 days: %v, want NotFound", err)
 	}
 }
 

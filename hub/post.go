@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley"
 	"parley/ident"
@@ -63,15 +64,19 @@ func (h *Hub) Submit(ctx context.Context, r PostRequest, done func([]Posted, err
 	}
 	first := r.Drafts[0]
 	p := &post{surface: r.Surface, from: r.From, done: finish}
-	for _, d := range r.Drafts {
+	for i, d := range r.Drafts {
 		d.Body.Trace = r.Trace
-		p.inputs = append(p.inputs, &input{kind: said, draft: d, speaker: r.Speaker})
+		in := &input{kind: said, draft: d, speaker: r.Speaker}
+		if len(r.Drafts) > 1 {
+			in.path = fmt.Sprintf("messages.message[%d].", i)
+		}
+		p.inputs = append(p.inputs, in)
 	}
 	switch {
 	case !first.Conversation.IsZero():
 		h.conversation(r.Speaker.Tenant, first.Conversation).submit(p)
-	case first.Type == parley.TypeAgentAvailable || first.Type == parley.TypeAgentUnavailable:
-		finish(h.announce(ctx, r.Speaker, first))
+	case announces(&first):
+		finish(h.announce(ctx, r.Speaker, p.inputs))
 	default:
 		h.start(ctx, r.Speaker.Tenant, p)
 	}
@@ -82,7 +87,7 @@ func (h *Hub) start(ctx context.Context, tenant parley.TenantID, p *post) {
 	first := p.inputs[0]
 	d := &first.draft
 	if err := checkStart(d); err != nil {
-		p.done(nil, err)
+		p.done(nil, first.located(err))
 		return
 	}
 	plan, err := h.plans.at(ctx, tenant, d.ChannelType, d.Address)
@@ -161,7 +166,7 @@ func (h *Hub) lookUp(ctx context.Context, tenant parley.TenantID, id parley.Conv
 		for _, in := range p.inputs {
 			in.parent, in.assets = nil, nil
 			if in.draft.Body.Parent != "" {
-				m, err := tx.FindMessage(ctx, tenant, id, in.draft.Body.Parent)
+				m, err := tx.FindMessage(ctx, tenant, id, in.draft.Sender, in.draft.Body.Parent)
 				switch {
 				case err == nil:
 					in.parent = &m
@@ -231,6 +236,30 @@ func (in *input) key(conversation parley.ConversationID) (k parley.RepeatKey, ok
 		in.repeat = parley.RepeatKey{Hash: ident.RepeatHash(conversation, d.Sender, d.Body.MessageID), Sender: d.Sender, MessageID: d.Body.MessageID}
 	}
 	return in.repeat, true
+}
+
+// saidBefore is the place of an input of the same request, before the one at i, that has the same sender and messageId;
+// -1 if there is none.
+func (p *post) saidBefore(i int, conversation parley.ConversationID) int {
+	k, ok := p.inputs[i].key(conversation)
+	if !ok {
+		return -1
+	}
+	return slices.IndexFunc(p.inputs[:i], func(in *input) bool {
+		other, ok := in.key(conversation)
+		return ok && other == k
+	})
+}
+
+// located says of which of several messages an error is.
+func (in *input) located(err error) error {
+	e, ok := errors.AsType[*parley.Error](err)
+	if in.path == "" || !ok || e.Field == "" {
+		return err
+	}
+	full := *e // it may be shared
+	full.Field = in.path + e.Field
+	return &full
 }
 
 // posted is the answer for an input whose message has that id.

@@ -109,7 +109,7 @@ func (h *Hub) Ended(ctx context.Context, tenant parley.TenantID, id parley.Conve
 		if c, err = tx.Conversation(ctx, tenant, id); err != nil {
 			return err
 		}
-		if c.Status != parley.Ended {
+		if c.Status != parley.Ended || h.now().Sub(c.Ended) > h.config.Retention {
 			return errConversationUnknown
 		}
 		if messages, err = tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, Limit: maxRead}); err != nil {
@@ -148,6 +148,6 @@ func (h *Hub) RichText(ctx context.Context, c *parley.Conversation) (bool, error
 	if err != nil {
 		return false, err
 	}
-	one, _ := direction(&p.channel, parley.System)
+	one := p.channel.Restriction(parley.System)
 	return one.Features == nil || slices.Contains(one.Features, parley.FeatureRichText), nil
 }

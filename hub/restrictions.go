@@ -9,24 +9,8 @@ import (
 	"unicode/utf8"
 
 	"parley"
+	"parley/markup"
 )
-
-// direction is what the channel says about messages from one side; the zero Restriction restricts nothing.
-func direction(c *parley.Channel, sender parley.Role) (one parley.Restriction, outbound *parley.OutboundRestriction) {
-	if c.Restrictions == nil {
-		return parley.Restriction{}, nil
-	}
-	if sender == parley.Customer {
-		if c.Restrictions.Inbound != nil {
-			one = *c.Restrictions.Inbound
-		}
-		return one, nil
-	}
-	if c.Restrictions.Outbound != nil {
-		return c.Restrictions.Outbound.Restriction, c.Restrictions.Outbound
-	}
-	return one, nil
-}
 
 // systemMessages says whether the hub may send its own texts to the customer.
 func systemMessages(c *parley.Channel) bool {
@@ -35,7 +19,7 @@ func systemMessages(c *parley.Channel) bool {
 
 // carries says whether the channel allows a feature to messages of that sender.
 func (r *routing) carries(sender parley.Role, f parley.Feature) bool {
-	one, _ := direction(&r.plan.channel, sender)
+	one := r.plan.channel.Restriction(sender)
 	return one.Features == nil || slices.Contains(one.Features, f)
 }
 
@@ -43,23 +27,23 @@ func (r *routing) carries(sender parley.Role, f parley.Feature) bool {
 // conversation exists.
 func (r *routing) checkChannel() error {
 	d := &r.in.draft
-	one, outbound := direction(&r.plan.channel, d.Sender)
+	one := r.plan.channel.Restriction(d.Sender)
 	if c := d.Body.Content; c != nil && one.MaxTextLength > 0 {
-		if n := utf8.RuneCountInString(c.Text); n > one.MaxTextLength {
-			return &parley.Error{Kind: parley.Invalid, Reason: parley.TextTooLong, Field: "content.text",
+		text, field := c.Text, "content.text"
+		if text == "" { // the text that will be made of it is what the channel shows
+			text, field = markup.Text(c.HTML), "content.html"
+		}
+		if n := utf8.RuneCountInString(text); n > one.MaxTextLength {
+			return &parley.Error{Kind: parley.Invalid, Reason: parley.TextTooLong, Field: field,
 				Msg: fmt.Sprintf("the channel allows %d characters, this text has %d", one.MaxTextLength, n)}
 		}
 	}
-	if suffix, rich := d.Type.Rich(); rich && outbound != nil {
-		listed := outbound.RichTypes == nil || slices.Contains(outbound.RichTypes, suffix)
-		if suffix == "authentication" {
-			listed = listed && outbound.MidChatAuth
-		}
-		if !listed {
-			return r.refuse(parley.FeatureRefused, "type.value", "the channel does not carry "+string(d.Type), parley.TextInvalidToCustomer)
-		}
-	} else if rich && suffix == "authentication" {
-		return r.refuse(parley.FeatureRefused, "type.value", "the channel does not allow midChatAuth", parley.TextInvalidToCustomer)
+	// Towards customers a channel without rich text gets the plain form; from customers it cannot have come that way.
+	if c := d.Body.Content; c != nil && c.HTML != "" && d.Sender == parley.Customer && !r.carries(d.Sender, parley.FeatureRichText) {
+		return r.refuse(parley.FeatureRefused, "content.html", "the channel does not carry rich text", parley.TextInvalidToAgent)
+	}
+	if suffix, rich := d.Type.Rich(); rich && !carriesRich(&r.plan.channel, suffix) {
+		return r.refuse(parley.FeatureRefused, "type.value", "the channel does not carry "+string(d.Type), parley.TextInvalidToCustomer)
 	}
 	for i, a := range d.Body.Attachments {
 		if err := r.checkAttachment(one, fmt.Sprintf("attachments.attachment[%d]", i), a); err != nil {
@@ -67,6 +51,16 @@ func (r *routing) checkChannel() error {
 		}
 	}
 	return nil
+}
+
+// carriesRich says whether the channel shows rich messages of that type to customers. Without restrictions it shows all but
+// authentication, which must be allowed.
+func carriesRich(c *parley.Channel, suffix string) bool {
+	if c.Restrictions == nil || c.Restrictions.Outbound == nil {
+		return suffix != "authentication"
+	}
+	o := c.Restrictions.Outbound
+	return (o.RichTypes == nil || slices.Contains(o.RichTypes, suffix)) && (suffix != "authentication" || o.MidChatAuth)
 }
 
 func (r *routing) checkAttachment(one parley.Restriction, field string, a parley.Attachment) error {
@@ -78,7 +72,7 @@ func (r *routing) checkAttachment(one parley.Restriction, field string, a parley
 		a.Name, a.Size = r.in.assets[i].Name, r.in.assets[i].Size
 	}
 	extension := strings.ToLower(strings.TrimPrefix(path.Ext(a.Name), "."))
-	if reason := Refused(one, extension, a.Size); reason != parley.Unspecified {
+	if reason := one.RefusesFile(extension, a.Size); reason != parley.Unspecified {
 		if reason == parley.AttachmentTooLarge {
 			return r.refuse(reason, field, "the file is larger than the channel allows", parley.TextAttachmentTooLarge,
 				strconv.FormatInt(one.Attachments.MaxSize, 10))
@@ -88,34 +82,12 @@ func (r *routing) checkAttachment(one parley.Restriction, field string, a parley
 	return nil
 }
 
-// Refused says why a channel's restriction refuses a file, Unspecified if it does not. A size of 0 is not known.
-func Refused(one parley.Restriction, extension string, size int64) parley.Reason {
-	if one.Features != nil && !slices.Contains(one.Features, parley.FeatureAttachments) {
-		return parley.AttachmentRefused
-	}
-	p := one.Attachments
-	if p == nil {
-		return parley.Unspecified
-	}
-	listed := slices.ContainsFunc(p.Extensions, func(e string) bool { return strings.EqualFold(strings.TrimPrefix(e, "."), extension) })
-	switch {
-	case !p.Enabled, p.Allow != listed:
-		return parley.AttachmentRefused
-	case p.MaxSize > 0 && size > p.MaxSize:
-		return parley.AttachmentTooLarge
-	}
-	return parley.Unspecified
-}
-
 // refuse makes an error with a hub text for the sender's side.
 func (r *routing) refuse(reason parley.Reason, field, why, text string, args ...string) error {
 	e := &parley.Error{Kind: parley.Invalid, Reason: reason, Field: field, Msg: why}
 	slot := r.senderSlot()
 	if r.step.New || slot < 0 || !systemMessages(&r.plan.channel) {
 		return e
-	}
-	if r.in.draft.Sender == parley.Customer && text == parley.TextInvalidToCustomer {
-		text = parley.TextInvalidToAgent
 	}
 	return &refusal{err: e, notice: notice{text: text, args: args, slot: slot}}
 }

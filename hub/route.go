@@ -21,6 +21,7 @@ type input struct {
 	sender  parley.Role          // failed: who sent that message
 	newID   func() parley.MessageID
 	repeat  parley.RepeatKey // made by key
+	path    string           // said: of the message in a request with several, for errors; "" = the only one
 }
 
 type inputKind uint8

@@ -211,18 +211,19 @@ func (r *routing) learn() {
 // beginWithAgents gives the first message of a conversation to an agent program: there is no bot, or it is bypassed.
 func (r *routing) beginWithAgents() error {
 	d := &r.in.draft
+	b := r.body()
 	agent, ok := r.nextAgent()
 	r.c.State.Escalated = true
 	if ok && agent.available {
 		slot := r.party(agent.party)
 		r.own(agentOwner(agent))
-		r.add(d.Type, d.Sender, bit(slot), "new conversation: to the agent program", d.Body)
+		r.add(d.Type, d.Sender, bit(slot), "new conversation: to the agent program", b)
 		if len(r.plan.bots) > 0 {
 			r.state("escalated", "the customer was here a short while ago: the bot is bypassed")
 		}
 		return nil
 	}
-	r.add(d.Type, d.Sender, 0, "new conversation: no agent is available", d.Body)
+	r.add(d.Type, d.Sender, 0, "new conversation: no agent is available", b)
 	at := len(r.step.Messages) - 1
 	if held, _ := r.unavailable(agent, ok); held {
 		r.step.Messages[at].To = parley.Held

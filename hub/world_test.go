@@ -203,6 +203,21 @@ func (w *world) conversation(id parley.ConversationID) (c parley.Conversation) {
 	return c
 }
 
+// snapshot is a conversation with its messages, as they were at one moment.
+func (w *world) snapshot(id parley.ConversationID) (c parley.Conversation, messages []parley.Message) {
+	w.t.Helper()
+	if err := w.store.View(context.Background(), func(tx parley.Tx) (err error) {
+		if c, err = tx.Conversation(context.Background(), w.tenant, id); err != nil {
+			return err
+		}
+		messages, err = tx.Messages(context.Background(), parley.MessageQuery{Tenant: w.tenant, Conversation: id, Limit: 1 << 20})
+		return err
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return c, messages
+}
+
 // log is what was said, one line a message: type, sender, and who it is addressed to.
 func (w *world) log(id parley.ConversationID) []string {
 	w.t.Helper()

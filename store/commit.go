@@ -77,6 +77,16 @@ func (s *Store) commitBatch(ctx context.Context, batch []*entry) error {
 func (s *Store) writeBatch(ctx context.Context, t bun.Tx, batch []*entry) (learned map[receiverName]int64, err error) {
 	chains := chainsOf(batch)
 	if len(chains) > 0 {
+		for _, c := range chains {
+			if len(c.entries) == 0 {
+				continue
+			}
+			if c.tenant, err = s.tenantKey(ctx, t, c.first().Conversation.Tenant); parley.KindOf(err) == parley.NotFound {
+				c.refuse(0, err)
+			} else if err != nil {
+				return nil, fmt.Errorf("look up tenant: %w", err)
+			}
+		}
 		if err := s.refuseRepeats(ctx, t, chains); err != nil {
 			return nil, fmt.Errorf("look for repeats: %w", err)
 		}
@@ -145,7 +155,7 @@ func (s *Store) refuseRepeats(ctx context.Context, db bun.IDB, chains []*chain) 
 			if step.RepeatsKnown || len(step.Repeats) == 0 || step.New {
 				continue
 			}
-			found, err := findRepeats(ctx, db, step.Conversation.ID, step.Repeats)
+			found, err := findRepeats(ctx, db, c.tenant, step.Conversation.ID, step.Repeats)
 			if err != nil {
 				return err
 			}
@@ -170,15 +180,15 @@ var (
 	// Most messages change nothing but these; indexed and large columns are left alone.
 	touchConversations = newBulk(`UPDATE conversations AS c
 		SET epoch = v.new_epoch, seq = v.new_seq, touched = v.touched, waiting = v.waiting
-		FROM %ROWS% WHERE c.id = v.cid AND c.epoch = v.epoch AND c.seq = v.seq RETURNING key, id, tenant`,
-		column{"cid", bytea}, column{"epoch", bigint}, column{"seq", bigint},
+		FROM %ROWS% WHERE c.id = v.cid AND c.tenant = v.owner_tenant AND c.epoch = v.epoch AND c.seq = v.seq RETURNING key, id`,
+		column{"cid", bytea}, column{"owner_tenant", bigint}, column{"epoch", bigint}, column{"seq", bigint},
 		column{"new_epoch", bigint}, column{"new_seq", bigint}, column{"touched", bigint}, column{"waiting", bigint})
 
 	changeConversations = newBulk(`UPDATE conversations AS c
 		SET epoch = v.new_epoch, seq = v.new_seq, touched = v.touched, waiting = v.waiting, wake_at = v.wake_at, status = v.status,
 			owner_kind = v.owner_kind, owner_app = v.owner_app, held = v.held, owner = v.owner, state = v.state, ended = v.ended
-		FROM %ROWS% WHERE c.id = v.cid AND c.epoch = v.epoch AND c.seq = v.seq RETURNING key, id, tenant`,
-		column{"cid", bytea}, column{"epoch", bigint}, column{"seq", bigint},
+		FROM %ROWS% WHERE c.id = v.cid AND c.tenant = v.owner_tenant AND c.epoch = v.epoch AND c.seq = v.seq RETURNING key, id`,
+		column{"cid", bytea}, column{"owner_tenant", bigint}, column{"epoch", bigint}, column{"seq", bigint},
 		column{"new_epoch", bigint}, column{"new_seq", bigint}, column{"touched", bigint}, column{"waiting", bigint},
 		column{"wake_at", bigint}, column{"status", text}, column{"owner_kind", text}, column{"owner_app", bytea},
 		column{"held", bigint}, column{"owner", text}, column{"state", text}, column{"ended", bigint})
@@ -197,7 +207,7 @@ func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chai
 		moving[last.ID] = c
 		id := first.Conversation.ID
 		if !first.New && !slices.ContainsFunc(c.entries, func(e *entry) bool { return e.step.StateChanged }) {
-			touched = append(touched, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq,
+			touched = append(touched, []any{id[:], c.tenant, first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq,
 				last.Touched.UnixMilli(), millis(last.Waiting)})
 			continue
 		}
@@ -216,47 +226,33 @@ func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chai
 		account := last.Account
 		switch {
 		case first.New:
-			if c.tenant, err = s.tenantKey(ctx, t, last.Tenant); err != nil {
-				c.refuse(0, err)
-				continue
-			}
 			inserted = append(inserted, []any{id[:], c.tenant, account[:], lookupContact(&last.State), first.StartKey, last.Epoch, last.Seq,
 				last.Touched.UnixMilli(), millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind),
 				ownerApp, held(last), string(owner), string(state), last.Created.UnixMilli(), millis(last.Ended)})
 		default:
-			changed = append(changed, []any{id[:], first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq, last.Touched.UnixMilli(),
+			changed = append(changed, []any{id[:], c.tenant, first.BaseEpoch, first.BaseSeq, last.Epoch, last.Seq, last.Touched.UnixMilli(),
 				millis(last.Waiting), millis(last.WakeAt), string(last.Status), string(last.Owner.Kind), ownerApp, held(last),
 				string(owner), string(state), millis(last.Ended)})
 		}
 	}
 	seen := map[parley.ConversationID]bool{}
-	note := func(withTenant bool) func(*sql.Rows) error {
-		return func(rows *sql.Rows) error {
-			var key, tenant int64
-			var id []byte
-			into := []any{&key, &id, &tenant}
-			if !withTenant {
-				into = into[:2]
-			}
-			if err := rows.Scan(into...); err != nil {
-				return err
-			}
-			c := moving[parley.ConversationID(id)]
-			c.key = key
-			if withTenant {
-				c.tenant = tenant
-			}
-			seen[parley.ConversationID(id)] = true
-			return nil
+	note := func(rows *sql.Rows) error {
+		var key int64
+		var id []byte
+		if err := rows.Scan(&key, &id); err != nil {
+			return err
 		}
+		moving[parley.ConversationID(id)].key = key
+		seen[parley.ConversationID(id)] = true
+		return nil
 	}
-	if err := insertConversations.run(ctx, s.dialect, t.Tx, inserted, note(false)); err != nil {
+	if err := insertConversations.run(ctx, s.dialect, t.Tx, inserted, note); err != nil {
 		return err
 	}
-	if err := touchConversations.run(ctx, s.dialect, t.Tx, touched, note(true)); err != nil {
+	if err := touchConversations.run(ctx, s.dialect, t.Tx, touched, note); err != nil {
 		return err
 	}
-	if err := changeConversations.run(ctx, s.dialect, t.Tx, changed, note(true)); err != nil {
+	if err := changeConversations.run(ctx, s.dialect, t.Tx, changed, note); err != nil {
 		return err
 	}
 	for id, c := range moving {
@@ -277,7 +273,11 @@ func (s *Store) refuseUnmatched(ctx context.Context, t bun.Tx, c *chain) error {
 		c.refuse(0, errStale)
 		return nil
 	}
-	found, conversation, err := startedBy(ctx, t, step.StartKey)
+	found, conversation, err := startedBy(ctx, t, c.tenant, step.StartKey)
+	if parley.KindOf(err) == parley.NotFound { // no start of this tenant's: nothing that the step may hear of
+		c.refuse(0, errStale)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -183,8 +183,13 @@ func (s *Store) writeLaneWork(ctx context.Context, t bun.Tx, batch []*entry) err
 		if err := s.fault("progress"); err != nil {
 			return err
 		}
-		if err := s.writeProgress(ctx, t, progress); err != nil {
-			return fmt.Errorf("write progress: %w", err)
+	}
+	for len(progress) > 0 {
+		var now []*entry
+		if now, progress = onceALane(progress); len(now) > 0 {
+			if err := s.writeProgress(ctx, t, now); err != nil {
+				return fmt.Errorf("write progress: %w", err)
+			}
 		}
 	}
 	for _, e := range batch {
@@ -199,6 +204,21 @@ func (s *Store) writeLaneWork(ctx context.Context, t bun.Tx, batch []*entry) err
 		}
 	}
 	return nil
+}
+
+// onceALane splits progress into the first of each lane and the rest. A worker that lost its lane and the one that has it
+// may report in the same commit, and the database tells only that a lane was written, not for whom.
+func onceALane(entries []*entry) (first, rest []*entry) {
+	seen := make(map[int64]bool, len(entries))
+	for _, e := range entries {
+		if key := e.progress.Lane.Key; seen[key] {
+			rest = append(rest, e)
+		} else {
+			seen[key] = true
+			first = append(first, e)
+		}
+	}
+	return first, rest
 }
 
 func (s *Store) grantClaim(ctx context.Context, t bun.Tx, c *claim) error {
@@ -262,14 +282,14 @@ var (
 		column{"tenant", bigint}, column{"lane", bigint}, column{"seq", bigint}, column{"at", bigint}, column{"duration", bigint},
 		column{"status", bigint}, column{"error", text}, column{"answer", text})
 
-	insertExceptions = newBulk(`INSERT INTO exceptions (lane, seq, tenant, state, reason, at)
-		SELECT lane, seq, tenant, state, reason, at FROM %ROWS% WHERE true ON CONFLICT DO NOTHING`,
+	insertExceptions = newBulk(`INSERT INTO exceptions (lane, seq, tenant, state, reason, at, told)
+		SELECT lane, seq, tenant, state, reason, at, told FROM %ROWS% WHERE true ON CONFLICT DO NOTHING`,
 		column{"lane", bigint}, column{"seq", bigint}, column{"tenant", bigint}, column{"state", text}, column{"reason", text},
-		column{"at", bigint})
+		column{"at", bigint}, column{"told", bigint})
 )
 
-// writeProgress records what workers did. A lane whose lease is no longer the worker's is left as it is, and the worker
-// hears ErrLeaseLost; its attempts are not recorded, because its successor's are.
+// writeProgress records what workers did, each on a lane of its own. A lane whose lease is no longer the worker's is left
+// as it is, and the worker hears ErrLeaseLost; its attempts are not recorded, because its successor's are.
 func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) error {
 	now := s.now().UnixMilli()
 	rows := make([][]any, len(entries))
@@ -315,7 +335,7 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 				a.Error, a.Answer})
 		}
 		for _, d := range p.Dead {
-			exceptions = append(exceptions, []any{p.Lane.Key, d.Seq, tenant, "dead", d.Reason, now})
+			exceptions = append(exceptions, []any{p.Lane.Key, d.Seq, tenant, "dead", d.Reason, now, int64(0)})
 		}
 	}
 	if err := insertAttempts.run(ctx, s.dialect, t.Tx, attempts, discard); err != nil {
@@ -346,6 +366,20 @@ func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]int
 		return nil, fmt.Errorf("look for overdue lanes: %w", err)
 	}
 	return keys, nil
+}
+
+// Backlog implements [parley.Lanes].
+func (s *Store) Backlog(ctx context.Context) (parley.Backlog, error) {
+	var b parley.Backlog
+	var oldest *int64
+	err := s.read.QueryRowContext(ctx, `SELECT count(CASE WHEN r.disabled = '' THEN 1 END), count(CASE WHEN r.disabled <> '' THEN 1 END),
+		min(CASE WHEN r.disabled = '' THEN l.due END) FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver WHERE l.due <= ?`,
+		s.now().UnixMilli()).Scan(&b.Due, &b.Held, &oldest)
+	if err != nil {
+		return b, fmt.Errorf("count what lanes owe: %w", err)
+	}
+	b.Oldest = moment(oldest)
+	return b, nil
 }
 
 // Disable implements [parley.Lanes].

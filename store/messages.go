@@ -116,7 +116,7 @@ func (t *tx) sent(ctx context.Context, tenant parley.TenantID, id parley.Convers
 var errNoMessage = &parley.Error{Kind: parley.NotFound, Msg: "message not found in the conversation"}
 
 // FindMessage implements [parley.Conversations].
-func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, reference string) (parley.Message, error) {
+func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, by parley.Role, reference string) (parley.Message, error) {
 	text := `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
 		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? `
 	hashes := make([]int64, 0, 5)
@@ -127,10 +127,12 @@ func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversati
 	if err != nil {
 		return parley.Message{}, err
 	}
-	for _, m := range found {
-		if m.Body.MessageID == reference {
-			return m, nil
-		}
+	found = slices.DeleteFunc(found, func(m parley.Message) bool { return m.Body.MessageID != reference })
+	if own := slices.IndexFunc(found, func(m parley.Message) bool { return m.Sender == by }); own >= 0 {
+		return found[own], nil
+	}
+	if len(found) > 0 {
+		return found[0], nil
 	}
 	id, err := parley.ParseID[parley.Message](reference)
 	if err != nil {
@@ -151,11 +153,15 @@ func (t *tx) Repeats(ctx context.Context, tenant parley.TenantID, conversation p
 	if _, err := t.Conversation(ctx, tenant, conversation); err != nil {
 		return nil, err
 	}
-	return findRepeats(ctx, t.db, conversation, keys)
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return nil, err
+	}
+	return findRepeats(ctx, t.db, key, conversation, keys)
 }
 
 // findRepeats looks keys up by hash and compares hits in full.
-func findRepeats(ctx context.Context, db bun.IDB, conversation parley.ConversationID, keys []parley.RepeatKey) ([]parley.FoundRepeat, error) {
+func findRepeats(ctx context.Context, db bun.IDB, tenant int64, conversation parley.ConversationID, keys []parley.RepeatKey) ([]parley.FoundRepeat, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -164,7 +170,7 @@ func findRepeats(ctx context.Context, db bun.IDB, conversation parley.Conversati
 		hashes[i] = k.Hash
 	}
 	messages, err := selectMessages(ctx, db, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
-		WHERE c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, conversation[:], bun.List(hashes))
+		WHERE c.tenant = ? AND c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, tenant, conversation[:], bun.List(hashes))
 	if err != nil {
 		return nil, err
 	}
@@ -193,18 +199,18 @@ func (t *tx) RepeatHashes(ctx context.Context, tenant parley.TenantID, conversat
 
 // StartedBy implements [parley.Conversations].
 func (t *tx) StartedBy(ctx context.Context, tenant parley.TenantID, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
-	found, id, err := startedBy(ctx, t.db, startKey)
-	if err == nil {
-		_, err = t.Conversation(ctx, tenant, id) // keys are derived from ids of one tenant, but every query names it
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return parley.FoundRepeat{}, parley.ConversationID{}, errConversationUnknown
 	}
-	return found, id, err
+	return startedBy(ctx, t.db, key, startKey)
 }
 
-func startedBy(ctx context.Context, db bun.IDB, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
+func startedBy(ctx context.Context, db bun.IDB, tenant int64, startKey []byte) (parley.FoundRepeat, parley.ConversationID, error) {
 	var conversation, message []byte
 	found := parley.FoundRepeat{Seq: 1}
 	err := db.QueryRowContext(ctx, `SELECT c.id, m.id FROM conversations AS c
-		JOIN messages AS m ON m.conversation = c.key AND m.seq = 1 WHERE c.start_key = ?`, startKey).Scan(&conversation, &message)
+		JOIN messages AS m ON m.conversation = c.key AND m.seq = 1 WHERE c.tenant = ? AND c.start_key = ?`, tenant, startKey).Scan(&conversation, &message)
 	if errors.Is(err, sql.ErrNoRows) {
 		return found, parley.ConversationID{}, errConversationUnknown
 	}

@@ -119,6 +119,70 @@ func TestCommitSurvivesAnyFailure(t *testing.T) {
 	})
 }
 
+// Claims and progress go through the same commits and can fail at the same points. A claim whose answer was lost costs its
+// lease; progress whose answer was lost is refused the
+// second time, for it holds.
+func TestLaneWorkSurvivesAnyFailure(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		for _, point := range []string{"begin", "claim", "progress", "commit", "committed"} {
+			t.Run(point, func(t *testing.T) {
+				now := time.Now()
+				armed := ""
+				s := open(t, func(c *store.Config) {
+					c.Clock = func() time.Time { return now }
+					c.Fault = func(p string) error {
+						if p == armed {
+							armed = ""
+							return errors.New("planted")
+						}
+						return nil
+					}
+				})
+				start := storetest.Start("m1")
+				wake := storetest.MustCommit(t, s, start)[0].Wake
+				if point != "progress" {
+					armed = point
+					if lost, err := s.Claim(t.Context(), wake, time.Second); err == nil {
+						t.Fatalf("Claim = %v, hid the failure", lost)
+					}
+				}
+				lanes, err := s.Claim(t.Context(), wake, time.Second)
+				if point == "committed" {
+					if err != nil || len(lanes) != 0 {
+						t.Errorf("Claim after a lost answer = %v, %v; want the lane leased", lanes, err)
+					}
+					now = now.Add(2 * time.Second)
+					lanes, err = s.Claim(t.Context(), wake, time.Second)
+				}
+				if err != nil || len(lanes) != 1 {
+					t.Fatalf("Claim again = %v, %v; want the lane", lanes, err)
+				}
+				progress := parley.Progress{Lane: lanes[0], Acked: 1, Release: true,
+					Attempts: []parley.Attempt{{Seq: 1, At: now, Status: 200}}, Dead: []parley.DeadDelivery{{Seq: 1, Reason: "x"}}}
+				if point != "claim" {
+					armed = point
+					if _, err := s.Finish(t.Context(), progress); err == nil {
+						t.Fatal("Finish hid the failure")
+					}
+				}
+				if _, err := s.Finish(t.Context(), progress); (point == "committed") != errors.Is(err, parley.ErrLeaseLost) || point != "committed" && err != nil {
+					t.Errorf("Finish again = %v", err)
+				}
+				err = s.View(t.Context(), func(tx parley.Tx) error {
+					states, err := tx.MessageStates(t.Context(), parley.DefaultTenant, start.Conversation.ID)
+					if states.Acked[1] != 1 || len(states.Dead) != 1 || len(states.Sent) != 1 {
+						t.Errorf("afterwards: %+v, want one delivery with its attempt and its end", states)
+					}
+					return err
+				})
+				if overdue, late := s.Overdue(t.Context(), 0, 10); err != nil || late != nil || len(overdue) != 0 {
+					t.Errorf("afterwards overdue: %v, %v, %v", overdue, late, err)
+				}
+			})
+		}
+	})
+}
+
 func TestManyWritersShareCommits(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		var mu sync.Mutex
@@ -238,6 +302,78 @@ func TestLateWorkerChangesNothing(t *testing.T) {
 	})
 }
 
+// The same hazard in one commit: the late worker and its successor report together, in either order.
+func TestLateWorkerInTheCommitOfItsSuccessor(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		for _, lateFirst := range []bool{true, false} {
+			now := time.Now()
+			s := open(t, func(c *store.Config) { c.Clock = func() time.Time { return now } })
+			start := storetest.Start("m1")
+			wake := storetest.MustCommit(t, s, start)[0].Wake
+			claim := func() *parley.Lane {
+				lanes, err := s.Claim(t.Context(), wake, time.Second)
+				if err != nil || len(lanes) != 1 {
+					t.Fatal(lanes, err)
+				}
+				now = now.Add(2 * time.Second)
+				return lanes[0]
+			}
+			late := parley.Progress{Lane: claim(), Acked: 1, Release: true, Dead: []parley.DeadDelivery{{Seq: 1, Reason: "planted"}}}
+			successor := parley.Progress{Lane: claim(), Acked: 1, Release: true, Attempts: []parley.Attempt{{Seq: 1, At: now, Status: 200}}}
+			reports, at := []parley.Progress{late, successor}, 1
+			if !lateFirst {
+				slices.Reverse(reports)
+				at = 0
+			}
+			errs := s.FinishTogether(t.Context(), reports...)
+			if errs[at] != nil || !errors.Is(errs[1-at], parley.ErrLeaseLost) {
+				t.Errorf("late first %v: the successor hears %v, the late one %v", lateFirst, errs[at], errs[1-at])
+			}
+			err := s.View(t.Context(), func(tx parley.Tx) error {
+				states, err := tx.MessageStates(t.Context(), parley.DefaultTenant, start.Conversation.ID)
+				if len(states.Dead) != 0 || len(states.Sent) != 1 {
+					t.Errorf("late first %v: %+v, want the message delivered and not dead", lateFirst, states)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestBacklog(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		s := open(t, func(c *store.Config) { c.Clock = func() time.Time { return now } })
+		check := func(what string, want parley.Backlog) {
+			t.Helper()
+			if got, err := s.Backlog(t.Context()); err != nil || got != want {
+				t.Errorf("%s: Backlog = %+v, %v; want %+v", what, got, err, want)
+			}
+		}
+		check("nothing said", parley.Backlog{})
+		since := now
+		wake := storetest.MustCommit(t, s, storetest.Start("m1"))[0].Wake
+		now = now.Add(time.Second)
+		wake = append(wake, storetest.MustCommit(t, s, storetest.Start("m2"))[0].Wake...)
+		check("two said", parley.Backlog{Due: 2, Oldest: since})
+		lanes, err := s.Claim(t.Context(), wake[:1], time.Minute)
+		if err != nil || len(lanes) != 1 {
+			t.Fatal(lanes, err)
+		}
+		if _, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Failed: 1, Release: true, Retry: now.Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		check("one to be tried later", parley.Backlog{Due: 1, Oldest: now})
+		if err := s.Disable(t.Context(), lanes[0].Receiver.Key, "410"); err != nil {
+			t.Fatal(err)
+		}
+		check("the receiver disabled", parley.Backlog{Held: 1})
+	})
+}
+
 func TestDisabledReceiverIsHeld(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		s := open(t)
@@ -296,7 +432,7 @@ func TestAnotherTenantsThingsAreUnknown(t *testing.T) {
 			if found, err := tx.Messages(t.Context(), parley.MessageQuery{Tenant: stranger, Conversation: start.Conversation.ID, Limit: 10}); err != nil || len(found) != 0 {
 				t.Errorf("Messages = %v, %v; want none", found, err)
 			}
-			if _, err := tx.FindMessage(t.Context(), stranger, start.Conversation.ID, "m1"); parley.KindOf(err) != parley.NotFound {
+			if _, err := tx.FindMessage(t.Context(), stranger, start.Conversation.ID, parley.Customer, "m1"); parley.KindOf(err) != parley.NotFound {
 				t.Errorf("FindMessage = %v, want NotFound", err)
 			}
 			if _, _, err := tx.StartedBy(t.Context(), stranger, start.StartKey); parley.KindOf(err) != parley.NotFound {
@@ -307,5 +443,26 @@ func TestAnotherTenantsThingsAreUnknown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// A step never changes another tenant's conversation, nor tells what is in it, even if it knows everything about it.
+		stranger = newTenant(t, s)
+		as := func(tenant parley.TenantID, step *parley.Step) *parley.Step {
+			step.Conversation.Tenant = tenant
+			return step
+		}
+		ended := as(stranger, storetest.Say(start.Conversation, parley.Customer, "m1", 2))
+		ended.StateChanged, ended.Conversation.Status = true, parley.Ended
+		for what, step := range map[string]*parley.Step{
+			"message": as(stranger, storetest.Say(start.Conversation, parley.Customer, "", 2)), "repeat": as(stranger, storetest.Say(start.Conversation, parley.Customer, "m1", 2)),
+			"end": ended, "start": as(stranger, storetest.Start("m1")), "nobody": as(parley.TenantID{1}, storetest.Say(start.Conversation, parley.Customer, "", 2)),
+		} {
+			_, errs := storetest.Commit(t, s, step)
+			if _, told := errors.AsType[*parley.Repeated](errs[0]); errs[0] == nil || told {
+				t.Errorf("%s of a stranger = %v, want it refused without a word of what is there", what, errs[0])
+			}
+		}
+		if n := len(storetest.Messages(t, s, start.Conversation.ID)); n != 1 {
+			t.Errorf("strangers left %d messages", n-1)
+		}
+		storetest.Check(t, s, parley.DefaultTenant, start.Conversation.ID)
 	})
 }

@@ -40,7 +40,7 @@ func (s *Store) Update(ctx context.Context, fn func(parley.Tx) error) error {
 			return err
 		}
 	}
-	return &parley.Error{Kind: parley.Conflict, Err: err}
+	return &parley.Error{Kind: parley.Busy, Msg: "too many changes meet here, try again", Err: err}
 }
 
 // View implements [parley.Store].

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"parley"
+	"parley/markup"
 )
 
 // A View says what of a message its reader may and can see. The zero View shows text only, and no conversation.
@@ -142,14 +143,14 @@ func appendContent(dst []byte, m *parley.Message, v View) []byte {
 func forms(c *parley.Content, v View) (text, html string) {
 	text, html = c.Text, c.HTML
 	if text == "" && html != "" {
-		text = HTMLToText(html)
+		text = markup.Text(html)
 	}
 	switch {
 	case v.AsSent:
 	case !v.HTML:
 		html = ""
 	case html == "" && text != "":
-		html = TextToHTML(text)
+		html = markup.HTML(text)
 	}
 	return text, html
 }

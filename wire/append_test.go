@@ -107,23 +107,6 @@ func TestAppendEnvelope(t *testing.T) {
 	}
 }
 
-func TestHTMLToText(t *testing.T) {
-	for markup, want := range map[string]string{
-		"plain":                             "plain",
-		"a<br>b<br/>c":                      "a\nb\nc",
-		"<ul><li>one</li><li>two</li></ul>": "one\ntwo",
-		"&lt;b&gt; &eacute;":                "<b> é",
-		"<style>p{}</style>x<script>alert(1)</script>": "x",
-		"<p>open":          "open",
-		"1 < 2 & 3 > 2":    "1 < 2 & 3 > 2",
-		"<b>a</b><i>b</i>": "ab",
-	} {
-		if got := HTMLToText(markup); got != want {
-			t.Errorf("HTMLToText(%q) = %q, want %q", markup, got, want)
-		}
-	}
-}
-
 func BenchmarkAppendEnvelope(b *testing.B) {
 	m := message(nil)
 	v := View{Conversation: thread, Customer: true, HTML: true}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/contrib/propagators/b3"
 	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"parley"
 	"parley/assets"
@@ -55,6 +57,7 @@ type node struct {
 	admin     *directory.Administration
 	sessions  *ws.Server
 	meter     *prometheus.Registry
+	tracing   *sdktrace.TracerProvider
 	handler   http.Handler
 
 	run     context.CancelFunc // ends what runs
@@ -99,11 +102,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if n.live.Kind == "miniredis" {
 		logger.InfoContext(ctx, "no Redis: live state is kept inside this process, which serves one node only")
 	}
-	tracing, err := newTracing(ctx, c)
-	if err != nil {
+	if n.tracing, err = newTracing(ctx, c); err != nil {
 		return n, err
 	}
-	n.closers = append(n.closers, tracing.Shutdown)
+	n.closers = append(n.closers, n.tracing.Shutdown)
 	queue := asynqueue.New(n.live, logger)
 	n.closers = append(n.closers, func(context.Context) error { return queue.Close() })
 	bucket, err := openBlobs(ctx, c)
@@ -134,10 +136,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	}
 	late := &lateHub{}
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
-		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: tracing})
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
-	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets}, n.store, changes{n.hub, callbacks})
+	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP}, n.store, changes{n.hub, callbacks})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{}, n.store, n.tokens.Forget)
@@ -148,8 +150,12 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	}
 
 	router := rest.NewRouter()
+	conversations := conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger})
+	if err = seed(ctx, conversations, c.Seed); err != nil {
+		return n, err
+	}
 	if c.Has(configs.RoleAPI) {
-		conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger}).Register(router)
+		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
 		admin.New(n.admin, n.tokens).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
@@ -165,7 +171,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		}).Methods(http.MethodPost)
 	}
 	n.operations(router)
-	n.handler = rest.Handler(rest.Config{Log: logger, Observer: newRequests(n.meter), Tracer: tracing.Tracer("parley/rest"),
+	n.handler = rest.Handler(rest.Config{Log: logger, Observer: newRequests(n.meter), Tracer: n.tracing.Tracer("parley/rest"),
 		Propagator: propagation.NewCompositeTextMapPropagator(b3.New(), propagation.TraceContext{}), HTTPS: strings.HasPrefix(c.PublicURL, "https://")}, router)
 
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ended by stop, after sessions and requests
@@ -197,6 +203,21 @@ func (n *node) stop(ctx context.Context) error {
 	}
 	n.closers = nil
 	return err
+}
+
+// seed makes the client applications of --seed.
+func seed(ctx context.Context, s *conversationmgr.Surface, file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("--seed: %w", err)
+	}
+	if err := s.Seed(ctx, parley.DefaultTenant, text); err != nil {
+		return fmt.Errorf("--seed: %w", err)
+	}
+	return nil
 }
 
 func openBlobs(ctx context.Context, c *configs.Serve) (*blob.Bucket, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"io/fs"
 	"net/http"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -17,6 +18,10 @@ func pages(router *mux.Router) {
 	serve := func(prefix string, files fs.FS, framed bool) {
 		server := http.StripPrefix(prefix, http.FileServerFS(files))
 		router.PathPrefix(prefix).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !isPage(files, strings.TrimPrefix(r.URL.Path, prefix)) {
+				router.NotFoundHandler.ServeHTTP(w, r)
+				return
+			}
 			policy := contentPolicy
 			if !framed {
 				policy += "; frame-ancestors 'none'"
@@ -31,4 +36,14 @@ func pages(router *mux.Router) {
 	serve("/widget/v1/", web.Widget, true)
 	serve("/console/", web.Console, false)
 	router.Handle("/", http.RedirectHandler("/docs", http.StatusFound))
+}
+
+// isPage says whether there is a file of that name, or the page itself. What is not must not reach the file server, which
+// answers with plain text, and lists what is in a folder.
+func isPage(files fs.FS, name string) bool {
+	if name == "" {
+		return true
+	}
+	info, err := fs.Stat(files, name)
+	return err == nil && info.Mode().IsRegular()
 }

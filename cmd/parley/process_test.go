@@ -132,8 +132,9 @@ func (p *process) terminate() error {
 
 // A caller calls the hub's REST with a token.
 type caller struct {
-	base  string
-	token string
+	base    string
+	token   string
+	headers map[string]string // sent besides
 }
 
 const bootstrap = "tests:a-secret-for-tests-only"
@@ -141,6 +142,11 @@ const bootstrap = "tests:a-secret-for-tests-only"
 // login fetches a token for the bootstrap client.
 func login(ctx context.Context, base string) (*caller, error) {
 	id, secret, _ := strings.Cut(bootstrap, ":")
+	return loginAs(ctx, base, id, secret)
+}
+
+// loginAs fetches a token for a client.
+func loginAs(ctx context.Context, base, id, secret string) (*caller, error) {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/oauth2/token", strings.NewReader(form.Encode()))
 	if err != nil {
@@ -162,7 +168,7 @@ func login(ctx context.Context, base string) (*caller, error) {
 	if answer.Token == "" {
 		return nil, fmt.Errorf("token: %s", answer.Error)
 	}
-	return &caller{base, answer.Token}, nil
+	return &caller{base: base, token: answer.Token}, nil
 }
 
 const conversationmgrBase = "/conversation/conversationmgr/v3"
@@ -183,6 +189,9 @@ func (c *caller) call(ctx context.Context, method, path string, in any, want int
 	}
 	req.Header.Set("Authorization", "Bearer  "+c.token) // two blanks, as real clients send
 	req.Header.Set("Content-Type", "application/json")
+	for name, value := range c.headers {
+		req.Header.Set(name, value)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -117,7 +120,9 @@ func TestTheWholeRoad(t *testing.T) {
 			if name == "embedded" {
 				env = []string{"PATH=/nonexistent"} // no redis-server to be found: miniredis
 			}
-			args := append([]string{"--listen", "127.0.0.1:0", "--data", t.TempDir(), "--bootstrap-client", bootstrap, "--callback-allow", "127.0.0.0/8"}, parts(t)...)
+			data := t.TempDir()
+			args := append([]string{"--listen", "127.0.0.1:0", "--data", data, "--bootstrap-client", bootstrap, "--callback-allow", "127.0.0.0/8",
+				"--log-level", "debug"}, parts(t)...)
 			hub := startProcess(t, env, args...)
 			log, ctx := newCallbackLog(t), t.Context()
 			c, err := login(ctx, hub.url)
@@ -185,9 +190,42 @@ func TestTheWholeRoad(t *testing.T) {
 			if err := hub.terminate(); err != nil {
 				t.Error(err)
 			}
-			if strings.Contains(hub.log.String(), "planted") || strings.Contains(hub.log.String(), "parcel") {
-				t.Errorf("the log holds a secret or content:\n%s", hub.log.String())
+			_, secret, _ := strings.Cut(bootstrap, ":")
+			for _, word := range []string{"planted", "parcel", "anna@", secret, c.token, got.authorization} {
+				if strings.Contains(hub.log.String(), word) {
+					t.Errorf("the log holds the secret or content %q:\n%s", word, hub.log.String())
+				}
+			}
+			if !strings.Contains(hub.log.String(), "level=DEBUG") {
+				t.Errorf("the log has no details, so it shows nothing:\n%s", hub.log.String())
+			}
+			for _, word := range []string{"planted", secret, c.token, got.authorization} {
+				for _, file := range filesWith(t, data, word) {
+					t.Errorf("%s holds the secret %q", file, word)
+				}
+			}
+			if name == "embedded" && len(filesWith(t, data, "Where is my parcel?")) == 0 {
+				t.Error("no file of the data directory holds the conversation, so they show nothing")
 			}
 		})
 	}
+}
+
+// filesWith lists the files below a folder that hold a word.
+func filesWith(t *testing.T, dir, word string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte(word)) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

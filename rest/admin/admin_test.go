@@ -128,6 +128,54 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	}
 }
 
+// Nobody else's (guarantee G8): an administrator of another environment gets, for every operation on what is there, the
+// answer that what is not there gets, and changes nothing.
+func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
+	s := newStage(t)
+	vars := s.vars()
+	there := map[string]string{"/organisations/{id}": parley.DefaultOrganisation.String(), "/environments/{id}": vars["$default"],
+		"/environments/{id}/widget-secret": vars["$default"], "/clients/{id}": vars["$readerID"]}
+	before, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for path, item := range resttest.Document(t, admin.Document).Paths.Map() {
+		for method, op := range item.Operations() {
+			if !strings.Contains(path, "{id}") {
+				continue
+			}
+			tried++
+			body := ""
+			if method == "PATCH" {
+				body = `{"name":"mine"}`
+			}
+			ask := func(id string) (int, string) {
+				res, text := s.Do(method, strings.Replace(path, "{id}", id, 1), body, "Authorization", "Bearer "+vars["$otherAdmin"])
+				return res.StatusCode, text
+			}
+			status, text := ask(there[path])
+			if wantStatus, want := ask(vars["$nobody"]); status != wantStatus || text != want || status != 404 && status != 403 {
+				t.Errorf("%s of what is there answered %d %s, of what is not %d %s", op.OperationID, status, text, wantStatus, want)
+			}
+		}
+	}
+	if tried != 10 {
+		t.Errorf("%d operations tried", tried)
+	}
+	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
+	if err != nil || after != before {
+		t.Errorf("the environment is %+v, %v; it was %+v", after, err, before)
+	}
+	s.Play(`
+GET /clients/$readerID
+-> 200
+
+GET /organisations
+-> 200 {"organisation":[{"name":"$_"},{"name":"Other"}]}
+`, vars)
+}
+
 // What create answers works at the token endpoint's door, until the client is revoked.
 func TestSecretWorksUntilRevoked(t *testing.T) {
 	s := newStage(t)

@@ -106,6 +106,16 @@ func bodyOf(op *openapi3.Operation) *openapi3.MediaType {
 	return op.RequestBody.Value.Content.Get("application/json")
 }
 
+// Validate checks a body that did not come in a request against what an operation of the document takes, and returns it as
+// it is to be decoded.
+func (c *Contract) Validate(method, path string, raw []byte) ([]byte, error) {
+	op := c.operations[method+" "+path]
+	if op == nil || op.body == nil {
+		return nil, fmt.Errorf("%s %s takes no body", method, path)
+	}
+	return validate(op.body, raw)
+}
+
 // Malformed answers what generated code could not decode although the guard let it pass.
 func Malformed(w http.ResponseWriter, r *http.Request, err error) {
 	api.WriteError(w, r, malformed(err))

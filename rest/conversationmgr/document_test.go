@@ -1,8 +1,12 @@
 package conversationmgr_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +16,8 @@ import (
 
 	"parley"
 	"parley/directory"
+	"parley/hub"
+	"parley/rest"
 	"parley/rest/api"
 	"parley/rest/conversationmgr"
 	"parley/rest/resttest"
@@ -142,8 +148,8 @@ func TestEnumsAreThoseOfTheVocabulary(t *testing.T) {
 // Every code of the reference is met in some dialogue; those that are not have their reason here.
 func TestEveryCodeIsProduced(t *testing.T) {
 	unmet := map[api.Code]string{
-		api.Conflict:      "two nodes that keep overtaking each other; see the hub's tests",
-		api.TooMany:       "a hub whose queue is full; see the hub's tests",
+		api.Conflict:      "nothing of this API; see reference 1.5",
+		api.TooMany:       "a hub whose queue is full; see TestTroubleOfTheHub",
 		api.InternalError: "a store that fails; see TestStoreFailureTellsNothing",
 	}
 	s := newStage(t)
@@ -179,6 +185,47 @@ func TestStoreFailureTellsNothing(t *testing.T) {
 	res, body := s.Do("GET", "/accounts", "", "Authorization", "Bearer "+vars["$all"])
 	if want := `{"code":"500-100","developerMessage":"internal error"}`; res.StatusCode != 500 || body != want {
 		t.Errorf("answered %d %s, want %s", res.StatusCode, body, want)
+	}
+}
+
+// A troubled is a hub that fails in one way.
+type troubled struct{ err error }
+
+func (h troubled) Post(context.Context, hub.PostRequest) ([]hub.Posted, error) { return nil, h.err }
+
+func (h troubled) Ended(context.Context, parley.TenantID, parley.ConversationID) (c parley.Conversation, m []parley.Message, s parley.DeliveryStates, err error) {
+	return c, m, s, h.err
+}
+
+// What goes wrong behind the surface has its code, and of our own faults nothing else is told.
+func TestTroubleOfTheHub(t *testing.T) {
+	for name, test := range map[string]struct {
+		err   error
+		code  api.Code
+		after string // Retry-After
+	}{
+		"full":       {&parley.Error{Kind: parley.Busy, Msg: "too many messages of this conversation are waiting"}, api.TooMany, "1"},
+		"overtaken":  {&parley.Error{Kind: parley.Busy, Err: &parley.Error{Kind: parley.Conflict}}, api.TooMany, "1"},
+		"broken":     {errors.New("pq: planted"), api.InternalError, ""},
+		"impatience": {fmt.Errorf("post: %w", context.DeadlineExceeded), api.TooMany, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			router := rest.NewRouter()
+			conversationmgr.New(conversationmgr.Deps{Hub: troubled{test.err}, Directory: directory.New(directory.Config{}, s.store, nil), Verifier: s.tokens}).Register(router)
+			server := httptest.NewServer(rest.Handler(rest.Config{}, router))
+			t.Cleanup(server.Close)
+			c := resttest.NewCaller(t, server.URL, conversationmgr.BasePath, conversationmgr.Document)
+			for _, call := range [][3]string{
+				{"POST", "/conversations/messages", `{"messages":{"message":[{"type":{"value":"text"},"content":{"text":"x"},"sender":{"type":"customer"},"conversation":{"id":"` + s.vars()["$nobody"] + `"}}]}}`},
+				{"GET", "/conversations/" + s.vars()["$nobody"], ""},
+			} {
+				res, body := c.Do(call[0], call[1], call[2], "Authorization", "Bearer "+s.vars()["$all"])
+				if res.StatusCode != test.code.Status() || !strings.Contains(body, `"code":"`+string(test.code)+`"`) || strings.Contains(body, "planted") || res.Header.Get("Retry-After") != test.after {
+					t.Errorf("%s answered %d %s after %q, want %s", call[0], res.StatusCode, body, res.Header.Get("Retry-After"), test.code)
+				}
+			}
+		})
 	}
 }
 

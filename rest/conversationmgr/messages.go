@@ -39,8 +39,7 @@ func (s *Surface) post(r *http.Request) ([]hub.Posted, error) {
 	return posted, nil
 }
 
-// located gives the member that the hub blames its full path. With several messages the hub does not say which one, so
-// the path is left as it is.
+// located gives the member that the hub blames its full path. With several messages the hub says which one.
 func located(err error, messages int) error {
 	e, ok := errors.AsType[*parley.Error](err)
 	if !ok || e.Field == "" || messages != 1 || strings.HasPrefix(e.Field, "messages.") {

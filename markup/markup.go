@@ -1,4 +1,6 @@
-package wire
+// Package markup turns plain text into rich text and back. Both directions lose something; each is used only where the
+// other form is missing.
+package markup
 
 import (
 	"html"
@@ -8,16 +10,16 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// TextToHTML is the rich-text form of plain text: escaped, with line breaks kept.
-func TextToHTML(text string) string {
+// HTML is the rich-text form of plain text: escaped, with line breaks kept.
+func HTML(text string) string {
 	return strings.ReplaceAll(html.EscapeString(text), "\n", "<br>")
 }
 
-// HTMLToText is what a reader of the page would see: tags out, entities resolved, a line for each block. Scripts and
+// Text is what a reader of the page would see: tags out, entities resolved, a line for each block. Scripts and
 // style sheets are left out. It never fails; broken markup is read as browsers do.
-func HTMLToText(markup string) string {
+func Text(rich string) string {
 	var b strings.Builder
-	z := xhtml.NewTokenizer(strings.NewReader(markup))
+	z := xhtml.NewTokenizer(strings.NewReader(rich))
 	hidden := 0 // depth of elements whose text nobody sees
 	for {
 		kind := z.Next()
