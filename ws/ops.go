@@ -295,6 +295,7 @@ func (s *session) history(r *request) error {
 		Message json.RawMessage `json:"message"`
 	}
 	view := s.view(&follow{rich: rich || reader.Slots == 0}, &c)
+	view.Masked = true
 	items := make([]item, len(page))
 	for i := range page {
 		items[i] = item{page[i].Seq, wire.Append(nil, &page[i], view)}

@@ -3,6 +3,7 @@ package ws_test
 import (
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"testing"
 	"time"
 
@@ -191,5 +192,42 @@ func TestPresenceOfTheCustomer(t *testing.T) {
 	s.connect("anna", map[string]any{"conversation": id, "after": 1})
 	if p := agent.object("presence"); p["active"] != true {
 		t.Errorf("agent hears %v, want that the customer is back", p)
+	}
+}
+
+// What is marked redact reaches the other side, now and after a drop, as a callback would show it; only the past is masked.
+func TestRedactedTextIsMaskedInHistoryOnly(t *testing.T) {
+	s := newSite(t, nil)
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	agent, _ := s.connect("dana")
+	agent.ask("subscribe", map[string]any{"conversation": id, "after": 1})
+	secret := text("my number is 42")
+	secret["content"] = map[string]any{"text": "my number is 42", "redact": true}
+	anna.ask("post", in(id, secret))
+	if m := agent.message(); m.Message.Content.Text != "my number is 42" {
+		t.Errorf("the agent sees %+v", m)
+	}
+	back, _ := s.connect("dana", map[string]any{"conversation": id, "after": 1})
+	if m := back.message(); m.Message.Content.Text != "my number is 42" {
+		t.Errorf("after a drop the agent sees %+v", m)
+	}
+	page := agent.ask("history", map[string]any{"conversation": id, "after": 1})
+	if got := page["messages"].([]any)[0].(map[string]any)["message"].(map[string]any)["content"].(map[string]any)["text"]; got != "***" {
+		t.Errorf("history shows %v, want it masked", got)
+	}
+}
+
+// A request that is no WebSocket is told so in the shape of every other error.
+func TestPlainRequestsAreToldAsJSON(t *testing.T) {
+	s := newSite(t, nil)
+	res, err := http.Get(s.http.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var body struct{ Code, DeveloperMessage string }
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil || res.StatusCode != http.StatusUpgradeRequired || body.Code != "426-001" {
+		t.Errorf("GET = %d %+v, %v", res.StatusCode, body, err)
 	}
 }

@@ -2,12 +2,17 @@ package live
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/redis/go-redis/v9"
 
 	"parley"
 	"parley/ident"
@@ -86,7 +91,7 @@ func TestHintsReachOtherNodesOnly(t *testing.T) {
 	})
 }
 
-func TestLocksLeasesAndRates(t *testing.T) {
+func TestLocksSamplesAndRates(t *testing.T) {
 	each(t, func(t *testing.T, open func() *Live) {
 		l, ctx, name := open(), t.Context(), ident.New[parley.Message]().String()
 		if ok, err := l.Lock(ctx, name, "a", time.Minute); !ok || err != nil {
@@ -122,6 +127,15 @@ func TestLocksLeasesAndRates(t *testing.T) {
 				t.Errorf("Allow %d = %v, %v, %v", i, ok, wait, err)
 			}
 		}
+		// What has a time ends by itself, in miniredis too, which has to be told that time passes.
+		if ok, err := l.Lock(ctx, name+"brief", "a", 100*time.Millisecond); !ok || err != nil {
+			t.Fatalf("Lock = %v, %v", ok, err)
+		}
+		waitFor(t, "the lock to end by itself", func() bool { ok, err := l.Lock(ctx, name+"brief", "b", time.Minute); return ok && err == nil })
+		if ok, _, err := l.Allow(ctx, name+"brief", 1, 100*time.Millisecond); !ok || err != nil {
+			t.Fatalf("Allow = %v, %v", ok, err)
+		}
+		waitFor(t, "the window to end by itself", func() bool { ok, _, err := l.Allow(ctx, name+"brief", 1, time.Minute); return ok && err == nil })
 		if err := l.Join(ctx, name, "s1", time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -178,21 +192,31 @@ func waitFor(t *testing.T, what string, done func() bool) {
 }
 
 func TestURLs(t *testing.T) {
-	for url, want := range map[string]string{
-		"redis://h:1/2":                       "",
-		"rediss://u:p@h:1":                    "",
-		"redis+sentinel://u:p@a:1,b:2/main/3": "",
-		"redis+cluster://a:1,b:2":             "",
-		"redis+sentinel://a:1":                "master",
-		"http://h":                            "scheme",
-		"redis://:planted-secret@h:x/":        "--redis",
+	for url, want := range map[string]redis.UniversalOptions{
+		"redis://h:1/2":                       {Addrs: []string{"h:1"}, DB: 2},
+		"redis://h":                           {Addrs: []string{"h:6379"}},
+		"rediss://u:p@h:1":                    {Addrs: []string{"h:1"}, Username: "u", Password: "p", TLSConfig: &tls.Config{ServerName: "h", MinVersion: tls.VersionTLS12}},
+		"redis+sentinel://u:p@a:1,b:2/main/3": {Addrs: []string{"a:1", "b:2"}, Username: "u", Password: "p", MasterName: "main", DB: 3},
+		"redis+cluster://u:p@a:1,b:2":         {Addrs: []string{"a:1", "b:2"}, Username: "u", Password: "p", IsClusterMode: true},
 	} {
-		_, err := parseURL(url)
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("parseURL(%q) = %v, want %q", url, err, want)
+		got, err := parseURL(url)
+		if err != nil {
+			t.Errorf("parseURL(%q) = %v", url, err)
+			continue
 		}
-		if err != nil && strings.Contains(err.Error(), "planted-secret") {
-			t.Errorf("parseURL(%q) shows the password: %v", url, err)
+		if diff := cmp.Diff(&want, got, cmpopts.IgnoreUnexported(redis.UniversalOptions{}, tls.Config{})); diff != "" {
+			t.Errorf("parseURL(%q) (-want +got):\n%s", url, diff)
+		}
+	}
+	for url, want := range map[string]string{
+		"redis+sentinel://a:1":          "master",
+		"redis+sentinel://a:1/main/x":   "number",
+		"http://h":                      "scheme",
+		"redis://:planted-secret@h:x/":  "--redis",
+		"redis://:planted-secret@h:1/x": "--redis",
+	} {
+		if _, err := parseURL(url); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "planted-secret") {
+			t.Errorf("parseURL(%q) = %v, want %q and no password", url, err, want)
 		}
 	}
 }
