@@ -190,7 +190,7 @@ func Run(ctx context.Context, o Options, names []string, w io.Writer) error {
 	all := []struct {
 		name string
 		run  func(context.Context, Options, Target, *Report) error
-	}{{"durable", durable}, {"callbacks", callbacks}, {"memory", memory}, {"typing", typing}, {"growth", growth}, {"resume", resume}}
+	}{{"durable", durable}, {"callbacks", callbacks}, {"memory", memory}, {"typing", typing}, {"growth", growth}, {"resume", resume}, {"churn", churn}}
 	report := &Report{}
 	for i := range o.Targets {
 		if o.Targets[i].Database == "" {

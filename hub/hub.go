@@ -48,7 +48,7 @@ type Hub struct {
 	metrics *metrics
 	topics  *topics
 	hints   chan parley.Hint
-	reads   chan reading
+	reads   chan *reading
 	queues  *queues
 	frames  atomic.Pointer[func(session, frame string)] // see HandleFrames
 
@@ -81,7 +81,7 @@ func New(c Config) *Hub {
 		c.TypingFor = 10 * time.Second
 	}
 	h := &Hub{config: c, node: ident.New[Hub]().String(), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
-		hints: make(chan parley.Hint, maxHints), reads: make(chan reading, maxReads)}
+		hints: make(chan parley.Hint, maxHints), reads: make(chan *reading, maxReads)}
 	h.plans = &plans{store: c.Store, now: h.now, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
 	h.topics = newTopics(h)
 	h.queues = newQueues(h)

@@ -46,7 +46,7 @@ func (h *Hub) Read(ctx context.Context, s parley.Speaker, id parley.Conversation
 	}
 	mark := parley.ReadMark{Tenant: c.Tenant, Conversation: c.ID, Slot: slot, Seq: seq, At: h.now()}
 	select {
-	case h.reads <- reading{c: c, mark: mark, from: from, done: done}:
+	case h.reads <- &reading{c: c, mark: mark, from: from, done: done}:
 	default:
 		done(&parley.Error{Kind: parley.Busy, Msg: "too many marks are waiting to be written"})
 	}
@@ -65,7 +65,7 @@ func slotOf(s parley.Speaker, c *parley.Conversation) int {
 // markReads writes what gathered while the last transaction was away in one, and tells everyone concerned.
 func (h *Hub) markReads(ctx context.Context) {
 	for {
-		var batch []reading
+		var batch []*reading
 		select {
 		case first := <-h.reads:
 			batch = append(batch, first)
@@ -86,7 +86,7 @@ func (h *Hub) markReads(ctx context.Context) {
 		for i := range batch {
 			batch[i].done(err)
 			if err == nil {
-				h.tellRead(&batch[i])
+				h.tellRead(batch[i])
 			}
 		}
 	}

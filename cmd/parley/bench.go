@@ -14,7 +14,7 @@ import (
 )
 
 type benchCommand struct {
-	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, memory, typing, growth, resume; none = all."`
+	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, memory, typing, growth, resume, churn; none = all."`
 	Database []string      `help:"PostgreSQL URLs of empty databases to measure with besides SQLite." env:"PARLEY_BENCH_DATABASE"`
 	Redis    string        `help:"Redis for the PostgreSQL runs." env:"PARLEY_BENCH_REDIS"`
 	SQLite   bool          `name:"sqlite" help:"Measure with SQLite." default:"true" negatable:""`
@@ -26,6 +26,7 @@ type benchCommand struct {
 	Idle     []int         `help:"Numbers of sessions whose memory is measured." default:"5000,9500"`
 	Growth   []int         `help:"Numbers of open conversations." default:"1,1000,100000"`
 	Stored   []int         `help:"Numbers of stored messages." default:"0,1000000,10000000"`
+	Churn    time.Duration `help:"How long sessions come and go; 0 = not at all." default:"0s"`
 	Missed   int           `help:"Messages that a session missed." default:"10000"`
 	Return   int           `help:"Sessions that come back at the same time." default:"5000"`
 
@@ -53,7 +54,7 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		return withStore(ctx, &record, s, func(record *store.Store) error { return record.Fill(ctx, c.Fill) })
 	}
 	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Settle: c.Settle, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
-		Missed: c.Missed, Return: c.Return}
+		Churn: c.Churn, Missed: c.Missed, Return: c.Return}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
 	}
