@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley"
 	"parley/ident"
@@ -193,7 +194,9 @@ type post struct {
 	inputs   []*input
 	startKey []byte
 	repeats  map[*input]parley.FoundRepeat // inputs that were committed before
+	doubtful bool                          // a messageId was seen before, so the commit looks for repeats too
 	tries    int
+	turn     int64 // place among the posts of its conversation; zero until it has one
 	done     func([]Posted, error)
 
 	step    *parley.Step
@@ -230,6 +233,18 @@ func (in *input) key(conversation parley.ConversationID) (k parley.RepeatKey, ok
 		in.repeat = parley.RepeatKey{Hash: ident.RepeatHash(conversation, d.Sender, d.Body.MessageID), Sender: d.Sender, MessageID: d.Body.MessageID}
 	}
 	return in.repeat, true
+}
+
+// sameBefore is the place of an earlier input of the same request under the same messageId, -1 if there is none.
+func (p *post) sameBefore(i int, conversation parley.ConversationID) int {
+	k, ok := p.inputs[i].key(conversation)
+	if !ok {
+		return -1
+	}
+	return slices.IndexFunc(p.inputs[:i], func(other *input) bool {
+		o, ok := other.key(conversation)
+		return ok && o == k
+	})
 }
 
 // posted is the answer for an input whose message has that id.
