@@ -10,7 +10,8 @@ import (
 type Live interface {
 	// Publish sends hints to the other nodes, in one round trip. It never blocks on a slow node.
 	Publish(ctx context.Context, hints []Hint) error
-	// Hints calls fn for every hint that other nodes publish, until ctx ends. Hints may be lost or repeated.
+	// Hints calls fn for every hint that other nodes publish, until ctx ends. Hints may be lost or repeated; after a break of
+	// the connection a HintLost comes.
 	Hints(ctx context.Context, fn func(Hint)) error
 
 	// Join registers a session for ttl; Leave takes it out. Present counts the sessions of a key ("customer", contact…).
@@ -41,6 +42,7 @@ const (
 	HintMessage HintKind = "message" // the conversation has messages up to Seq
 	HintTyping  HintKind = "typing"  // somebody types; the hint is all there is
 	HintConfig  HintKind = "config"  // configuration of the tenant changed
+	HintLost    HintKind = "lost"    // hints were lost, whichever they were: read again what somebody here listens to
 )
 
 // A Hint tells other nodes that there is something to read.

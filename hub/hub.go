@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,6 +44,7 @@ type Hub struct {
 	metrics *metrics
 	topics  *topics
 	hints   chan parley.Hint
+	dropped atomic.Bool // hints, because their queue was full
 
 	mu     sync.Mutex
 	active map[parley.ConversationID]*active

@@ -20,6 +20,7 @@ type follow struct {
 	sent    int64 // last one the client has, or is about to get
 	filling bool  // what lies between seen and target is being read; until then live messages only move target
 	target  int64
+	unsure  bool // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
 }
 
@@ -40,7 +41,7 @@ func (s *session) noticed(e *hub.Event) *follow {
 // deliverTyping passes typing and presence on, unless the client lags: they are shed first. Called with mu held.
 func (s *session) deliverTyping(f *follow, e *hub.Event) {
 	t := e.Typing
-	if e.From == hub.Subscriber(s) || f.filling || s.role == t.Role && f.reader.Slots != 0 {
+	if e.From == hub.Subscriber(s) || f.filling && f.seen < f.target || s.role == t.Role && f.reader.Slots != 0 {
 		return
 	}
 	if len(s.queue) > s.server.config.QueueLen/2 {
@@ -146,8 +147,8 @@ const (
 func (s *session) readMissing(f *follow) {
 	for {
 		s.mu.Lock()
-		after, reached := f.seen, f.seen >= f.target
-		if reached || s.done.Err() != nil {
+		after, target := f.seen, f.target
+		if after >= target && !f.unsure || s.done.Err() != nil {
 			f.filling = false
 			s.mu.Unlock()
 			return
@@ -166,7 +167,10 @@ func (s *session) readMissing(f *follow) {
 			continue
 		}
 		s.mu.Lock()
-		if len(page) == 0 {
+		if len(page) < fillPage {
+			f.unsure = false
+		}
+		if len(page) == 0 && f.target == target { // else more was said while we read
 			f.target = f.seen // nothing more is there
 		}
 		for i := range page {

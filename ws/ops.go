@@ -74,9 +74,7 @@ func (s *session) connect(r request) error {
 		return &closing{code: closeProtocol, reason: "too many conversations to resume"}
 	}
 	s.grant = grant
-	if live := s.server.config.Live; live != nil {
-		_ = live.Join(ctx, s.presenceKey(), s.id, 3*s.server.config.Heartbeat) // presence may be late
-	}
+	s.work.Go(s.present) // beside: a Redis that is silent must not hold anybody up
 	type resumed struct {
 		Conversation parley.ConversationID `json:"conversation"`
 		After        int64                 `json:"after"`
@@ -171,6 +169,7 @@ func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64
 		s.mu.Lock()
 		f.cancel = cancel
 		s.follows[c.ID] = f
+		f.unsure = true // c may have grown between our read of it and Subscribe, and nobody tells us of that
 		s.fill(f, c.Seq)
 		s.mu.Unlock()
 	}, nil
