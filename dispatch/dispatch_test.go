@@ -239,14 +239,17 @@ func TestStuckWorkerLosesItsLane(t *testing.T) {
 	waitFor(t, "another worker", func() bool { d.Wake(wake); return len(r.got()) >= 2 })
 	close(release)
 	<-finished
-	waitFor(t, "an empty lane", func() bool { overdue, err := s.Overdue(t.Context(), 0, 10); return err == nil && len(overdue) == 0 })
-	err = s.View(t.Context(), func(tx parley.Tx) error {
-		states, err := tx.MessageStates(t.Context(), parley.DefaultTenant, lane[0].Conversation)
-		if len(states.Dead) != 0 || states.Acked[1] != 1 {
-			t.Errorf("states = %+v, want delivered and not dead", states)
-		}
-		return err
+	var states parley.DeliveryStates
+	waitFor(t, "the other worker's record", func() bool {
+		err = s.View(t.Context(), func(tx parley.Tx) (err error) {
+			states, err = tx.MessageStates(t.Context(), parley.DefaultTenant, lane[0].Conversation)
+			return err
+		})
+		return err != nil || states.Acked[1] == 1
 	})
+	if len(states.Dead) != 0 {
+		t.Errorf("states = %+v, want delivered and not dead", states)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type follow struct {
 	sent    int64 // last one the client has, or is about to get
 	filling bool  // what lies between seen and target is being read; until then live messages only move target
 	target  int64
-	unsure  bool // there may be more than target: the record must be read once, to its end
+	unsure  bool             // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
 }
 
