@@ -166,7 +166,8 @@ func percentile(all []time.Duration, p int) time.Duration {
 }
 
 // takeovers is how long lanes that owed something when a hub was killed waited for their next attempt: those of which a
-// delivery arrived before the kill and again after it, and those that owed a message that had not arrived at all.
+// delivery arrived before the kill and again after it, and those that owed a message that had not arrived at all. Where the
+// next kill came first, the wait is counted from that one: a hub may have claimed the lane and died before it sent anything.
 func takeovers(e Evidence, kills []time.Time) (waits []time.Duration) {
 	type lane struct{ conversation, role string }
 	lanes := map[lane][]Arrival{}
@@ -188,10 +189,10 @@ func takeovers(e Evidence, kills []time.Time) (waits []time.Duration) {
 				first[a.Delivery] = a.At
 			}
 		}
-		for _, kill := range kills {
+		for i, kill := range kills {
 			next, _ := slices.BinarySearchFunc(arrivals, kill, func(a Arrival, kill time.Time) int { return cmp.Compare(a.At.UnixNano(), kill.UnixNano()) })
-			if next == len(arrivals) {
-				continue
+			if next == len(arrivals) || i+1 < len(kills) && arrivals[next].At.After(kills[i+1]) {
+				continue // whoever had taken it over was killed as well
 			}
 			if a := arrivals[next]; first[a.Delivery].Before(kill) || created[a.Message].Before(kill) {
 				waits = append(waits, a.At.Sub(kill))

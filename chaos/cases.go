@@ -51,7 +51,7 @@ func killAndFlush(ctx context.Context, w *World, _ int, _ bool) error {
 		return err
 	}
 	w.kill(w.hubs[0])
-	if err := w.stage.redis.flush(); err != nil {
+	if err := w.stage.redis.flush(ctx); err != nil {
 		return err
 	}
 	if err := w.restart(ctx, w.hubs[0]); err != nil {
@@ -90,7 +90,7 @@ func flush(ctx context.Context, w *World, _ int, _ bool) error {
 	if err := work(ctx, 50*time.Millisecond, 300*time.Millisecond); err != nil {
 		return err
 	}
-	return w.stage.redis.flush()
+	return w.stage.redis.flush(ctx)
 }
 
 func stopPostgres(ctx context.Context, w *World, _ int, short bool) error {

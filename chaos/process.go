@@ -104,12 +104,13 @@ type hub struct {
 	binary string // path of the built program
 	front  *Proxy // what clients connect to
 	args   []string
+	temp   string // its temporary folder: a hub that is killed leaves the socket of its Redis there
 	url    string // behind the proxy, for the campaign's own questions
 	*process
 }
 
 // newHub gives a hub its address and a proxy in front of it.
-func newHub(ctx context.Context, name, binary string, args ...string) (*hub, error) {
+func newHub(ctx context.Context, name, binary, temp string, args ...string) (*hub, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -118,7 +119,7 @@ func newHub(ctx context.Context, name, binary string, args ...string) (*hub, err
 	if err != nil {
 		return nil, err
 	}
-	return &hub{name: name, binary: binary, front: front, url: "http://" + address,
+	return &hub{name: name, binary: binary, temp: temp, front: front, url: "http://" + address,
 		args: append([]string{"serve", "--listen", address}, args...)}, nil
 }
 
@@ -149,6 +150,7 @@ func Build(ctx context.Context, root, dir string) (string, error) {
 func (h *hub) start(ctx context.Context) (ready time.Duration, err error) {
 	began := time.Now()
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), h.binary, h.args...) // ended by kill or stop
+	cmd.Env = append(os.Environ(), "TMPDIR="+h.temp)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,22 +32,15 @@ func Print(out io.Writer, reports []Report) error {
 		}
 	}
 	for n, row := range rows {
-		line := "|"
-		rule := "|"
-		for i, cell := range row {
-			if i == 0 {
-				line += fmt.Sprintf(" %-*s |", widths[i], cell)
-				rule += " --- |"
-			} else {
-				line += fmt.Sprintf(" %*s |", widths[i], cell)
-				rule += " ---: |"
-			}
+		line := []string{fmt.Sprintf("| %-*s", widths[0], row[0])}
+		for i, cell := range row[1:] {
+			line = append(line, fmt.Sprintf("%*s", widths[i+1], cell))
 		}
-		if _, err := fmt.Fprintln(out, line); err != nil {
+		if _, err := fmt.Fprintln(out, strings.Join(line, " | ")+" |"); err != nil {
 			return err
 		}
 		if n == 0 {
-			if _, err := fmt.Fprintln(out, rule); err != nil {
+			if _, err := fmt.Fprintln(out, "| --- |"+strings.Repeat(" ---: |", len(row)-1)); err != nil {
 				return err
 			}
 		}

@@ -68,8 +68,14 @@ type Stage struct {
 	worlds   int
 }
 
-// NewStage makes a stage. Everybody may pass through the folder: PostgreSQL may run as a user of its own.
-func NewStage(binary, dir string) *Stage { return &Stage{binary: binary, dir: dir} }
+// NewStage makes a stage in a temporary folder, through which everybody may pass: PostgreSQL may run as a user of its own.
+func NewStage(binary string) (*Stage, error) {
+	dir, err := os.MkdirTemp("", "parley-chaos-")
+	if err != nil {
+		return nil, err
+	}
+	return &Stage{binary: binary, dir: dir}, os.Chmod(dir, 0o711)
+}
 
 // servers starts a private Redis and a private PostgreSQL. [ErrMissing]: one of them is not installed.
 func (s *Stage) servers(ctx context.Context) (err error) {
@@ -88,14 +94,15 @@ func (s *Stage) servers(ctx context.Context) (err error) {
 	return err
 }
 
-// Close ends the servers at once: nobody will read them again.
-func (s *Stage) Close() {
+// Close ends the servers at once, for nobody will read them again, and removes the folder.
+func (s *Stage) Close() error {
 	if s.redis != nil && s.redis.process != nil {
 		s.redis.kill()
 	}
 	if s.postgres != nil && s.postgres.process != nil {
 		_ = s.postgres.crash() // it is gone then, one way or the other
 	}
+	return os.RemoveAll(s.dir)
 }
 
 // newWorld starts everything that a case needs, and sets the shop up. On an error nothing is left.
@@ -137,7 +144,7 @@ func newWorld(ctx context.Context, stage *Stage, setup Setup) (w *World, err err
 		args = append(args, more...)
 	}
 	for i := range setup.Hubs {
-		h, err := newHub(ctx, string(rune('A'+i)), stage.binary, args...)
+		h, err := newHub(ctx, string(rune('A'+i)), stage.binary, stage.dir, args...)
 		if err != nil {
 			return w, err
 		}
@@ -156,7 +163,7 @@ func (w *World) servers(ctx context.Context) (args []string, err error) {
 	if err := w.stage.servers(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.stage.redis.flush(); err != nil {
+	if err := w.stage.redis.flush(ctx); err != nil {
 		return nil, err
 	}
 	if err := w.stage.postgres.create(ctx, name); err != nil {

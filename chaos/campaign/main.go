@@ -41,15 +41,10 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "parley-chaos-")
+	stage, err := chaos.NewStage(*binary)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL's user must get through to its own folder
-		return err
-	}
-	stage := chaos.NewStage(*binary, dir)
 	defer stage.Close()
 	var reports []chaos.Report
 	failed := 0
