@@ -10,7 +10,8 @@ import (
 type Live interface {
 	// Publish sends hints to the other nodes, in one round trip. It never blocks on a slow node.
 	Publish(ctx context.Context, hints []Hint) error
-	// Hints calls fn for every hint that other nodes publish, until ctx ends. Hints may be lost or repeated.
+	// Hints calls fn for every hint that other nodes publish, until ctx ends. Hints may be lost or repeated; after a break of
+	// the connection a HintLost comes.
 	Hints(ctx context.Context, fn func(Hint)) error
 
 	// Join registers a session for ttl; Leave takes it out. Present counts the sessions of a key ("customer", contact…).
@@ -47,6 +48,7 @@ const (
 	HintReceipt HintKind = "receipt" // somebody read
 	HintConfig  HintKind = "config"  // configuration of the tenant changed
 	HintFrame   HintKind = "frame"   // what a client posted for a session that lives on another node
+	HintLost    HintKind = "lost"    // hints were lost, whichever they were: read again what somebody here listens to
 )
 
 // A Hint tells other nodes that there is something to read.

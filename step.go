@@ -1,6 +1,9 @@
 package parley
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A Step is one routed change of one conversation: everything that becomes true together, or not at all. Once given to
 // the store it must not be changed.
@@ -8,6 +11,7 @@ type Step struct {
 	Conversation *Conversation // state after the step; never shared with a later step
 	BaseEpoch    int64         // (epoch, seq) the step was routed on; the commit takes it only if they still hold
 	BaseSeq      int64
+	Run          *Run      // steps that were routed one on top of the other share it; nil = this one stands alone
 	New          bool      // the conversation begins with this step
 	StateChanged bool      // Conversation.Owner, Status or State differ from the base
 	Messages     []Message // in Seq order, BaseSeq+1 onwards
@@ -23,6 +27,21 @@ type Step struct {
 	Readdress  *Readdress
 	UsedAssets []AssetID // become Used
 }
+
+// A Run is the steps of one conversation that were routed each on what the one before it leaves, while that was still on its
+// way. When one of them does not become true, none of the later ones may, although (epoch, seq) might fit: the place of the
+// missing message can be taken by one of another node.
+type Run struct{ broken atomic.Bool }
+
+// Break notes that a step of the run did not become true. The store calls it.
+func (r *Run) Break() {
+	if r != nil {
+		r.broken.Store(true)
+	}
+}
+
+// Broken says whether a step of the run did not become true.
+func (r *Run) Broken() bool { return r != nil && r.broken.Load() }
 
 // A Readdress gives earlier messages to a party that did not get them: those marked [Held], or, with Since, what the
 // customer said from then on (it was not answered).

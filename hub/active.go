@@ -28,6 +28,7 @@ type active struct {
 
 	mu        sync.Mutex
 	state     *parley.Conversation // after all posts in flight; nil = to be read
+	run       *parley.Run          // of the steps routed since state was read
 	committed int64                // Seq up to which the store is known to be
 	known     map[int64]struct{}   // hashes of all messageIds, if complete
 	complete  bool
@@ -35,6 +36,7 @@ type active struct {
 	flying    int
 	landed    sync.Cond // flying is zero; uses mu
 	backlog   []*post
+	turns     int64 // given to posts so far; see post.turn
 	working   bool
 	used      time.Time
 }
@@ -64,7 +66,7 @@ func (a *active) idleSince(before time.Time) bool {
 func (a *active) begin(p *post, plan *plan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.state = &parley.Conversation{ID: a.id, Tenant: a.tenant}
+	a.state, a.run = &parley.Conversation{ID: a.id, Tenant: a.tenant}, &parley.Run{}
 	a.known, a.complete = map[int64]struct{}{}, true
 	a.launch(p, plan)
 	if a.flying == 0 { // refused: there is no such conversation
@@ -91,6 +93,8 @@ func (a *active) submit(p *post) {
 		p.done(nil, errTooMany)
 		return
 	}
+	a.turns++
+	p.turn = a.turns
 	if a.state != nil && !a.stale && !a.working && !p.refers() && !a.mayRepeat(p) {
 		if plan := a.h.plans.fresh(a.tenant, a.state.Account); plan != nil {
 			a.launch(p, plan)
@@ -100,18 +104,14 @@ func (a *active) submit(p *post) {
 	a.wait(p)
 }
 
-// wait puts a post into the backlog and sees to it that somebody works on that.
+// wait puts a post into the backlog, in the place of its turn, and sees to it that somebody works on that. Posts that are
+// tried again keep their order so, among themselves too: they may come back while others of them still wait.
 func (a *active) wait(p *post) {
-	a.backlog = append(a.backlog, p)
-	if !a.working {
-		a.working = true
-		a.h.work.Go(a.workOff)
+	if p.turn == 0 {
+		a.turns++
+		p.turn = a.turns
 	}
-}
-
-// again puts a post back before all that were not tried yet, and behind those that were: posts keep their order.
-func (a *active) again(p *post) {
-	at := slices.IndexFunc(a.backlog, func(other *post) bool { return other.tries == 0 })
+	at := slices.IndexFunc(a.backlog, func(other *post) bool { return other.turn > p.turn })
 	if at < 0 {
 		at = len(a.backlog)
 	}
@@ -172,7 +172,7 @@ func (a *active) workOff() {
 		case err != nil:
 			p.done(nil, err)
 		case a.stale: // another node was first while we were reading: once more, in the same place
-			a.again(p)
+			a.wait(p)
 		default:
 			a.launch(p, plan)
 		}
@@ -201,7 +201,8 @@ func (a *active) prepare(ctx context.Context, p *post, state **parley.Conversati
 			return nil, fmt.Errorf("read conversation %s: %w", a.id, err)
 		}
 		a.mu.Lock()
-		a.state, a.committed, a.complete, a.known = &c, c.Seq, complete, make(map[int64]struct{}, len(hashes))
+		a.state, a.run, a.committed = &c, &parley.Run{}, c.Seq
+		a.complete, a.known = complete, make(map[int64]struct{}, len(hashes))
 		for _, h := range hashes {
 			a.known[h] = struct{}{}
 		}
@@ -217,6 +218,8 @@ func (a *active) prepare(ctx context.Context, p *post, state **parley.Conversati
 		return nil, err
 	}
 	if asked {
+		// What SQL does not have may still be on its way there, in a step that was not answered yet: the commit looks again.
+		p.doubtful = true
 		if err := a.findRepeats(ctx, p); err != nil {
 			return nil, err
 		}
@@ -275,7 +278,7 @@ func (a *active) launch(p *post, plan *plan) {
 			a.h.metrics.repeats.Inc()
 			continue
 		}
-		if first := p.saidBefore(i, a.id); first >= 0 {
+		if first := p.sameBefore(i, a.id); first >= 0 {
 			p.placed[i] = p.placed[first]
 			a.h.metrics.repeats.Inc()
 			continue
@@ -314,8 +317,8 @@ func (a *active) launch(p *post, plan *plan) {
 		return
 	}
 	c := r.c
-	step.Conversation, step.BaseEpoch, step.BaseSeq = &c, base.Epoch, base.Seq
-	step.Repeats, step.RepeatsKnown = keys, a.complete
+	step.Conversation, step.BaseEpoch, step.BaseSeq, step.Run = &c, base.Epoch, base.Seq, a.run
+	step.Repeats, step.RepeatsKnown = keys, a.complete && !p.doubtful
 	if step.New {
 		step.StartKey = p.startKey
 	}
@@ -355,10 +358,10 @@ func (a *active) land(p *post, done parley.Committed, err error) {
 		defer a.h.repeatStart(a, p, repeated)
 	case isRepeat && p.tries < maxTries:
 		p.note(a.id, repeated.Found)
-		a.again(p)
+		a.wait(p)
 	case parley.KindOf(err) == parley.Conflict && p.tries < maxTries && !p.step.New:
 		a.h.metrics.rerouted.Inc()
-		a.again(p)
+		a.wait(p)
 	default:
 		err = fmt.Errorf("commit to conversation %s: %w", a.id, err)
 		if parley.KindOf(err) == parley.Conflict { // nothing that the caller could decide anew

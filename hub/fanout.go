@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -23,6 +24,10 @@ type Event struct {
 type Subscriber interface {
 	Deliver(*Event)
 }
+
+// A Doubter is a Subscriber that can look for what nobody told it of. Doubt is called when hints of other nodes were lost;
+// like Deliver it must not block and must not call the hub.
+type Doubter interface{ Doubt() }
 
 // topics are the conversations and applications that somebody on this node listens to. Safe for concurrent use.
 type topics struct {
@@ -119,6 +124,26 @@ func (h *Hub) Follow(tenant parley.TenantID, app parley.ApplicationID, role parl
 			delete(ts.tenants, tenant)
 		}
 	})
+}
+
+// doubt lets everyone who listens here look for what was said on other nodes.
+func (ts *topics) doubt() {
+	all := map[Subscriber]struct{}{}
+	ts.mu.Lock()
+	for _, t := range ts.byID {
+		t.mu.Lock()
+		maps.Copy(all, t.subscribers)
+		t.mu.Unlock()
+	}
+	for _, followers := range ts.followers {
+		maps.Copy(all, followers)
+	}
+	ts.mu.Unlock()
+	for s := range all {
+		if d, ok := s.(Doubter); ok {
+			d.Doubt()
+		}
+	}
 }
 
 // committed tells everyone what became true: the caller first, then sessions here, other nodes, and dispatch.

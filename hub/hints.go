@@ -19,18 +19,30 @@ func (h *Hub) hint(hint parley.Hint) {
 	case h.hints <- hint:
 	default:
 		h.metrics.hintsLost.Inc()
+		h.dropped.Store(true)
 	}
 }
 
-// sendHints publishes what queued up while the last round trip was away, in one.
+// publishAgain is how long a node waits before it says that hints of it were lost, should that fail too.
+const publishAgain = 500 * time.Millisecond
+
+// sendHints publishes what queued up while the last round trip was away, in one. After a loss it says so as soon as it is
+// heard again, so that the other nodes read what they missed.
 func (h *Hub) sendHints(ctx context.Context) {
-	for {
+	for lost := false; ; {
 		var batch []parley.Hint
-		select {
-		case first := <-h.hints:
-			batch = append(batch, first)
-		case <-ctx.Done():
-			return
+		if lost {
+			batch = append(batch, parley.Hint{Kind: parley.HintLost})
+			if pause(ctx, publishAgain) != nil {
+				return
+			}
+		} else {
+			select {
+			case first := <-h.hints:
+				batch = append(batch, first)
+			case <-ctx.Done():
+				return
+			}
 		}
 		for len(batch) < 512 {
 			select {
@@ -41,11 +53,27 @@ func (h *Hub) sendHints(ctx context.Context) {
 			}
 			break
 		}
+		if h.dropped.Swap(false) {
+			batch = append(batch, parley.Hint{Kind: parley.HintLost})
+		}
 		bounded, cancel := context.WithTimeout(ctx, time.Second)
-		if err := h.config.Live.Publish(bounded, batch); err != nil {
+		err := h.config.Live.Publish(bounded, batch)
+		cancel()
+		if lost = err != nil; lost {
 			h.metrics.liveError.Inc()
 		}
-		cancel()
+	}
+}
+
+// pause waits, or until ctx ends, and then says why.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -56,9 +84,8 @@ func (h *Hub) receiveHints(ctx context.Context) {
 			h.metrics.liveError.Inc()
 			h.config.Logger.WarnContext(ctx, "listening to other nodes", "error", err)
 		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
+		if pause(ctx, time.Second) == nil {
+			h.topics.doubt() // nobody was listening for a while
 		}
 	}
 }
@@ -68,6 +95,8 @@ func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
 	switch hint.Kind {
 	case parley.HintConfig:
 		h.plans.forget(hint.Tenant)
+	case parley.HintLost:
+		h.topics.doubt()
 	case parley.HintTyping:
 		if hint.Typing != nil {
 			h.retell(ctx, hint, func(c *parley.Conversation, _ []parley.Message) {

@@ -51,6 +51,7 @@ type Hub struct {
 	reads   chan *reading
 	queues  *queues
 	frames  atomic.Pointer[func(session, frame string)] // see HandleFrames
+	dropped atomic.Bool                                 // hints, because their queue was full
 
 	mu     sync.Mutex
 	active map[parley.ConversationID]*active

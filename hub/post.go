@@ -198,7 +198,9 @@ type post struct {
 	inputs   []*input
 	startKey []byte
 	repeats  map[*input]parley.FoundRepeat // inputs that were committed before
+	doubtful bool                          // a messageId was seen before, so the commit looks for repeats too
 	tries    int
+	turn     int64 // place among the posts of its conversation; zero until it has one
 	done     func([]Posted, error)
 
 	base    *parley.Conversation // what step was routed on
@@ -238,16 +240,15 @@ func (in *input) key(conversation parley.ConversationID) (k parley.RepeatKey, ok
 	return in.repeat, true
 }
 
-// saidBefore is the place of an input of the same request, before the one at i, that has the same sender and messageId;
-// -1 if there is none.
-func (p *post) saidBefore(i int, conversation parley.ConversationID) int {
+// sameBefore is the place of an earlier input of the same request under the same messageId, -1 if there is none.
+func (p *post) sameBefore(i int, conversation parley.ConversationID) int {
 	k, ok := p.inputs[i].key(conversation)
 	if !ok {
 		return -1
 	}
-	return slices.IndexFunc(p.inputs[:i], func(in *input) bool {
-		other, ok := in.key(conversation)
-		return ok && other == k
+	return slices.IndexFunc(p.inputs[:i], func(other *input) bool {
+		o, ok := other.key(conversation)
+		return ok && o == k
 	})
 }
 

@@ -129,6 +129,9 @@ func (b *batcher) commit(ctx context.Context, batch []*entry) {
 		if err != nil {
 			e.err = &parley.Error{Kind: parley.Internal, Err: err}
 		}
+		if e.err != nil && e.step != nil {
+			e.step.Run.Break() // before the next batch, which may hold what was routed on top of it
+		}
 		e.done(e)
 	}
 }

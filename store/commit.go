@@ -133,8 +133,15 @@ func chainsOf(batch []*entry) []*chain {
 		return slices.Compare(x[:], y[:])
 	})
 	for _, c := range chains { // a step that does not continue the one before it was routed on something else
-		for i := 1; i < len(c.entries); i++ {
-			before, step := c.entries[i-1].step.Conversation, c.entries[i].step
+		for i, e := range c.entries {
+			if e.step.Run.Broken() {
+				c.refuse(i, errStale)
+				break
+			}
+			if i == 0 {
+				continue
+			}
+			before, step := c.entries[i-1].step.Conversation, e.step
 			if step.BaseEpoch != before.Epoch || step.BaseSeq != before.Seq {
 				c.refuse(i, errStale)
 				break
@@ -144,15 +151,23 @@ func chainsOf(batch []*entry) []*chain {
 	return chains
 }
 
-// refuseRepeats refuses the steps that were committed before, for those of which the hub could not tell.
+// refuseRepeats refuses the steps that were committed before, for those of which the hub could not tell. One that repeats
+// an earlier step of the same batch hears that its base is old: that one is not true yet, and may never be.
 func (s *Store) refuseRepeats(ctx context.Context, db bun.IDB, chains []*chain) error {
 	for _, c := range chains {
+		var before []parley.RepeatKey
 		for i, e := range c.entries { // refuse shortens c.entries; those after i are refused with it
 			if i >= len(c.entries) {
 				break
 			}
 			step := e.step
+			known := before
+			before = append(before, step.Repeats...)
 			if step.RepeatsKnown || len(step.Repeats) == 0 || step.New {
+				continue
+			}
+			if slices.ContainsFunc(step.Repeats, func(k parley.RepeatKey) bool { return slices.Contains(known, k) }) {
+				c.refuse(i, errStale)
 				continue
 			}
 			found, err := findRepeats(ctx, db, c.tenant, step.Conversation.ID, step.Repeats)

@@ -32,7 +32,7 @@ func TestCommitsAreDurable(t *testing.T) {
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) {
-		write, read, err := openSQLite(filepath.Join(t.TempDir(), "parley.db"))
+		write, read, err := openSQLite(filepath.Join(t.TempDir(), "parley.db"), newDialer())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestCommitsAreDurable(t *testing.T) {
 			separator = "&"
 		}
 		for _, url := range []string{server, server + separator + "synchronous_commit=off", server + separator + "options=-csynchronous_commit%3Doff"} {
-			write, read, err := openPostgres(url)
+			write, read, err := openPostgres(url, newDialer())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,7 +13,7 @@ import (
 // The first schema ever shipped comes to the last without losing a row, and a database from the future is left alone.
 func TestMigrations(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "parley.db")
-	write, read, err := openSQLite(path)
+	write, read, err := openSQLite(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

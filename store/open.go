@@ -25,6 +25,8 @@ type Config struct {
 	Meter  prometheus.Registerer // nil = no metrics
 	Clock  func() time.Time      // nil = time.Now; leases and due times follow it
 
+	Silence time.Duration // longest that PostgreSQL may say nothing while an answer is due; zero means 10 s
+
 	// Fault is called at named points of a commit ("begin", "conversations", "messages", "lanes", "progress", "claim",
 	// "commit", and "committed" when only the answer can still be lost); an error it returns is the point's failure.
 	// For tests of what a failure leaves behind; nil in production.
@@ -55,7 +57,7 @@ type dialect struct {
 	forUpdate string // suffix of a sub-select that claims rows
 	isolation sql.IsolationLevel
 	snapshot  sql.IsolationLevel
-	open      func(url string) (write, read *bun.DB, err error)
+	open      func(url string, dialer *dialer) (write, read *bun.DB, err error)
 
 	statements prometheus.Counter // run by bulks
 }
@@ -75,7 +77,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if IsPostgres(c.URL) {
 		d = postgresDialect
 	}
-	write, read, err := d.open(c.URL)
+	if c.Silence == 0 {
+		c.Silence = defaultSilence
+	}
+	dialer := newDialer()
+	write, read, err := d.open(c.URL, dialer)
 	if err != nil {
 		return nil, fmt.Errorf("open %s database: %w", d.name, err)
 	}
@@ -88,6 +94,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		read.Close()
 		return nil, err
 	}
+	dialer.limit.Store(int64(c.Silence))
 	for range d.shards {
 		s.shards = append(s.shards, startBatcher(s))
 	}

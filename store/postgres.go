@@ -25,14 +25,17 @@ const (
 )
 
 // openPostgres opens a pool that writes and one that reads, so that a long query never keeps a commit waiting.
-// synchronous_commit=on is set for every connection: an accepted message is on disk (guarantee G1).
-func openPostgres(url string) (write, read *bun.DB, err error) {
+// synchronous_commit=on is set for every connection: an accepted message is on disk (guarantee G1). A transaction whose
+// hub forgot it does not keep its locks for ever.
+func openPostgres(url string, dialer *dialer) (write, read *bun.DB, err error) {
 	c, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, nil, err
 	}
 	c.RuntimeParams["synchronous_commit"] = "on"
 	c.RuntimeParams["timezone"] = "UTC"
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
+	c.DialFunc = dialer.dial
 	c.RuntimeParams["application_name"] = "parley"
 	w, r := stdlib.OpenDB(*c), stdlib.OpenDB(*c)
 	w.SetMaxOpenConns(postgresWriters)

@@ -466,3 +466,40 @@ func TestAnotherTenantsThingsAreUnknown(t *testing.T) {
 		storetest.Check(t, s, parley.DefaultTenant, start.Conversation.ID)
 	})
 }
+
+// A repeat that comes while the first one waits for the same commit is not stored: it hears that its base is old, and finds
+// the first when it looks again.
+func TestRepeatInOneBatchIsRefused(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := storetest.Start("m1")
+		first := storetest.Say(start.Conversation, parley.Customer, "a", 2)
+		again := storetest.Say(first.Conversation, parley.Customer, "a", 2)
+		_, errs := storetest.Commit(t, s, start, first, again)
+		if _, repeated := errors.AsType[*parley.Repeated](errs[2]); errs[0] != nil || errs[1] != nil || !repeated && parley.KindOf(errs[2]) != parley.Conflict {
+			t.Errorf("a message twice in one batch = %v, want the second to be a Conflict, or a repeat", errs)
+		}
+		storetest.Check(t, s, parley.DefaultTenant, start.Conversation.ID)
+	})
+}
+
+// A step that was routed on top of one that did not become true is refused, although another node's message stands where
+// the missing one was to stand, so that (epoch, seq) fit.
+func TestStepOnTopOfARefusedOneIsRefused(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := storetest.Start("m1")
+		storetest.MustCommit(t, s, start)
+		run := &parley.Run{}
+		first := storetest.Say(start.Conversation, parley.Customer, "a", 2)
+		second := storetest.Say(first.Conversation, parley.Customer, "b", 2)
+		first.Run, second.Run = run, run
+		storetest.MustCommit(t, s, storetest.Say(start.Conversation, parley.CustomBot, "of another node", 1))
+		for _, step := range []*parley.Step{first, second} { // in commits of their own
+			if _, errs := storetest.Commit(t, s, step); parley.KindOf(errs[0]) != parley.Conflict {
+				t.Errorf("step at %d = %v, want Conflict", step.Conversation.Seq, errs[0])
+			}
+		}
+		storetest.Check(t, s, parley.DefaultTenant, start.Conversation.ID)
+	})
+}

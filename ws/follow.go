@@ -21,6 +21,7 @@ type follow struct {
 	sent    int64 // last one the client has, or is about to get
 	filling bool  // what lies between seen and target is being read; until then live messages only move target
 	target  int64
+	unsure  bool             // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
 }
 
@@ -47,7 +48,7 @@ func (s *session) deliverPassing(f *follow, e *hub.Event) {
 	}
 	room := s.server.config.QueueLen
 	if e.Typing != nil {
-		if f.filling || s.role == e.Typing.Role && f.reader.Slots != 0 {
+		if f.filling && f.seen < f.target || s.role == e.Typing.Role && f.reader.Slots != 0 {
 			return // what is being resumed may hold what was typed; and nobody is told of their own side
 		}
 		room /= 2
@@ -190,8 +191,8 @@ const (
 func (s *session) readMissing(f *follow) {
 	for {
 		s.mu.Lock()
-		after, reached := f.seen, f.seen >= f.target
-		if reached || s.done.Err() != nil {
+		after, target := f.seen, f.target
+		if after >= target && !f.unsure || s.done.Err() != nil {
 			f.filling = false
 			s.mu.Unlock()
 			return
@@ -210,7 +211,10 @@ func (s *session) readMissing(f *follow) {
 			continue
 		}
 		s.mu.Lock()
-		if len(page) == 0 {
+		if len(page) < fillPage {
+			f.unsure = false
+		}
+		if len(page) == 0 && f.target == target { // else more was said while we read
 			f.target = f.seen // nothing more is there
 		}
 		for i := range page {

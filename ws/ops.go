@@ -77,7 +77,7 @@ func (s *session) connect(r request) error {
 	if s.crowded(ctx) {
 		return &closing{code: closeCrowded}
 	}
-	s.joinPresence(ctx)
+	s.joinPresence()
 	type resumed struct {
 		Conversation parley.ConversationID `json:"conversation"`
 		After        int64                 `json:"after"`
@@ -176,6 +176,7 @@ func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64
 		s.mu.Lock()
 		f.cancel = cancel
 		s.follows[c.ID] = f
+		f.unsure = true // c may have grown between our read of it and Subscribe, and nobody tells us of that
 		s.fill(f, c.Seq)
 		for _, o := range objects {
 			s.push(o)

@@ -11,6 +11,9 @@ import (
 // awayAfter is how long a customer may be without any session before the others hear of it: a reload is no leaving.
 const awayAfter = 5 * time.Second
 
+// presenceTimeout bounds how long a client waits because a Redis is silent.
+const presenceTimeout = 250 * time.Millisecond
+
 // presenceKey is under what the sessions of a speaker are counted.
 func presenceKey(s parley.Speaker) string {
 	if s.Contact != "" {
@@ -26,8 +29,10 @@ func customerKey(c *parley.Conversation) string {
 }
 
 // joinPresence counts the session for the time until the third heartbeat. Presence may be late, so errors are ignored.
-func (s *session) joinPresence(ctx context.Context) {
+func (s *session) joinPresence() {
 	if live := s.server.config.Live; live != nil {
+		ctx, cancel := context.WithTimeout(s.done, presenceTimeout)
+		defer cancel()
 		_ = live.Join(ctx, presenceKey(s.grant.Speaker), s.id, 3*s.server.config.Heartbeat)
 	}
 }
@@ -38,6 +43,8 @@ func (s *session) crowded(ctx context.Context) bool {
 	if live == nil || s.grant.Speaker.Contact == "" {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
+	defer cancel()
 	n, err := live.Present(ctx, presenceKey(s.grant.Speaker))
 	return err == nil && n >= s.server.config.PerCustomer
 }
@@ -96,6 +103,8 @@ func (s *session) standing(ctx context.Context, c *parley.Conversation, r hub.Re
 		tell("queue", placeOf(c.ID, at))
 	}
 	if live := s.server.config.Live; live != nil && r.Slots == 0 {
+		ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
+		defer cancel()
 		if n, err := live.Present(ctx, customerKey(c)); err == nil {
 			tell("presence", presence{c.ID, parley.Customer, c.State.Customer.Name, n > 0})
 		}

@@ -153,7 +153,7 @@ func (s *session) heartbeat() {
 	case err == nil && !sameSpeaker(grant.Speaker, s.grant.Speaker):
 		s.end(&closing{code: closeToken, reason: "what the token allows has changed"})
 	}
-	s.joinPresence(ctx)
+	s.joinPresence()
 }
 
 // sayGoodbye asks the client to come back after a while, and ends the session once that was written.
@@ -162,6 +162,45 @@ func (s *session) sayGoodbye(after time.Duration) {
 	s.push(encode(map[string]any{"goodbye": map[string]any{"after": after.Milliseconds(), "reason": "the server restarts"}}))
 	s.push(nil) // the writer ends the session here
 	s.mu.Unlock()
+}
+
+// Doubt implements [hub.Doubter]: what the session follows is read from the record, to its end. Conversations that began
+// meanwhile, for one that follows everything, are looked up too.
+func (s *session) Doubt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done.Err() != nil {
+		return
+	}
+	for _, f := range s.follows {
+		f.unsure = true
+		s.fill(f, f.seen)
+	}
+	if s.all != nil {
+		s.work.Go(s.findNew)
+	}
+}
+
+// findNew follows the open conversations that a session which follows everything did not hear of.
+func (s *session) findNew() {
+	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	defer cancel()
+	open, err := s.server.config.Hub.OpenFor(ctx, s.grant.Speaker, maxListed)
+	if err != nil {
+		s.end(err) // the client comes back and asks again
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range open {
+		c := &open[i]
+		if s.follows[c.ID] != nil {
+			continue
+		}
+		if f := s.noticed(&hub.Event{Conversation: c, Message: &parley.Message{}}); f != nil {
+			s.fill(f, c.Seq)
+		}
+	}
 }
 
 // Deliver implements [hub.Subscriber].

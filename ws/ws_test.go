@@ -540,3 +540,27 @@ func TestCloseCodes(t *testing.T) {
 		}
 	}
 }
+
+// Guarantee G4 when somebody speaks just while a session resumes, and nothing is said after that: the message comes, and
+// only once.
+func TestResumeMissesNothingSaidMeanwhile(t *testing.T) {
+	s := newSite(t, nil)
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	agent, _ := s.connect("dana")
+	agent.ask("subscribe", map[string]any{"conversation": id, "after": 1})
+	for i := range 200 {
+		anna.conn.CloseNow()
+		anna = s.dial(nil)
+		said := make(chan struct{})
+		go func() {
+			defer close(said)
+			agent.ask("post", in(id, text(fmt.Sprint("a", i))))
+		}()
+		anna.ask("connect", map[string]any{"token": "anna", "resume": []any{map[string]any{"conversation": id, "after": i + 1}}})
+		if m := anna.message(); m.Seq != int64(i+2) || m.Prev != int64(i+1) {
+			t.Fatalf("resumed after %d, the next is %+v", i+1, m)
+		}
+		<-said
+	}
+}

@@ -63,12 +63,20 @@ func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
 	if _, err := l.announce(ctx, nil); err != nil { // a greeting: who believed to be alone hears that we are there
 		return fmt.Errorf("greet the other nodes: %w", err)
 	}
-	messages := sub.Channel(redis.WithChannelSize(1024)) // when it stays full go-redis drops: a hint, never a message
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(1024)) // when it stays full go-redis drops: a hint, never a message
 	for {
 		select {
-		case m, ok := <-messages:
+		case got, ok := <-messages:
 			if !ok {
 				return errors.New("the subscription to hints ended")
+			}
+			m, isMessage := got.(*redis.Message)
+			if !isMessage { // subscribed again: what was said meanwhile is lost, and who found nobody listening is quiet
+				if _, err := l.announce(ctx, nil); err != nil {
+					return fmt.Errorf("greet the other nodes: %w", err)
+				}
+				fn(parley.Hint{Kind: parley.HintLost})
+				continue
 			}
 			var a announcement
 			if json.Unmarshal([]byte(m.Payload), &a) != nil || a.Node == l.node {

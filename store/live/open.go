@@ -83,8 +83,12 @@ func Open(ctx context.Context, c Config) (*Live, error) {
 func (l *Live) connect(options *redis.UniversalOptions) {
 	// Maintenance notifications are of Redis Enterprise; asking others for them only fills the log.
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	// Callers bound what they ask by their context; without this a Redis that is silent holds them for its own timeouts,
+	// times its retries.
+	options.ContextTimeoutEnabled = true
 	if len(options.Addrs) == 1 && strings.HasPrefix(options.Addrs[0], "/") {
-		l.client = redis.NewClient(&redis.Options{Network: "unix", Addr: options.Addrs[0], MaintNotificationsConfig: options.MaintNotificationsConfig})
+		l.client = redis.NewClient(&redis.Options{Network: "unix", Addr: options.Addrs[0], ContextTimeoutEnabled: true,
+			MaintNotificationsConfig: options.MaintNotificationsConfig})
 	} else {
 		l.client = redis.NewUniversalClient(options)
 	}
