@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,7 +56,7 @@ func fill(ctx context.Context, t Target, data string, messages int) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"bench", "--fill", fmt.Sprint(messages), "--data", data}
+	args := []string{"bench", "--fill", strconv.Itoa(messages), "--data", data}
 	if t.Database != "" {
 		args = append(args, "--database", t.Database)
 	}
@@ -72,7 +72,7 @@ func growOpen(ctx context.Context, o Options, t Target, report *Report) error {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	g, err := newGrowth(ctx, o, a, s)
+	g, err := newGrowth(ctx, a, s)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func growStored(ctx context.Context, o Options, t Target, data string, stored in
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	g, err := newGrowth(ctx, o, a, s)
+	g, err := newGrowth(ctx, a, s)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ type growing struct {
 	conversations []string
 }
 
-func newGrowth(ctx context.Context, o Options, a *api, s *server) (*growing, error) {
+func newGrowth(ctx context.Context, a *api, s *server) (*growing, error) {
 	g := &growing{a: a, s: s, address: unique("growth")}
 	if err := a.makeAccount(ctx, g.address, ""); err != nil {
 		return nil, err
@@ -128,19 +128,19 @@ func newGrowth(ctx context.Context, o Options, a *api, s *server) (*growing, err
 	for range growthSenders {
 		l, err := a.connect(ctx, token)
 		if err != nil {
-			return nil, errors.Join(err, g.close())
+			g.close()
+			return nil, err
 		}
 		g.senders = append(g.senders, l)
 	}
 	return g, g.relay.addRelay(ctx, "coalesced", growthSenders)
 }
 
-func (g *growing) close() error {
+func (g *growing) close() {
 	for _, l := range g.senders {
 		_ = l.conn.CloseNow() // the measurement is over
 	}
 	g.relay.close()
-	return nil
 }
 
 // open starts conversations until there are so many.

@@ -3,6 +3,7 @@ package ws_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -111,7 +112,7 @@ func (v *viewer) session(ctx, quiet context.Context, frames int, target int64) (
 	}
 	announced := int64(-1) // what the server said is there
 	begun := v.last
-	for n := 0; n < frames; n++ {
+	for range frames {
 		until := ctx
 		if announced >= 0 && v.last >= max(announced, target) && v.owed == "" {
 			until = quiet
@@ -321,8 +322,8 @@ func (v *viewer) live(ctx context.Context, name string, cases *atomic.Int64) err
 		})
 		_, err := v.session(ctx, quiet, v.rand.IntN(8), 0)
 		wg.Wait()
-		if err != nil || happened != nil {
-			return fmt.Errorf("drop at position %d: %w, %v", v.last, err, happened)
+		if err := errors.Join(err, happened); err != nil {
+			return fmt.Errorf("drop at position %d: %w", v.last, err)
 		}
 		cases.Add(1)
 	}
