@@ -30,20 +30,32 @@ type entry struct {
 }
 
 // A batcher is one writer: its goroutine takes whatever queued up while the last commit was away, and commits it
-// together (group commit, clocked by itself). It is owned by the [Store], whose Close waits for it.
+// together (group commit, clocked by itself). Another one answers, so that the database need not wait for that. It is owned by the [Store], whose Close waits for it.
 type batcher struct {
 	s       *Store
 	mu      sync.Mutex
 	queue   []*entry
 	closing bool
 	wake    chan struct{} // capacity 1: there is something in queue, or we are closing
-	gone    chan struct{} // closed when the goroutine has returned
+	decided chan []*entry // batches whose entries are to be answered, in order; closed by run
+	gone    chan struct{} // closed when both goroutines have returned
 }
 
 func startBatcher(s *Store) *batcher {
-	b := &batcher{s: s, wake: make(chan struct{}, 1), gone: make(chan struct{})}
+	b := &batcher{s: s, wake: make(chan struct{}, 1), decided: make(chan []*entry, 1), gone: make(chan struct{})}
 	go b.run()
+	go b.answer()
 	return b
+}
+
+// answer tells what was decided, while the next batch is being committed.
+func (b *batcher) answer() {
+	defer close(b.gone)
+	for batch := range b.decided {
+		for _, e := range batch {
+			e.done(e)
+		}
+	}
 }
 
 var errQueueFull = &parley.Error{Kind: parley.Busy, Msg: "too much is waiting to be written, try again"}
@@ -76,7 +88,7 @@ func (b *batcher) stop() {
 }
 
 func (b *batcher) run() {
-	defer close(b.gone)
+	defer close(b.decided)
 	// The commits of accepted work outlive every request, so they have a context of their own.
 	ctx := context.Background()
 	for range b.wake {
@@ -132,8 +144,8 @@ func (b *batcher) commit(ctx context.Context, batch []*entry) {
 		if e.err != nil && e.step != nil {
 			e.step.Run.Break() // before the next batch, which may hold what was routed on top of it
 		}
-		e.done(e)
 	}
+	b.decided <- batch
 }
 
 // parts splits a batch into its chains, keeping the order inside each, or a single chain into its entries' halves.
