@@ -8,6 +8,7 @@ TOOL     := $(GO) tool -modfile=tools/go.mod
 TESTFLAGS ?=
 FUZZTIME ?= 30s
 BENCH    ?= .
+CASES    ?= .
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,10 @@ verify: ## fail if a generated file or web/dist is not what its source says
 fuzz: ## fuzz each target for FUZZTIME (30s)
 	scripts/fuzz $(FUZZTIME)
 
+chaos: build ## run the crash campaign (about a quarter of an hour) and print its table; CASES=regexp picks cases
+	scripts/services install
+	$(GO) run ./chaos/campaign -binary build/parley -cases '$(CASES)'
+
 bench: ## run the benchmarks that match BENCH (all), with allocations
 	scripts/services run -- $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
@@ -77,4 +82,4 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm install --no-save --no-audit --no-fund
 	touch $@
 
-.PHONY: help run test race e2e lint generate web verify fuzz bench services build vet test-go test-web test-image test-e2e web/node_modules
+.PHONY: help run test race e2e lint generate web verify fuzz chaos bench services build vet test-go test-web test-image test-e2e web/node_modules

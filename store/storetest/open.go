@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx", to make databases with
@@ -23,6 +24,11 @@ type Option func(*store.Config)
 // Fault sets the hook that fails points of a commit; see [store.Config].
 func Fault(fault func(point string) error) Option {
 	return func(c *store.Config) { c.Fault = fault }
+}
+
+// Clock sets what leases and due times follow.
+func Clock(now func() time.Time) Option {
+	return func(c *store.Config) { c.Clock = now }
 }
 
 // Open opens a new SQLite store that ends with the test.

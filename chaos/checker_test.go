@@ -1,0 +1,102 @@
+package chaos
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/ident"
+)
+
+// innocent is the evidence of a short conversation in which nothing is wrong: a customer says three things over a session
+// that is cut once, the bot gets them by callback, one of them twice, and answers the first over REST.
+func innocent() Evidence {
+	id := ident.New[parley.Conversation]()
+	customer, bot := int64(1), int64(2)
+	record := Recorded{Conversation: parley.Conversation{ID: id, Seq: 4, Status: parley.Open, Owner: parley.Owner{Kind: parley.OwnerBot},
+		State: parley.ConversationState{Parties: []parley.Party{{Role: parley.Customer}, {Role: parley.CustomBot, Callback: true}}}}}
+	for i, m := range []struct {
+		name   string
+		sender parley.Role
+		to     int64
+	}{{"m1", parley.Customer, bot}, {"re-m1", parley.CustomBot, customer}, {"m2", parley.Customer, bot}, {"m3", parley.Customer, bot}} {
+		record.Messages = append(record.Messages, parley.Message{ID: ident.New[parley.Message](), Conversation: id, Seq: int64(i + 1), Type: parley.TypeText,
+			Sender: m.sender, To: m.to, Body: parley.Body{MessageID: m.name}})
+	}
+	at := func(seq int) string { return record.Messages[seq-1].ID.String() }
+	c := id.String()
+	arrival := func(seq int) Arrival {
+		return Arrival{Delivery: "d" + at(seq), Role: "custom_bot", Conversation: c, Message: at(seq), At: time.Unix(int64(seq), 0)}
+	}
+	return Evidence{
+		Record: []Recorded{record},
+		Posts: []Post{
+			{Program: "anna", MessageID: "m1", Sender: parley.Customer, Conversation: c, ID: at(1), Seq: 1, Sent: 1, Acked: 2, Line: 1},
+			{Program: "bot", MessageID: "re-m1", Sender: parley.CustomBot, Conversation: c, ID: at(2), Sent: 3, Acked: 4},
+			{Program: "anna", MessageID: "m2", Sender: parley.Customer, Conversation: c, ID: at(3), Seq: 3, Sent: 5, Acked: 7, Line: 2},
+			{Program: "anna", MessageID: "m3", Sender: parley.Customer, Conversation: c, ID: at(4), Seq: 4, Sent: 6, Acked: 8, Line: 2},
+		},
+		Views: []View{{Name: "anna", Conversation: c, Role: parley.Customer, Sights: []Sight{
+			{Seq: 1, ID: at(1), Prev: -1}, {Resumed: true, Prev: 1, Seq: 1}, {Seq: 2, ID: at(2), Prev: 1}, {Seq: 3, ID: at(3), Prev: -1}, {Seq: 4, ID: at(4), Prev: -1}}}},
+		Arrivals: []Arrival{arrival(1), arrival(3), arrival(3), arrival(4), arrival(1)},
+	}
+}
+
+// Each violation, planted into evidence that is otherwise innocent, is found, and counted as what it is.
+func TestCheckFindsWhatIsPlanted(t *testing.T) {
+	if v := Check(innocent()); v.Broken() || v.Acked != 4 || v.Arrivals != 5 {
+		t.Fatalf("the innocent evidence: %+v", v)
+	}
+	stranger := ident.New[parley.Message]().String()
+	for name, test := range map[string]struct {
+		plant func(*Evidence)
+		count func(*Verdict) int
+		says  string
+	}{
+		"an acknowledged message is gone": {func(e *Evidence) {
+			c := &e.Record[0]
+			c.Messages, c.Seq = c.Messages[:3], 3
+			e.Views[0].Sights, e.Arrivals = e.Views[0].Sights[:4], e.Arrivals[:3]
+		}, lost, "m3 was acknowledged"},
+		"the whole conversation is gone":     {func(e *Evidence) { e.Record = nil }, lost, "not in the record"},
+		"acknowledged under another id":      {func(e *Evidence) { e.Posts[0].ID = stranger }, lost, "m1 was acknowledged"},
+		"acknowledged at another place":      {func(e *Evidence) { e.Posts[0].Seq = 2 }, lost, "m1 was acknowledged"},
+		"a hole in the record":               {func(e *Evidence) { e.Record[0].Messages = slices.Delete(e.Record[0].Messages, 1, 2) }, lost, "seq is 4"},
+		"a session saw what is not stored":   {func(e *Evidence) { e.Views[0].Sights[4].ID = stranger }, lost, "anna saw"},
+		"a receiver got what is not stored":  {func(e *Evidence) { e.Arrivals[0].Message = stranger }, lost, "custom_bot got"},
+		"sent after an ack, stored before":   {func(e *Evidence) { e.Posts[2].Sent, e.Posts[3].Sent, e.Posts[3].Acked = 8, 5, 6 }, reordered, "m2 of conversation"},
+		"overtaken on one connection":        {func(e *Evidence) { e.Posts[3].Sent, e.Posts[2].Sent = 5, 6 }, reordered, "m3 at 4 was sent before m2"},
+		"a session saw two the other way":    {func(e *Evidence) { s := e.Views[0].Sights; s[3], s[4] = s[4], s[3] }, reordered, "anna saw 3"},
+		"callbacks came the other way":       {func(e *Evidence) { e.Arrivals[1], e.Arrivals[3] = e.Arrivals[3], e.Arrivals[1] }, reordered, "custom_bot got 3"},
+		"one messageId is stored twice":      {func(e *Evidence) { e.Record[0].Messages[3].Body.MessageID = "m2"; e.Posts = e.Posts[:3] }, duplicated, "customer/m2 twice"},
+		"one customer has two conversations": {func(e *Evidence) { e.Record[0].Siblings = 1 }, duplicated, "its customer has 1 more"},
+		"a session saw one twice":            {func(e *Evidence) { v := &e.Views[0]; v.Sights = append(v.Sights, v.Sights[4]) }, duplicated, "anna saw 4"},
+		"a repeat under another delivery id": {func(e *Evidence) { e.Arrivals[2].Delivery = "another" }, duplicated, "as delivery"},
+		"one delivery id for two messages":   {func(e *Evidence) { e.Arrivals[3].Delivery = e.Arrivals[0].Delivery }, duplicated, "under one delivery id"},
+		"a callback was never sent":          {func(e *Evidence) { e.Arrivals = e.Arrivals[:3] }, unsent, "never got 4"},
+		"a callback was given up":            {func(e *Evidence) { e.Record[0].States.Dead = map[int64]string{3: "refused"} }, unsent, "was given up"},
+		"a session never saw a message":      {func(e *Evidence) { e.Views[0].Sights = e.Views[0].Sights[:4] }, missed, "anna never saw 4"},
+		"a message follows one nobody saw":   {func(e *Evidence) { e.Views[0].Sights[2].Prev = 0 }, missed, "follows 0"},
+		"a resume continues elsewhere":       {func(e *Evidence) { e.Views[0].Sights[1].Seq = 0; e.Views[0].Sights[2].Prev = 0 }, missed, "was told 0"},
+		"a message was refused":              {func(e *Evidence) { e.Posts[0].Refused = "400" }, refused, "m1 of customer was refused"},
+		"a repeat was answered with another": {func(e *Evidence) { e.Faults = []string{"answered differently"} }, refused, "answered differently"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := innocent()
+			test.plant(&e)
+			v := Check(e)
+			if test.count(&v) == 0 || !strings.Contains(strings.Join(v.Details, "\n"), test.says) {
+				t.Errorf("found %+v, want %q", v, test.says)
+			}
+		})
+	}
+}
+
+func lost(v *Verdict) int       { return v.Lost }
+func reordered(v *Verdict) int  { return v.Reordered }
+func duplicated(v *Verdict) int { return v.Duplicated }
+func unsent(v *Verdict) int     { return v.Unsent }
+func missed(v *Verdict) int     { return v.Missed }
+func refused(v *Verdict) int    { return v.Refused }
