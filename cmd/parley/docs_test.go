@@ -131,7 +131,7 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 			t.Errorf("docs/metrics.md does not name %s", m[1])
 		}
 	}
-	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/guarantees.md"} {
+	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/guarantees.md", "docs/crashes.md"} {
 		text, err := os.ReadFile("../../" + page)
 		if err != nil {
 			t.Fatal(err)
