@@ -10,8 +10,8 @@ import (
 type Live interface {
 	// Publish sends hints to the other nodes, in one round trip. It never blocks on a slow node.
 	Publish(ctx context.Context, hints []Hint) error
-	// Hints calls fn for every hint that other nodes publish, until ctx ends. Hints may be lost or repeated; after a break of
-	// the connection a HintLost comes.
+	// Hints calls fn for every hint that other nodes publish, until ctx ends. Hints may be lost or repeated; each
+	// time that it begins to listen, after a break of the connection too, a HintLost comes first.
 	Hints(ctx context.Context, fn func(Hint)) error
 
 	// Join registers a session for ttl; Leave takes it out. Present counts the sessions of a key ("customer", contact…).

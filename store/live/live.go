@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,17 +32,46 @@ type announcement struct {
 // they speak again at once.
 const aloneFor = 2 * time.Second
 
+// lost is what a node says after hints of it may not have been heard.
+var lost = []parley.Hint{{Kind: parley.HintLost}}
+
 // Publish implements [parley.Live]. While no other node listens it does nothing: Redis says how many heard the last
-// announcement.
+// announcement. What was not said then is made up for by one HintLost as soon as somebody listens: a node whose own
+// subscription broke, too, does not hear that others are back.
 func (l *Live) Publish(ctx context.Context, hints []parley.Hint) error {
-	if time.Now().UnixNano() < l.alone.Load() {
-		return nil
+	if l.isAlone() {
+		l.unsaid.Store(true)
+		if l.isAlone() { // still: else whoever greeted us did not see the mark
+			return nil
+		}
+	}
+	if l.unsaid.Swap(false) {
+		hints = append(slices.Clip(hints), lost...)
 	}
 	heard, err := l.announce(ctx, hints)
-	if err == nil && heard <= 1 { // ourselves, at most
+	if err != nil || heard <= 1 { // ourselves, at most
+		l.unsaid.Store(true)
+	}
+	if err == nil && heard <= 1 {
 		l.alone.Store(time.Now().Add(aloneFor).UnixNano())
 	}
 	return err
+}
+
+func (l *Live) isAlone() bool { return time.Now().UnixNano() < l.alone.Load() }
+
+// greet tells the other nodes that we are there, or heard that they are, and whether they missed anything of ours.
+func (l *Live) greet(ctx context.Context) error {
+	l.alone.Store(0)
+	var hints []parley.Hint
+	if l.unsaid.Swap(false) {
+		hints = lost
+	}
+	if _, err := l.announce(ctx, hints); err != nil {
+		l.unsaid.Store(true)
+		return fmt.Errorf("greet the other nodes: %w", err)
+	}
+	return nil
 }
 
 // announce sends hints and says how many nodes heard them.
@@ -60,9 +90,10 @@ func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
 	if _, err := sub.Receive(ctx); err != nil {
 		return fmt.Errorf("subscribe to hints: %w", err)
 	}
-	if _, err := l.announce(ctx, nil); err != nil { // a greeting: who believed to be alone hears that we are there
-		return fmt.Errorf("greet the other nodes: %w", err)
+	if err := l.greet(ctx); err != nil {
+		return err
 	}
+	fn(lost[0])                                                           // before, nobody listened
 	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(1024)) // when it stays full go-redis drops: a hint, never a message
 	for {
 		select {
@@ -72,17 +103,21 @@ func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
 			}
 			m, isMessage := got.(*redis.Message)
 			if !isMessage { // subscribed again: what was said meanwhile is lost, and who found nobody listening is quiet
-				if _, err := l.announce(ctx, nil); err != nil {
-					return fmt.Errorf("greet the other nodes: %w", err)
+				if err := l.greet(ctx); err != nil {
+					return err
 				}
-				fn(parley.Hint{Kind: parley.HintLost})
+				fn(lost[0])
 				continue
 			}
 			var a announcement
 			if json.Unmarshal([]byte(m.Payload), &a) != nil || a.Node == l.node {
 				continue // not ours to read, or our own
 			}
-			l.alone.Store(0)
+			if l.alone.Swap(0) != 0 && l.unsaid.Load() {
+				if err := l.greet(ctx); err != nil {
+					return err
+				}
+			}
 			for _, h := range a.Hints {
 				fn(h)
 			}

@@ -64,8 +64,15 @@ func TestHintsReachOtherNodesOnly(t *testing.T) {
 		defer cancel()
 		heard := make(chan parley.Hint, 100)
 		own := make(chan parley.Hint, 100)
-		go func() { _ = there.Hints(ctx, func(h parley.Hint) { heard <- h }) }()
-		go func() { _ = here.Hints(ctx, func(h parley.Hint) { own <- h }) }()
+		except := func(into chan<- parley.Hint) func(parley.Hint) { // without what each hears when it begins to listen
+			return func(h parley.Hint) {
+				if h.Kind != parley.HintLost {
+					into <- h
+				}
+			}
+		}
+		go func() { _ = there.Hints(ctx, except(heard)) }()
+		go func() { _ = here.Hints(ctx, except(own)) }()
 		want := parley.Hint{Kind: parley.HintMessage, Tenant: parley.DefaultTenant, Conversation: ident.New[parley.Conversation](), Seq: 7}
 		deadline := time.After(10 * time.Second)
 		for { // until the other side's subscription stands
@@ -232,12 +239,24 @@ func TestAloneIsQuiet(t *testing.T) {
 		if here.alone.Load() == 0 {
 			t.Error("nobody listens, but the node believes that somebody does")
 		}
+		if err := here.Publish(t.Context(), hint); err != nil { // in vain
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		heard := make(chan struct{}, 100)
+		heard := make(chan parley.HintKind, 100)
 		there := open()
-		go func() { _ = here.Hints(ctx, func(parley.Hint) {}) }()
-		go func() { _ = there.Hints(ctx, func(parley.Hint) { heard <- struct{}{} }) }()
+		subscribed := make(chan struct{}, 100)
+		go func() { _ = here.Hints(ctx, func(parley.Hint) { subscribed <- struct{}{} }) }()
+		<-subscribed
+		here.alone.Store(time.Now().Add(time.Hour).UnixNano())
+		here.unsaid.Store(true)
+		go func() { _ = there.Hints(ctx, func(h parley.Hint) { heard <- h.Kind }) }()
+		for _, why := range []string{"it begins to listen", "the other was quiet before"} {
+			if kind := <-heard; kind != parley.HintLost {
+				t.Errorf("heard %q, want %q, since %s", kind, parley.HintLost, why)
+			}
+		}
 		waitFor(t, "the greeting", func() bool { return here.alone.Load() == 0 })
 		waitFor(t, "a hint", func() bool {
 			if err := here.Publish(t.Context(), hint); err != nil {

@@ -37,6 +37,7 @@ type Live struct {
 	options *redis.UniversalOptions
 	node    string       // tells our own hints from those of others
 	alone   atomic.Int64 // until when (Unix nanoseconds) no other node is believed to listen
+	unsaid  atomic.Bool  // hints were not published, or nobody heard them
 	Kind    string       // "redis", "child" or "miniredis": what there is, for the log and /readyz
 	close   []func() error
 	trips   *trips
