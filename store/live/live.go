@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"time"
@@ -83,46 +84,57 @@ func (l *Live) announce(ctx context.Context, hints []parley.Hint) (heard int64, 
 	return l.client.Publish(ctx, hintsChannel, text).Result()
 }
 
-// Hints implements [parley.Live].
+// askAfter is how long a subscription may be silent before it is asked for a sign of life, and how long that may take.
+const askAfter = 3 * time.Second
+
+// errSilent ends a subscription that gives no sign of life: go-redis notices only connections that refuse to be written to.
+var errSilent = errors.New("the subscription to hints is silent")
+
+// Hints implements [parley.Live]. Hints are not queued here: should fn be slow for long, Redis ends the subscription, and
+// the next one begins with a HintLost.
 func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
 	sub := l.client.Subscribe(ctx, hintsChannel)
 	defer sub.Close()
-	if _, err := sub.Receive(ctx); err != nil {
+	defer context.AfterFunc(ctx, func() { sub.Close() })() // Receive does not look at ctx while it waits
+	if _, err := sub.ReceiveTimeout(ctx, askAfter); err != nil {
 		return fmt.Errorf("subscribe to hints: %w", err)
 	}
 	if err := l.greet(ctx); err != nil {
 		return err
 	}
-	fn(lost[0])                                                           // before, nobody listened
-	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(1024)) // when it stays full go-redis drops: a hint, never a message
-	for {
-		select {
-		case got, ok := <-messages:
-			if !ok {
-				return errors.New("the subscription to hints ended")
+	fn(lost[0]) // before, nobody listened
+	for asked := false; ; {
+		got, err := sub.ReceiveTimeout(ctx, askAfter)
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+			if asked {
+				return errSilent
 			}
-			m, isMessage := got.(*redis.Message)
-			if !isMessage { // subscribed again: what was said meanwhile is lost, and who found nobody listening is quiet
-				if err := l.greet(ctx); err != nil {
-					return err
-				}
-				fn(lost[0])
-				continue
-			}
-			var a announcement
-			if json.Unmarshal([]byte(m.Payload), &a) != nil || a.Node == l.node {
-				continue // not ours to read, or our own
-			}
-			if l.alone.Swap(0) != 0 && l.unsaid.Load() {
-				if err := l.greet(ctx); err != nil {
-					return err
-				}
-			}
-			for _, h := range a.Hints {
-				fn(h)
-			}
-		case <-ctx.Done():
+			asked = true
+			err = sub.Ping(ctx)
+		} else if err == nil {
+			asked = false
+		}
+		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("listen to hints: %w", err)
+		}
+		m, ok := got.(*redis.Message)
+		if !ok {
+			continue
+		}
+		var a announcement
+		if json.Unmarshal([]byte(m.Payload), &a) != nil || a.Node == l.node {
+			continue // not ours to read, or our own
+		}
+		if l.alone.Swap(0) != 0 && l.unsaid.Load() {
+			if err := l.greet(ctx); err != nil {
+				return err
+			}
+		}
+		for _, h := range a.Hints {
+			fn(h)
 		}
 	}
 }
