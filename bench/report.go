@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -192,6 +193,7 @@ func Run(ctx context.Context, o Options, names []string, w io.Writer) error {
 		run  func(context.Context, Options, Target, *Report) error
 	}{{"durable", durable}, {"callbacks", callbacks}, {"memory", memory}, {"typing", typing}, {"growth", growth}, {"resume", resume}, {"churn", churn}}
 	report := &Report{}
+	var failed error // what was measured is printed all the same
 	for i := range o.Targets {
 		if o.Targets[i].Database == "" {
 			continue
@@ -210,9 +212,9 @@ func Run(ctx context.Context, o Options, names []string, w io.Writer) error {
 		for _, t := range o.Targets {
 			fmt.Fprintf(w, "measuring %s on %s …\n", c.name, t.Name())
 			if err := c.run(ctx, o, t, report); err != nil {
-				return fmt.Errorf("%s on %s: %w", c.name, t.Name(), err)
+				failed = errors.Join(failed, fmt.Errorf("%s on %s: %w", c.name, t.Name(), err))
 			}
 		}
 	}
-	return report.Print(w)
+	return errors.Join(failed, report.Print(w))
 }

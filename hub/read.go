@@ -63,6 +63,58 @@ func (h *Hub) Conversation(ctx context.Context, s parley.Speaker, id parley.Conv
 	return c, r, err
 }
 
+// A Standing is a conversation as one of its readers meets it.
+type Standing struct {
+	Conversation parley.Conversation
+	Reader       Reader
+	Last         int64 // Seq of the last message that the reader may see; 0 if there is none
+	Receipts     []parley.Receipt
+}
+
+// Standing is what a speaker meets in a conversation, read at one moment and in one transaction: many may ask at once, when
+// a node went down. NotFound if the speaker may see nothing of it.
+func (h *Hub) Standing(ctx context.Context, s parley.Speaker, id parley.ConversationID) (st Standing, err error) {
+	err = h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		if st.Conversation, err = tx.Conversation(ctx, s.Tenant, id); err != nil {
+			return err
+		}
+		if st.Reader, err = ReaderOf(s, &st.Conversation); err != nil {
+			return err
+		}
+		if st.Last, err = lastVisible(ctx, tx, &st.Conversation, st.Reader); err != nil {
+			return err
+		}
+		marks, err := tx.Receipts(ctx, s.Tenant, id)
+		st.Receipts = receiptsOf(&st.Conversation, marks)
+		return err
+	})
+	return st, err
+}
+
+// lastVisible is the Seq of the last message that the reader may see.
+func lastVisible(ctx context.Context, tx parley.Tx, c *parley.Conversation, r Reader) (int64, error) {
+	if r == (Reader{}) {
+		return c.Seq, nil
+	}
+	last, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Limit: 1, Newest: true, Slots: r.Slots, Sender: r.Sender})
+	if err != nil || len(last) == 0 {
+		return 0, err
+	}
+	return last[0].Seq, nil
+}
+
+// Missed is a conversation with its first messages after a Seq, whoever may see them: only so a page says how far it reaches.
+func (h *Hub) Missed(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, after int64, limit int) (c parley.Conversation, page []parley.Message, err error) {
+	err = h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		if c, err = tx.Conversation(ctx, tenant, id); err != nil {
+			return err
+		}
+		page, err = tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, After: after, Limit: limit})
+		return err
+	})
+	return c, page, err
+}
+
 // A Page asks for messages of a conversation.
 type Page struct {
 	After, Before int64 // Seq between these, both exclusive; Before 0 = no bound
@@ -80,23 +132,40 @@ func (h *Hub) History(ctx context.Context, tenant parley.TenantID, id parley.Con
 	return found, err
 }
 
-// OpenFor lists the open conversations of a customer's session, or of an application's, newest first.
-func (h *Hub) OpenFor(ctx context.Context, s parley.Speaker, limit int) (found []parley.Conversation, err error) {
-	err = h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
-		if s.Contact != "" {
-			found, err = tx.OpenOf(ctx, s.Tenant, s.Account, s.Contact, limit)
+// OpenFor lists the open conversations of a customer's session, or of an application's, newest first, without receipts.
+func (h *Hub) OpenFor(ctx context.Context, s parley.Speaker, limit int) (found []Standing, err error) {
+	err = h.config.Store.View(ctx, func(tx parley.Tx) error {
+		all, err := openFor(ctx, tx, s, limit)
+		if err != nil {
 			return err
 		}
-		for _, role := range s.Roles {
-			more, err := tx.OpenWith(ctx, s.Tenant, s.Application, role, limit)
-			if err != nil {
+		found = make([]Standing, len(all))
+		for i := range all {
+			found[i].Conversation = all[i]
+			if found[i].Reader, err = ReaderOf(s, &all[i]); err != nil {
 				return err
 			}
-			found = append(found, more...)
+			if found[i].Last, err = lastVisible(ctx, tx, &all[i], found[i].Reader); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	return found, err
+}
+
+func openFor(ctx context.Context, tx parley.Tx, s parley.Speaker, limit int) (found []parley.Conversation, err error) {
+	if s.Contact != "" {
+		return tx.OpenOf(ctx, s.Tenant, s.Account, s.Contact, limit)
+	}
+	for _, role := range s.Roles {
+		more, err := tx.OpenWith(ctx, s.Tenant, s.Application, role, limit)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
 }
 
 // maxRead bounds one read of a completed conversation; no conversation of people comes near it.

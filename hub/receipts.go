@@ -114,21 +114,13 @@ func receiptOf(c *parley.Conversation, m parley.ReadMark) parley.Receipt {
 	return parley.Receipt{Slot: m.Slot, Role: c.State.Parties[m.Slot].Role, Read: m.Seq, At: m.At}
 }
 
-// Receipts are how far the parties have read a conversation, in the order of their places.
-func (h *Hub) Receipts(ctx context.Context, c *parley.Conversation) ([]parley.Receipt, error) {
-	var marks map[int]parley.ReadMark
-	err := h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
-		marks, err = tx.Receipts(ctx, c.Tenant, c.ID)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read receipts of conversation %s: %w", c.ID, err)
-	}
-	receipts := []parley.Receipt{}
+// receiptsOf are how far the parties have read a conversation, in the order of their places.
+func receiptsOf(c *parley.Conversation, marks map[int]parley.ReadMark) []parley.Receipt {
+	var receipts []parley.Receipt
 	for slot := range c.State.Parties {
 		if m, ok := marks[slot]; ok {
 			receipts = append(receipts, receiptOf(c, m))
 		}
 	}
-	return receipts, nil
+	return receipts
 }

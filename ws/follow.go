@@ -199,12 +199,7 @@ func (s *session) readMissing(f *follow) {
 		}
 		s.mu.Unlock()
 		ctx, cancel := context.WithTimeout(s.done, fillTimeout)
-		c, _, err := s.server.config.Hub.Conversation(ctx, s.grant.Speaker, f.id)
-		var page []parley.Message
-		if err == nil {
-			// Everything, not only what the session may see: only so a page says how far it reaches.
-			page, err = s.server.config.Hub.History(ctx, s.grant.Tenant, f.id, hub.Reader{}, hub.Page{After: after, Limit: fillPage})
-		}
+		c, page, err := s.server.config.Hub.Missed(ctx, s.grant.Tenant, f.id, after, fillPage)
 		cancel()
 		if err != nil {
 			s.end(err) // the client comes back and resumes from what it has

@@ -14,6 +14,10 @@ import (
 // opTimeout bounds the reads that a request needs.
 const opTimeout = 10 * time.Second
 
+// connectWait bounds those of connect. It is longer: after a node went down its sessions come all at once, and to be told to
+// come again would only make the crowd larger.
+const connectWait = 30 * time.Second
+
 // A position is how far a client has a conversation.
 type position struct {
 	Conversation parley.ConversationID `json:"conversation"`
@@ -52,7 +56,7 @@ func (s *session) connect(r request) error {
 	if err := decode(r.body, &in); err != nil {
 		return &closing{code: closeProtocol, reason: "connect needs a token and may have resume positions"}
 	}
-	ctx, cancel := context.WithTimeout(s.done, opTimeout)
+	ctx, cancel := context.WithTimeout(s.done, connectWait)
 	defer cancel()
 	grant, err := s.server.config.Tokens.VerifySession(ctx, in.Token)
 	if err != nil {
@@ -103,11 +107,7 @@ func (s *session) connect(r request) error {
 			return fmt.Errorf("list open conversations: %w", err)
 		}
 		for i := range open {
-			seq, err := s.lastVisible(ctx, &open[i], nil)
-			if err != nil {
-				return err
-			}
-			out.Conversations = append(out.Conversations, summaryOf(&open[i], seq))
+			out.Conversations = append(out.Conversations, summaryOf(&open[i].Conversation, open[i].Last))
 		}
 	}
 	var follows []func()
@@ -133,45 +133,24 @@ func (s *session) connect(r request) error {
 // maxListed bounds the conversations that a list names.
 const maxListed = 100
 
-// lastVisible is the Seq of the last message of a conversation that the session may see; 0 if it sees none.
-func (s *session) lastVisible(ctx context.Context, c *parley.Conversation, r *hub.Reader) (int64, error) {
-	if r == nil {
-		reader, err := hub.ReaderOf(s.grant.Speaker, c)
-		if err != nil {
-			return 0, err
-		}
-		r = &reader
-	}
-	if *r == (hub.Reader{}) {
-		return c.Seq, nil
-	}
-	last, err := s.server.config.Hub.History(ctx, c.Tenant, c.ID, *r, hub.Page{Limit: 1, Newest: true})
-	if err != nil || len(last) == 0 {
-		return 0, err
-	}
-	return last[0].Seq, nil
-}
-
 // prepare checks that a position may be followed. begin then starts: what was missed comes first, in order.
 func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64, begin func(), err error) {
-	c, reader, err := s.server.config.Hub.Conversation(ctx, s.grant.Speaker, p.Conversation)
+	at, err := s.server.config.Hub.Standing(ctx, s.grant.Speaker, p.Conversation)
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	if seq, err = s.lastVisible(ctx, &c, &reader); err != nil {
-		return nil, 0, nil, err
-	}
+	c, reader := at.Conversation, at.Reader
 	rich, err := s.server.config.Hub.RichText(ctx, &c)
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	objects, err := s.standing(ctx, &c, reader)
+	objects, err := s.standing(ctx, &at)
 	if err != nil {
 		return nil, 0, nil, err
 	}
 	after := min(max(p.After, 0), c.Seq)
 	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after}
-	return f, seq, func() {
+	return f, at.Last, func() {
 		cancel := s.server.config.Hub.Subscribe(s.grant.Tenant, c.ID, s) // without mu; see release
 		s.mu.Lock()
 		f.cancel = cancel
@@ -244,7 +223,7 @@ func (s *session) followAll(ctx context.Context, id string) error {
 	}
 	list := make([]summary, len(open))
 	for i := range open {
-		list[i] = summaryOf(&open[i], open[i].Seq)
+		list[i] = summaryOf(&open[i].Conversation, open[i].Last)
 	}
 	s.mu.Lock()
 	s.ok(id, map[string]any{"conversations": list})

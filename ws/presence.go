@@ -86,14 +86,11 @@ func (s *session) leavePresence(followed []parley.ConversationID) {
 
 // standing is what a session hears, besides messages, of a conversation that it begins to follow: the marks of reading, the
 // place in the queue, and, for agents, whether the customer is there.
-func (s *session) standing(ctx context.Context, c *parley.Conversation, r hub.Reader) ([][]byte, error) {
+func (s *session) standing(ctx context.Context, at *hub.Standing) ([][]byte, error) {
+	c := &at.Conversation
 	var objects [][]byte
 	tell := func(kind string, what any) { objects = append(objects, encode(map[string]any{kind: what})) }
-	receipts, err := s.server.config.Hub.Receipts(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range receipts {
+	for _, r := range at.Receipts {
 		tell("receipt", receipt{c.ID, r.Role, r.Read})
 	}
 	switch at, ok, err := s.server.config.Hub.Place(ctx, c); {
@@ -102,7 +99,7 @@ func (s *session) standing(ctx context.Context, c *parley.Conversation, r hub.Re
 	case ok:
 		tell("queue", placeOf(c.ID, at))
 	}
-	if live := s.server.config.Live; live != nil && r.Slots == 0 {
+	if live := s.server.config.Live; live != nil && at.Reader.Slots == 0 {
 		ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 		defer cancel()
 		if n, err := live.Present(ctx, customerKey(c)); err == nil {

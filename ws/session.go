@@ -193,7 +193,7 @@ func (s *session) findNew() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range open {
-		c := &open[i]
+		c := &open[i].Conversation
 		if s.follows[c.ID] != nil {
 			continue
 		}
