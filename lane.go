@@ -111,8 +111,8 @@ type Lanes interface {
 	SetPulled(ctx context.Context, receiver int64, pulled bool) error
 	// Pulled lists the receivers of all tenants that do.
 	Pulled(ctx context.Context) ([]Receiver, error)
-	// Owed returns the next messages the lane owes, in order, at most limit.
-	Owed(ctx context.Context, lane *Lane, limit int) ([]Message, error)
+	// Owed returns the next messages the lane owes, in order, at most limit, and the conversation as it is after them.
+	Owed(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
 	// Finish records progress. more says that the lane owes something that is due at once: with Release the lease was
 	// then kept and the worker goes on, so that a message committed while the worker was finishing is not forgotten.
 	// ErrLeaseLost: another worker has the lane, nothing was recorded.

@@ -78,12 +78,12 @@ func (s *shift) run(ctx context.Context) error {
 		}
 		at := *s.lane
 		at.Acked = s.acked
-		owed, err := s.d.config.Store.Owed(ctx, &at, owedPage)
+		c, owed, err := s.d.config.Store.Owed(ctx, &at, owedPage)
 		if err != nil {
 			return errors.Join(err, s.failedOurselves(ctx))
 		}
 		if len(owed) > 0 {
-			again, err := s.deliver(ctx, owed)
+			again, err := s.deliver(ctx, &c, owed)
 			if err != nil || !again {
 				return err
 			}
@@ -110,7 +110,7 @@ func (s *shift) failedOurselves(ctx context.Context) error {
 }
 
 // deliver makes an attempt for each message. again is false when the lane was given back.
-func (s *shift) deliver(ctx context.Context, owed []parley.Message) (again bool, err error) {
+func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parley.Message) (again bool, err error) {
 	to, err := s.d.targets.of(ctx, s.lane.Receiver)
 	if err != nil && parley.KindOf(err) != parley.NotFound {
 		return false, errors.Join(err, s.failedOurselves(ctx))
@@ -133,7 +133,7 @@ func (s *shift) deliver(ctx context.Context, owed []parley.Message) (again bool,
 				return false, err
 			}
 		}
-		stay, err := s.one(ctx, to, m)
+		stay, err := s.one(ctx, to, c, m)
 		if err != nil || !stay {
 			return false, err
 		}
@@ -142,8 +142,8 @@ func (s *shift) deliver(ctx context.Context, owed []parley.Message) (again bool,
 }
 
 // one makes the attempts for one message: one, or more for a transcript. stay is false when the lane was given back.
-func (s *shift) one(ctx context.Context, to target, m *parley.Message) (stay bool, err error) {
-	bodies, err := s.d.payloads(ctx, s.lane, m)
+func (s *shift) one(ctx context.Context, to target, c *parley.Conversation, m *parley.Message) (stay bool, err error) {
+	bodies, err := s.d.payloads(ctx, s.lane, c, m)
 	if err != nil {
 		return false, errors.Join(err, s.failedOurselves(ctx))
 	}

@@ -13,31 +13,26 @@ const maxTranscript = 1000
 
 // payloads renders the requests that deliver a message on a lane: one, preceded by the conversation so far if the message
 // hands that over. A forwarded transcript of a conversation that ended has the message as its last item.
-func (d *Dispatcher) payloads(ctx context.Context, lane *parley.Lane, m *parley.Message) ([][]byte, error) {
-	var c parley.Conversation
-	var channel parley.Channel
-	var before []parley.Message
-	err := d.config.Store.View(ctx, func(tx parley.Tx) (err error) {
-		if c, err = tx.Conversation(ctx, lane.Tenant, lane.Conversation); err != nil {
-			return err
-		}
-		if channel, err = tx.ChannelByType(ctx, lane.Tenant, c.State.ChannelType); err != nil && parley.KindOf(err) != parley.NotFound {
-			return err
-		}
-		if m.Body.Transcript&(int64(1)<<lane.Slot) == 0 {
-			return nil
-		}
-		before, err = tx.Messages(ctx, parley.MessageQuery{Tenant: lane.Tenant, Conversation: lane.Conversation, Before: m.Seq, Limit: maxTranscriptAll})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read what a callback needs: %w", err)
-	}
-	view := wire.View{Conversation: &c, HTML: true, Recipients: int64(1) << lane.Slot}
+func (d *Dispatcher) payloads(ctx context.Context, lane *parley.Lane, c *parley.Conversation, m *parley.Message) ([][]byte, error) {
+	view := wire.View{Conversation: c, HTML: true, Recipients: int64(1) << lane.Slot}
 	if lane.Receiver.Role == parley.Customer {
-		view.HTML = richText(&channel)
+		rich, err := d.targets.rich(ctx, lane.Tenant, c.State.ChannelType)
+		if err != nil {
+			return nil, err
+		}
+		view.HTML = rich
 	} else {
 		view.Customer = true
+	}
+	var before []parley.Message
+	if m.Body.Transcript&(int64(1)<<lane.Slot) != 0 {
+		err := d.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+			before, err = tx.Messages(ctx, parley.MessageQuery{Tenant: lane.Tenant, Conversation: lane.Conversation, Before: m.Seq, Limit: maxTranscriptAll})
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read a transcript: %w", err)
+		}
 	}
 	if d.config.AssetURL != nil {
 		view.AssetURL = func(id parley.AssetID) string { return d.config.AssetURL(lane.Tenant, id) }

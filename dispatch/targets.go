@@ -12,12 +12,24 @@ import (
 // targetTTL is how long a change of a client application or authentication may stay unseen.
 const targetTTL = 2 * time.Second
 
-// targets caches how receivers are reached. Safe for concurrent use.
+// targets caches how receivers are reached, and what the channels of customers carry. Safe for concurrent use.
 type targets struct {
-	store  parley.Store
-	clock  func() time.Time
-	mu     sync.Mutex
-	byName map[targetName]cachedTarget
+	store    parley.Store
+	clock    func() time.Time
+	mu       sync.Mutex
+	byName   map[targetName]cachedTarget
+	channels map[channelName]cachedChannel
+}
+
+// A channelName is what a channel is found by.
+type channelName struct {
+	tenant      parley.TenantID
+	channelType string
+}
+
+type cachedChannel struct {
+	rich  bool
+	until time.Time
 }
 
 // A targetName is what a target is found by.
@@ -34,7 +46,7 @@ type cachedTarget struct {
 }
 
 func newTargets(store parley.Store, clock func() time.Time) *targets {
-	return &targets{store: store, clock: clock, byName: map[targetName]cachedTarget{}}
+	return &targets{store: store, clock: clock, byName: map[targetName]cachedTarget{}, channels: map[channelName]cachedChannel{}}
 }
 
 // of is how a receiver is reached; NotFound if its application, or the role, is gone.
@@ -79,9 +91,34 @@ func (t *targets) of(ctx context.Context, r parley.Receiver) (target, error) {
 	return to, err
 }
 
+// rich says whether a channel carries HTML to the customer; one that is gone restricts nothing.
+func (t *targets) rich(ctx context.Context, tenant parley.TenantID, channelType string) (bool, error) {
+	name := channelName{tenant, channelType}
+	t.mu.Lock()
+	cached, ok := t.channels[name]
+	t.mu.Unlock()
+	if ok && t.clock().Before(cached.until) {
+		return cached.rich, nil
+	}
+	var channel parley.Channel
+	err := t.store.View(ctx, func(tx parley.Tx) (err error) {
+		channel, err = tx.ChannelByType(ctx, tenant, channelType)
+		return err
+	})
+	if err != nil && parley.KindOf(err) != parley.NotFound {
+		return false, fmt.Errorf("read channel %s: %w", channelType, err)
+	}
+	cached = cachedChannel{richText(&channel), t.clock().Add(targetTTL)}
+	t.mu.Lock()
+	t.channels[name] = cached
+	t.mu.Unlock()
+	return cached.rich, nil
+}
+
 // Forget drops what is cached: configuration changed.
 func (d *Dispatcher) Forget() {
 	d.targets.mu.Lock()
 	defer d.targets.mu.Unlock()
 	clear(d.targets.byName)
+	clear(d.targets.channels)
 }

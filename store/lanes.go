@@ -345,14 +345,20 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 }
 
 // Owed implements [parley.Lanes].
-func (s *Store) Owed(ctx context.Context, lane *parley.Lane, limit int) ([]parley.Message, error) {
+func (s *Store) Owed(ctx context.Context, lane *parley.Lane, limit int) (c parley.Conversation, owed []parley.Message, err error) {
 	tenant, err := s.tenantKey(ctx, s.read, lane.Tenant)
 	if err != nil {
-		return nil, err
+		return c, nil, err
 	}
-	return selectMessages(ctx, s.read, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
+	// Without a transaction, whose begin and end would be as many round trips again: what is read second is not older.
+	owed, err = selectMessages(ctx, s.read, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
 		WHERE c.tenant = ? AND c.id = ? AND m.seq > ? AND (m.addressed & ?) <> 0 ORDER BY m.seq LIMIT ?`,
 		tenant, lane.Conversation[:], lane.Acked, int64(1)<<lane.Slot, limit)
+	if err != nil || len(owed) == 0 {
+		return c, owed, err
+	}
+	c, err = oneConversation(selectConversations(ctx, s.read, "WHERE c.tenant = ? AND c.id = ?", tenant, lane.Conversation[:]))
+	return c, owed, err
 }
 
 // Overdue implements [parley.Lanes].

@@ -233,7 +233,7 @@ func TestLaneOwesWhatIsAddressedToIt(t *testing.T) {
 		}
 		notForBot := storetest.Say(start.Conversation, parley.CustomBot, "", 1)
 		storetest.MustCommit(t, s, notForBot)
-		owed, err := s.Owed(t.Context(), lanes[0], 10)
+		_, owed, err := s.Owed(t.Context(), lanes[0], 10)
 		if err != nil || len(owed) != 1 || owed[0].ID != start.Messages[0].ID {
 			t.Fatalf("Owed = %v, %v; want the first message", owed, err)
 		}
@@ -246,7 +246,7 @@ func TestLaneOwesWhatIsAddressedToIt(t *testing.T) {
 			t.Fatalf("Finish = %v, %v; want to hear of the message that came meanwhile", more, err)
 		}
 		lanes[0].Acked = 1
-		owed, err = s.Owed(t.Context(), lanes[0], 10)
+		_, owed, err = s.Owed(t.Context(), lanes[0], 10)
 		if err != nil || len(owed) != 1 || owed[0].Seq != 3 {
 			t.Fatalf("Owed = %v, %v; want message 3", owed, err)
 		}
@@ -284,7 +284,7 @@ func TestLateWorkerChangesNothing(t *testing.T) {
 		if !errors.Is(err, parley.ErrLeaseLost) {
 			t.Errorf("Finish of the late worker = %v, want ErrLeaseLost", err)
 		}
-		if owed, err := s.Owed(t.Context(), second[0], 10); err != nil || len(owed) != 1 {
+		if _, owed, err := s.Owed(t.Context(), second[0], 10); err != nil || len(owed) != 1 {
 			t.Errorf("Owed = %v, %v; want the message still", owed, err)
 		}
 		retry := now.Add(time.Hour)
