@@ -25,28 +25,36 @@ func selectConversations(ctx context.Context, db bun.IDB, rest string, args ...a
 	defer rows.Close()
 	var found []parley.Conversation
 	for rows.Next() {
-		var (
-			c                      parley.Conversation
-			id, tenant, account    []byte
-			owner, state           []byte
-			touched, created       int64
-			waiting, wakeAt, ended *int64
-		)
-		if err := rows.Scan(&id, &tenant, &account, &c.Epoch, &c.Seq, &touched, &waiting, &wakeAt, &c.Status, &owner, &state,
-			&created, &ended); err != nil {
+		c, err := scanConversation(rows)
+		if err != nil {
 			return nil, err
-		}
-		c.ID, c.Tenant, c.Account = parley.ConversationID(id), parley.TenantID(tenant), parley.AccountID(account)
-		c.Touched, c.Waiting, c.WakeAt, c.Created, c.Ended = moment(&touched), moment(waiting), moment(wakeAt), moment(&created), moment(ended)
-		if err := json.Unmarshal(owner, &c.Owner); err != nil {
-			return nil, fmt.Errorf("read owner of conversation %s: %w", c.ID, err)
-		}
-		if err := json.Unmarshal(state, &c.State); err != nil {
-			return nil, fmt.Errorf("read state of conversation %s: %w", c.ID, err)
 		}
 		found = append(found, c)
 	}
 	return found, rows.Err()
+}
+
+// scanConversation reads a row of conversationColumns; more are the columns that stand before them.
+func scanConversation(rows *sql.Rows, more ...any) (c parley.Conversation, err error) {
+	var (
+		id, tenant, account    []byte
+		owner, state           []byte
+		touched, created       int64
+		waiting, wakeAt, ended *int64
+	)
+	if err := rows.Scan(append(more, &id, &tenant, &account, &c.Epoch, &c.Seq, &touched, &waiting, &wakeAt, &c.Status, &owner, &state,
+		&created, &ended)...); err != nil {
+		return c, err
+	}
+	c.ID, c.Tenant, c.Account = parley.ConversationID(id), parley.TenantID(tenant), parley.AccountID(account)
+	c.Touched, c.Waiting, c.WakeAt, c.Created, c.Ended = moment(&touched), moment(waiting), moment(wakeAt), moment(&created), moment(ended)
+	if err := json.Unmarshal(owner, &c.Owner); err != nil {
+		return c, fmt.Errorf("read owner of conversation %s: %w", c.ID, err)
+	}
+	if err := json.Unmarshal(state, &c.State); err != nil {
+		return c, fmt.Errorf("read state of conversation %s: %w", c.ID, err)
+	}
+	return c, nil
 }
 
 func oneConversation(found []parley.Conversation, err error) (parley.Conversation, error) {

@@ -15,30 +15,39 @@ import (
 	"parley/ident"
 )
 
-const messageColumns = "SELECT c.id, m.seq, m.id, m.type, m.sender, m.created, m.addressed, m.deleted, m.explanation, m.body "
+const messageColumns = "c.id, m.seq, m.id, m.type, m.sender, m.created, m.addressed, m.deleted, m.explanation, m.body "
 
 // selectMessages runs a query whose text goes on with FROM; m are messages, c their conversations.
 func selectMessages(ctx context.Context, db bun.IDB, rest string, args ...any) ([]parley.Message, error) {
-	rows, err := db.QueryContext(ctx, messageColumns+rest, args...)
+	rows, err := db.QueryContext(ctx, "SELECT "+messageColumns+rest, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var found []parley.Message
 	for rows.Next() {
-		var m parley.Message
-		var conversation, id, body []byte
-		var created int64
-		if err := rows.Scan(&conversation, &m.Seq, &id, &m.Type, &m.Sender, &created, &m.To, &m.Deleted, &m.Explanation, &body); err != nil {
+		m, err := scanMessage(rows)
+		if err != nil {
 			return nil, err
-		}
-		m.Conversation, m.ID, m.Created = parley.ConversationID(conversation), parley.MessageID(id), moment(&created)
-		if err := json.Unmarshal(body, &m.Body); err != nil {
-			return nil, fmt.Errorf("read message %s: %w", m.ID, err)
 		}
 		found = append(found, m)
 	}
 	return found, rows.Err()
+}
+
+// scanMessage reads a row of messageColumns; more are the columns that stand before them.
+func scanMessage(rows *sql.Rows, more ...any) (parley.Message, error) {
+	var m parley.Message
+	var conversation, id, body []byte
+	var created int64
+	if err := rows.Scan(append(more, &conversation, &m.Seq, &id, &m.Type, &m.Sender, &created, &m.To, &m.Deleted, &m.Explanation, &body)...); err != nil {
+		return m, err
+	}
+	m.Conversation, m.ID, m.Created = parley.ConversationID(conversation), parley.MessageID(id), moment(&created)
+	if err := json.Unmarshal(body, &m.Body); err != nil {
+		return m, fmt.Errorf("read message %s: %w", m.ID, err)
+	}
+	return m, nil
 }
 
 // Messages implements [parley.Conversations].

@@ -40,6 +40,7 @@ type Store struct {
 	write   *bun.DB // SQLite: one connection
 	read    *bun.DB
 	shards  []*batcher
+	owed    *owedReader
 	metrics *metrics
 
 	mu        sync.RWMutex
@@ -54,6 +55,7 @@ type dialect struct {
 	name      string // of the migrations' folder
 	shards    int    // writers that may commit side by side
 	unnest    bool   // rows travel as arrays; else as VALUES
+	lateral   bool   // sub-selects may refer to their neighbours
 	forUpdate string // suffix of a sub-select that claims rows
 	isolation sql.IsolationLevel
 	snapshot  sql.IsolationLevel
@@ -88,6 +90,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{config: c, dialect: d, write: write, read: read, metrics: newMetrics(c.Meter),
 		tenants: map[parley.TenantID]int64{}, receivers: map[receiverName]int64{}}
 	s.dialect.statements = s.metrics.statements
+	s.owed = &owedReader{s: s}
 	s.write = s.write.WithQueryHook(s.metrics)
 	if err := s.migrate(ctx); err != nil {
 		write.Close()

@@ -10,7 +10,7 @@ import (
 )
 
 var postgresDialect = dialect{
-	name: "postgres", shards: postgresShards, unnest: true, forUpdate: " FOR UPDATE SKIP LOCKED",
+	name: "postgres", shards: postgresShards, unnest: true, lateral: true, forUpdate: " FOR UPDATE SKIP LOCKED",
 	isolation: sql.LevelSerializable, snapshot: sql.LevelRepeatableRead,
 	open: openPostgres,
 }
