@@ -22,10 +22,11 @@ type Lane struct {
 	Conversation ConversationID
 	Slot         int
 	Receiver     Receiver
-	Acked        int64 // delivered, or given up, up to here
-	Tail         int64 // last message addressed to it
-	Attempts     int   // failed in a row for the first owed message
-	Lease        int64 // proof of the claim; Finish wants it back
+	Acked        int64     // delivered, or given up, up to here
+	Tail         int64     // last message addressed to it
+	Attempts     int       // failed in a row for the first owed message
+	Lease        int64     // proof of the claim; Finish wants it back
+	Until        time.Time // end of the lease, by the clock of the store
 }
 
 // A Delivery is one message seen from a lane. It has no row of its own while all goes well.

@@ -26,6 +26,10 @@ type Step struct {
 
 	Readdress  *Readdress
 	UsedAssets []AssetID // become Used
+
+	// Lanes that owed nothing before this step, and that nobody works on, are claimed for the caller for so long; zero
+	// claims none.
+	Lease time.Duration
 }
 
 // A Run is the steps of one conversation that were routed each on what the one before it leaves, while that was still on its
@@ -58,7 +62,8 @@ type DeletionChange struct {
 
 // A Committed is what the store says of a step that became true.
 type Committed struct {
-	Wake []int64 // keys of the lanes that owe something because of this step
+	Claimed []*Lane // lanes that owe something because of this step, claimed for the caller; see Step.Lease
+	Wake    []int64 // keys of further such lanes that nobody works on
 }
 
 // A RepeatKey identifies a message by what its sender called it, within one conversation.

@@ -49,11 +49,11 @@ func TestRetriesOverClockJumps(t *testing.T) {
 			config.Clock, config.Sweep, config.Schedule = c.now, 20*time.Millisecond, []time.Duration{10 * time.Minute, time.Hour}
 		})
 		_, wake := says(t, s, 2, app)
-		d.Wake(wake)
+		d.Wake(parley.Committed{Wake: wake})
 		waitFor(t, "the first try", func() bool { return len(r.got()) == 1 })
 		c.set(-time.Hour)
 		_, wake = says(t, s, 2, other)
-		d.Wake(wake)
+		d.Wake(parley.Committed{Wake: wake})
 		waitFor(t, "a healthy receiver, by the clock that was set back", func() bool { return len(healthy.got()) == 2 })
 		if n := len(r.got()); n != 1 {
 			t.Errorf("%d tries before the second was due", n)

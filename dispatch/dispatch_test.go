@@ -169,7 +169,7 @@ func TestDeliveriesComeInOrderWithOneIDEach(t *testing.T) {
 		application(t, s, app, r.URL, &parley.Authentication{Basic: &parley.BasicAuth{Username: "hub", Password: "p:w"}})
 		d := start(t, s, nil)
 		_, wake := says(t, s, 30, app)
-		d.Wake(wake)
+		d.Wake(parley.Committed{Wake: wake})
 		waitFor(t, "30 deliveries", func() bool {
 			mu.Lock()
 			defer mu.Unlock()
@@ -211,13 +211,14 @@ func TestLateMessageIsNotForgotten(t *testing.T) {
 	application(t, s, app, r.URL, nil)
 	d := start(t, s, nil)
 	steps, wake := says(t, s, 1, app)
-	d.Wake(wake)
+	d.Wake(parley.Committed{Wake: wake})
 	waitFor(t, "the late message", func() bool { return len(r.got()) == 2 })
 }
 
 // Hazard: a worker is stuck until another one has its lane. It must record nothing.
 func TestStuckWorkerLosesItsLane(t *testing.T) {
-	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	var c clock
+	s, app := storetest.Open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
 	stuck, release := make(chan struct{}), make(chan struct{})
 	r := newReceiver(t, func(n int, _ *http.Request) (int, map[string]string, string) {
 		if n == 1 {
@@ -229,25 +230,70 @@ func TestStuckWorkerLosesItsLane(t *testing.T) {
 	})
 	application(t, s, app, r.URL, nil)
 	_, wake := says(t, s, 1, app)
-	lane, err := s.Claim(t.Context(), wake, time.Millisecond) // a lease that is over when the next claim comes
+	lane, err := s.Claim(t.Context(), wake, lease)
 	if err != nil || len(lane) != 1 {
 		t.Fatal(lane, err)
 	}
-	slow := New(Config{Store: s, Allow: loopback, Logger: slog.New(slog.DiscardHandler)})
+	slow := New(Config{Store: s, Allow: loopback, Clock: c.now, Logger: slog.New(slog.DiscardHandler)})
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
 		slow.work(t.Context(), lane[0], nil)
 	}()
 	<-stuck
-	d := start(t, s, nil)
-	waitFor(t, "another worker", func() bool { d.Wake(wake); return len(r.got()) >= 2 })
+	c.set(2 * lease)
+	d := start(t, s, func(config *Config) { config.Clock = c.now })
+	waitFor(t, "another worker", func() bool { d.Wake(parley.Committed{Wake: wake}); return len(r.got()) >= 2 })
 	close(release)
 	<-finished
 	waitFor(t, "the other's report", func() bool { return states(t, s, lane[0].Conversation).Acked[1] == 1 })
 	if after := states(t, s, lane[0].Conversation); len(after.Dead) != 0 || after.Sent[1].IsZero() {
 		t.Errorf("states = %+v, want delivered and not dead", after)
 	}
+}
+
+// Hazard: a lane waited for its turn until its lease was over, and somebody else has it. It is left alone.
+func TestLaneThatWaitedTooLongIsLeftAlone(t *testing.T) {
+	var c clock
+	s, app := storetest.Open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
+	r := newReceiver(t, nil)
+	application(t, s, app, r.URL, nil)
+	_, wake := says(t, s, 1, app)
+	waited, err := s.Claim(t.Context(), wake, lease)
+	if err != nil || len(waited) != 1 {
+		t.Fatal(waited, err)
+	}
+	c.set(lease + time.Second)
+	if other, err := s.Claim(t.Context(), wake, lease); err != nil || len(other) != 1 {
+		t.Fatal(other, err)
+	}
+	New(Config{Store: s, Allow: loopback, Clock: c.now, Logger: slog.New(slog.DiscardHandler)}).work(t.Context(), waited[0], nil)
+	if got := r.got(); len(got) != 0 {
+		t.Errorf("%d requests for a lane that is somebody else's", len(got))
+	}
+}
+
+// What a commit claims for the dispatcher goes out without the queue, unless nobody has room for it.
+func TestLanesAreClaimedAsTheyAreCommitted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, app := open(t), ident.New[parley.ClientApplication]()
+		release := make(chan struct{})
+		r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) { <-release; return http.StatusOK, nil, "" })
+		application(t, s, app, r.URL, nil)
+		d := start(t, s, func(config *Config) { config.AtOnce = 1 })
+		for i := range 3 {
+			step := storetest.Start("")
+			step.Conversation.State.Parties[1].Application = app
+			step.Lease = d.Lease()
+			c := storetest.MustCommit(t, s, step)[0]
+			if claimed := i < 2; (len(c.Claimed) == 1) != claimed || (len(c.Wake) == 1) == claimed {
+				t.Fatalf("commit %d claimed %v and wakes %v; there is room for two", i, c.Claimed, c.Wake)
+			}
+			d.Wake(c)
+		}
+		close(release)
+		waitFor(t, "all three", func() bool { return len(r.got()) == 3 })
+	})
 }
 
 // A receiver that hangs keeps its own share of attempts busy and nobody else's.
@@ -262,12 +308,12 @@ func TestDeadReceiverDoesNotDelayAnother(t *testing.T) {
 	d := start(t, s, func(c *Config) { c.AtOnce, c.PerTarget = 8, 4 })
 	for range 50 {
 		_, wake := says(t, s, 1, dead)
-		d.Wake(wake)
+		d.Wake(parley.Committed{Wake: wake})
 	}
 	waitFor(t, "the dead receiver's share", func() bool { return len(hanging.got()) == 4 })
 	for range 20 {
 		_, wake := says(t, s, 1, alive)
-		d.Wake(wake)
+		d.Wake(parley.Committed{Wake: wake})
 	}
 	waitFor(t, "the other's deliveries while the dead one hangs", func() bool { return len(good.got()) == 20 })
 	if n := len(hanging.got()); n != 4 {
@@ -305,7 +351,7 @@ func TestTokenIsFetchedOnceAndRenewedOn401(t *testing.T) {
 	d := start(t, s, nil)
 	for range 10 {
 		_, wake := says(t, s, 1, app)
-		d.Wake(wake)
+		d.Wake(parley.Committed{Wake: wake})
 	}
 	waitFor(t, "10 deliveries", func() bool { return len(r.got()) == 10 })
 	mu.Lock()
@@ -315,7 +361,7 @@ func TestTokenIsFetchedOnceAndRenewedOn401(t *testing.T) {
 	valid = "Bearer token-2"
 	mu.Unlock()
 	_, wake := says(t, s, 1, app)
-	d.Wake(wake)
+	d.Wake(parley.Committed{Wake: wake})
 	waitFor(t, "the renewal and the repeat", func() bool {
 		got := r.got()
 		return got[len(got)-1].authorization == "Bearer token-2"
@@ -370,7 +416,7 @@ func TestGoneReceiverIsHeld(t *testing.T) {
 	if err != nil || len(lanes) != 1 {
 		t.Fatal(lanes, err)
 	}
-	waitFor(t, "the 410", func() bool { d.Wake(wake); return len(r.got()) == 1 })
+	waitFor(t, "the 410", func() bool { d.Wake(parley.Committed{Wake: wake}); return len(r.got()) == 1 })
 	<-disabled.seen
 	if won, err := s.Claim(t.Context(), wake, time.Millisecond); err != nil || len(won) != 0 {
 		t.Errorf("Claim while disabled = %v, %v; want nothing", won, err)
@@ -378,7 +424,7 @@ func TestGoneReceiverIsHeld(t *testing.T) {
 	if err := s.Disable(t.Context(), lanes[0].Receiver.Key, ""); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "what was held", func() bool { d.Wake(wake); return len(r.got()) == 3 })
+	waitFor(t, "what was held", func() bool { d.Wake(parley.Committed{Wake: wake}); return len(r.got()) == 3 })
 	if got := r.got(); got[0].id != got[1].id || got[2].text != "message 2" {
 		t.Errorf("after enabling: %+v; want both messages in order", got)
 	}
@@ -424,7 +470,7 @@ func TestHandOverBringsTheTranscript(t *testing.T) {
 	hand.Messages[0].Type, hand.Messages[0].Body.Transcript = parley.TypeEscalationTransfer, 2
 	hand.Messages[0].Body.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	committed := storetest.MustCommit(t, s, begin, more, hand)
-	d.Wake(committed[2].Wake)
+	d.Wake(committed[2])
 	waitFor(t, "two requests", func() bool { return len(r.got()) == 2 })
 	got := r.got()
 	if got[0].count != 2 || got[0].text != "message 2" || got[1].count != 1 || got[1].kind != "escalation.transfer" || got[0].id == got[1].id {

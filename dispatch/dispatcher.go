@@ -151,10 +151,25 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Wake implements hub.Dispatcher.
-func (d *Dispatcher) Wake(lanes []int64) {
+// Lease implements hub.Dispatcher.
+func (d *Dispatcher) Lease() time.Duration {
+	if !d.config.Work || !d.pool.room() {
+		return 0
+	}
+	return lease
+}
+
+// Wake implements hub.Dispatcher. Lanes that were claimed as they were committed need no way through the queue.
+func (d *Dispatcher) Wake(c parley.Committed) {
+	d.metrics.woken.WithLabelValues("committed").Add(float64(len(c.Claimed)))
+	for _, l := range c.Claimed {
+		d.pool.add(l)
+	}
+	if len(c.Wake) == 0 {
+		return
+	}
 	d.mu.Lock()
-	for _, l := range lanes {
+	for _, l := range c.Wake {
 		d.woken[l] = struct{}{}
 	}
 	d.mu.Unlock()

@@ -91,7 +91,7 @@ func TestGivenUpDeliveries(t *testing.T) {
 				c.Hub, c.Schedule = hub, []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}
 			})
 			steps, wake := says(t, s, 2, app)
-			d.Wake(wake)
+			d.Wake(parley.Committed{Wake: wake})
 			id := steps[0].Conversation.ID
 			waitFor(t, "the second message", func() bool { return states(t, s, id).Acked[1] == 2 })
 			if n := len(r.got()); n != test.attempts+1 {
@@ -211,7 +211,7 @@ func TestTypingIsToldOnce(t *testing.T) {
 	typing := parley.Whisper{Conversation: c, Slot: 1, Message: parley.Message{ID: ident.New[parley.Message](), Conversation: c.ID, Type: parley.TypeTypingStart, Sender: parley.Customer}}
 	d.Whisper(typing)
 	waitFor(t, "the typing mark", func() bool { return len(r.got()) == 1 })
-	d.Wake(wake)
+	d.Wake(parley.Committed{Wake: wake})
 	<-stuck
 	if outcome := d.whisperOnce(t.Context(), typing); outcome != "overtaken" {
 		t.Errorf("typing while a message is under way = %q", outcome)

@@ -62,7 +62,7 @@ type shift struct {
 // hand, over a session, whose end is ctx's.
 func (d *Dispatcher) work(ctx context.Context, lane *parley.Lane, hand parley.Hand) {
 	now := d.config.Clock()
-	s := &shift{d: d, lane: lane, hand: hand, until: now.Add(lease), noted: now, acked: lane.Acked, failed: lane.Attempts}
+	s := &shift{d: d, lane: lane, hand: hand, until: lane.Until, noted: now, acked: lane.Acked, failed: lane.Attempts}
 	if err := s.run(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && ctx.Err() == nil {
 		d.logger.WarnContext(ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
 	}
@@ -70,7 +70,7 @@ func (d *Dispatcher) work(ctx context.Context, lane *parley.Lane, hand parley.Ha
 
 func (s *shift) run(ctx context.Context) error {
 	for {
-		// A lane may have waited for its turn longer than its lease: then it is left to whoever claims it next.
+		// A lane may have waited for its turn for long, or longer than its lease: then it is whoever's claimed it next.
 		if !s.d.config.Clock().Before(s.until.Add(-lease / 2)) {
 			if err := s.keep(ctx); err != nil {
 				return err

@@ -45,6 +45,13 @@ func (p *pool) has(conversation parley.ConversationID, slot int) bool {
 	return p.lanes[place{conversation, slot}] > 0
 }
 
+// room says whether what is added now runs at once or soon.
+func (p *pool) room() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.closed && len(p.lanes) < 2*p.atOnce
+}
+
 // add runs work on a lane, now or when its turn comes.
 func (p *pool) add(lane *parley.Lane) {
 	p.mu.Lock()

@@ -158,8 +158,8 @@ func (h *Hub) committed(p *post, done parley.Committed) {
 	if len(p.step.Messages) > 0 {
 		h.hint(parley.Hint{Kind: parley.HintMessage, Tenant: c.Tenant, Conversation: c.ID, Seq: c.Seq})
 	}
-	if h.config.Dispatcher != nil && len(done.Wake) > 0 {
-		h.config.Dispatcher.Wake(done.Wake)
+	if h.config.Dispatcher != nil && len(done.Claimed)+len(done.Wake) > 0 {
+		h.config.Dispatcher.Wake(done)
 		h.config.Dispatcher.Stirred(c.Tenant)
 	}
 	h.perform(c, p)

@@ -32,8 +32,11 @@ type Config struct {
 // A Dispatcher is told of what there is to deliver by callback. Its methods must not block; what it forgets the sweeper
 // finds, whispers apart.
 type Dispatcher interface {
-	// Wake says that the lanes owe something.
-	Wake(lanes []int64)
+	// Lease is for how long the lanes that a step makes owe something are to be claimed for the dispatcher as the step is
+	// committed; zero if it has no room for them.
+	Lease() time.Duration
+	// Wake says that the lanes owe something because of a commit; those that were claimed are the dispatcher's now.
+	Wake(c parley.Committed)
 	// Stirred says that something happened in a tenant, on this node or another: sessions that take deliveries look again.
 	Stirred(tenant parley.TenantID)
 	// Whisper asks for one attempt, without retry, to tell a party of typing or presence.

@@ -33,11 +33,14 @@ type world struct {
 	typed []parley.Whisper
 }
 
+// Lease implements hub.Dispatcher.
+func (w *world) Lease() time.Duration { return 0 }
+
 // Wake implements hub.Dispatcher.
-func (w *world) Wake(lanes []int64) {
+func (w *world) Wake(c parley.Committed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.woken = append(w.woken, lanes...)
+	w.woken = append(w.woken, c.Wake...)
 }
 
 // Stirred implements hub.Dispatcher.

@@ -25,41 +25,75 @@ type laneName struct {
 	slot         int64
 }
 
-var upsertLanes = newBulk(`INSERT INTO lanes (tenant, conversation, slot, receiver, tail, due)
-	SELECT tenant, conversation, slot, receiver, tail, due FROM %ROWS% WHERE true
-	ON CONFLICT (conversation, slot) DO UPDATE SET tail = excluded.tail, due = COALESCE(lanes.due, excluded.due)
-	RETURNING key, conversation, slot`,
+// A lane that owed nothing and that nobody works on is claimed at once for whoever makes it owe something, if he wants
+// that: what a claim of its own would cost is saved. As there, the lanes of disabled receivers, and of those that take
+// their messages over a session, are left alone. A worker that extends its lease may have nothing left to do, so that
+// due alone does not say that a lane is free.
+var upsertLanes = newBulk(`INSERT INTO lanes (tenant, conversation, slot, receiver, tail, due, lease, lease_until)
+	SELECT v.tenant, v.conversation, v.slot, v.receiver, v.tail, v.due, CASE WHEN r.key IS NOT NULL THEN v.lease END,
+		CASE WHEN r.key IS NOT NULL THEN v.lease_until END
+	FROM %ROWS% LEFT JOIN receivers AS r ON r.key = v.receiver AND v.lease IS NOT NULL AND r.disabled = '' AND r.pulled = 0 WHERE true
+	ON CONFLICT (conversation, slot) DO UPDATE SET tail = excluded.tail, due = COALESCE(lanes.due, excluded.due),
+		lease = CASE WHEN lanes.due IS NULL AND lanes.lease IS NULL THEN excluded.lease ELSE lanes.lease END,
+		lease_until = CASE WHEN lanes.due IS NULL AND lanes.lease IS NULL THEN excluded.lease_until ELSE lanes.lease_until END
+	RETURNING key, conversation, slot, receiver, acked, tail, attempts, lease, lease_until`,
 	column{"tenant", bigint}, column{"conversation", bigint}, column{"slot", bigint}, column{"receiver", bigint},
-	column{"tail", bigint}, column{"due", bigint})
+	column{"tail", bigint}, column{"due", bigint}, column{"lease", bigint}, column{"lease_until", bigint})
+
+// A laneRow is what a batch makes of one lane.
+type laneRow struct {
+	tenant, receiver, tail int64
+	lease                  time.Duration
+	owners                 []*entry // whose messages are addressed to it, in order
+}
+
+// laneRows gathers the lanes that a batch moves, in the order in which it names them first.
+type laneRows struct {
+	order []laneName
+	rows  map[laneName]*laneRow
+}
+
+// moved notes that a step of e moves the tail of a lane. receiver says which one the lane is of, if it is not noted yet.
+func (l *laneRows) moved(name laneName, tenant, tail int64, e *entry, receiver func() (int64, error)) error {
+	row := l.rows[name]
+	if row == nil {
+		key, err := receiver()
+		if err != nil {
+			return err
+		}
+		row = &laneRow{tenant: tenant, receiver: key}
+		l.rows[name] = row
+		l.order = append(l.order, name)
+	}
+	row.tail = tail
+	row.lease = max(row.lease, e.step.Lease)
+	if n := len(row.owners); n == 0 || row.owners[n-1] != e {
+		row.owners = append(row.owners, e)
+	}
+	return nil
+}
 
 // writeLanes moves the tails of the lanes that the messages are addressed to, making lanes as needed, and tells each
-// step which lanes to wake.
+// step which lanes were claimed for it and which are to be woken.
 func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (learned map[receiverName]int64, err error) {
 	learned = map[receiverName]int64{}
-	var rows [][]any
-	at := map[laneName]int{}
-	owners := map[laneName][]*entry{}
-	now := s.now().UnixMilli()
+	lanes := laneRows{rows: map[laneName]*laneRow{}}
 	for _, c := range chains {
 		for _, e := range c.entries {
 			parties := e.step.Conversation.State.Parties
+			receiver := func(slot int) func() (int64, error) {
+				return func() (int64, error) {
+					return s.receiverKey(ctx, t, learned, receiverName{c.tenant, parties[slot].Application, parties[slot].Role})
+				}
+			}
 			if r := e.step.Readdress; r != nil && parties[r.Slot].Callback {
-				name := laneName{c.key, int64(r.Slot)}
 				tail, err := readdress(ctx, t, c.key, r)
 				if err != nil {
 					return nil, err
 				}
-				receiver, err := s.receiverKey(ctx, t, learned, receiverName{c.tenant, parties[r.Slot].Application, parties[r.Slot].Role})
-				if err != nil {
-					return nil, err
-				}
 				if tail > 0 {
-					owners[name] = append(owners[name], e)
-					if i, ok := at[name]; ok {
-						rows[i][4] = tail
-					} else {
-						at[name] = len(rows)
-						rows = append(rows, []any{c.tenant, c.key, int64(r.Slot), receiver, tail, now})
+					if err := lanes.moved(laneName{c.key, int64(r.Slot)}, c.tenant, tail, e, receiver(r.Slot)); err != nil {
+						return nil, err
 					}
 				}
 			}
@@ -68,36 +102,51 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 					if !p.Callback || m.To&(int64(1)<<slot) == 0 {
 						continue
 					}
-					name := laneName{c.key, int64(slot)}
-					if list := owners[name]; len(list) == 0 || list[len(list)-1] != e {
-						owners[name] = append(list, e)
-					}
-					if i, ok := at[name]; ok {
-						rows[i][4] = m.Seq
-						continue
-					}
-					receiver, err := s.receiverKey(ctx, t, learned, receiverName{c.tenant, p.Application, p.Role})
-					if err != nil {
+					if err := lanes.moved(laneName{c.key, int64(slot)}, c.tenant, m.Seq, e, receiver(slot)); err != nil {
 						return nil, err
 					}
-					at[name] = len(rows)
-					rows = append(rows, []any{c.tenant, c.key, int64(slot), receiver, m.Seq, now})
 				}
 			}
 		}
 	}
-	err = upsertLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
-		var key int64
+	return learned, s.upsertLanes(ctx, t, lanes)
+}
+
+func (s *Store) upsertLanes(ctx context.Context, t bun.Tx, lanes laneRows) error {
+	now, token := s.now().UnixMilli(), rand.Int64()
+	rows := make([][]any, len(lanes.order))
+	for i, name := range lanes.order {
+		row := lanes.rows[name]
+		var lease, until *int64
+		if row.lease > 0 {
+			end := now + row.lease.Milliseconds()
+			lease, until = &token, &end
+		}
+		rows[i] = []any{row.tenant, name.conversation, name.slot, row.receiver, row.tail, now, lease, until}
+	}
+	return upsertLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
+		l := &parley.Lane{Lease: token}
 		var name laneName
-		if err := r.Scan(&key, &name.conversation, &name.slot); err != nil {
+		var lease, until sql.NullInt64
+		if err := r.Scan(&l.Key, &name.conversation, &name.slot, &l.Receiver.Key, &l.Acked, &l.Tail, &l.Attempts, &lease, &until); err != nil {
 			return err
 		}
-		for _, e := range owners[name] {
-			e.committed.Wake = append(e.committed.Wake, key)
+		owners := lanes.rows[name].owners
+		last := owners[len(owners)-1]
+		switch c := last.step.Conversation; {
+		case lease.Valid && lease.Int64 == token:
+			party := &c.State.Parties[name.slot]
+			l.Until = time.UnixMilli(until.Int64)
+			l.Tenant, l.Conversation, l.Slot = c.Tenant, c.ID, int(name.slot)
+			l.Receiver.Tenant, l.Receiver.Application, l.Receiver.Role = c.Tenant, party.Application, party.Role
+			last.committed.Claimed = append(last.committed.Claimed, l)
+		case !lease.Valid || until.Int64 < now: // else who has the lane hears when he gives it back that it owes more
+			for _, e := range owners {
+				e.committed.Wake = append(e.committed.Wake, l.Key)
+			}
 		}
 		return nil
 	})
-	return learned, err
 }
 
 // readdress gives earlier messages to a slot, and says which is the last one addressed to it now; 0 if there is none.
@@ -241,7 +290,7 @@ func (s *Store) grantClaim(ctx context.Context, t bun.Tx, c *claim) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		l := &parley.Lane{Lease: c.token}
+		l := &parley.Lane{Lease: c.token, Until: time.UnixMilli(now).Add(c.until)}
 		var tenant, conversation, application []byte
 		if err := rows.Scan(&l.Key, &tenant, &conversation, &l.Slot, &l.Receiver.Key, &application, &l.Receiver.Role,
 			&l.Acked, &l.Tail, &l.Attempts); err != nil {
@@ -342,23 +391,6 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 		return err
 	}
 	return insertExceptions.run(ctx, s.dialect, t.Tx, exceptions, discard)
-}
-
-// Owed implements [parley.Lanes].
-func (s *Store) Owed(ctx context.Context, lane *parley.Lane, limit int) (c parley.Conversation, owed []parley.Message, err error) {
-	tenant, err := s.tenantKey(ctx, s.read, lane.Tenant)
-	if err != nil {
-		return c, nil, err
-	}
-	// Without a transaction, whose begin and end would be as many round trips again: what is read second is not older.
-	owed, err = selectMessages(ctx, s.read, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
-		WHERE c.tenant = ? AND c.id = ? AND m.seq > ? AND (m.addressed & ?) <> 0 ORDER BY m.seq LIMIT ?`,
-		tenant, lane.Conversation[:], lane.Acked, int64(1)<<lane.Slot, limit)
-	if err != nil || len(owed) == 0 {
-		return c, owed, err
-	}
-	c, err = oneConversation(selectConversations(ctx, s.read, "WHERE c.tenant = ? AND c.id = ?", tenant, lane.Conversation[:]))
-	return c, owed, err
 }
 
 // Overdue implements [parley.Lanes].

@@ -503,3 +503,86 @@ func TestStepOnTopOfARefusedOneIsRefused(t *testing.T) {
 		storetest.Check(t, s, parley.DefaultTenant, start.Conversation.ID)
 	})
 }
+
+// A step claims for its caller what it makes owe something: not what somebody works on, even if that is about to have
+// nothing left to do, nor what is of a disabled receiver, or of one that takes its messages over a session.
+func TestStepClaimsItsLanes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		now := time.Now()
+		s := open(t, func(c *store.Config) { c.Clock = func() time.Time { return now } })
+		start := storetest.Start("m1")
+		start.Lease = time.Minute
+		second := storetest.Say(start.Conversation, parley.Customer, "", 2)
+		second.Lease = time.Minute
+		committed := storetest.MustCommit(t, s, start, second)
+		lanes := slices.Concat(committed[0].Claimed, committed[1].Claimed)
+		if len(lanes) != 1 || len(committed[0].Wake)+len(committed[1].Wake) != 0 {
+			t.Fatalf("committed = %+v, want the bot's lane claimed once", committed)
+		}
+		claimed := *lanes[0]
+		if others, err := s.Claim(t.Context(), []int64{claimed.Key}, time.Minute); err != nil || len(others) != 0 {
+			t.Errorf("Claim of the lane = %v, %v; want none", others, err)
+		}
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 2, Extend: time.Minute}); err != nil || more {
+			t.Fatalf("Finish = %v, %v", more, err)
+		}
+		third := storetest.Say(second.Conversation, parley.Customer, "", 2)
+		third.Lease = time.Minute
+		if c := storetest.MustCommit(t, s, third)[0]; len(c.Claimed)+len(c.Wake) != 0 {
+			t.Errorf("committed = %+v while a worker has the lane, want nothing", c)
+		}
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 2, Release: true, Extend: time.Minute}); err != nil || !more {
+			t.Errorf("Finish = %v, %v; want to hear of the third message", more, err)
+		}
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 3, Release: true}); err != nil || more {
+			t.Fatalf("Finish = %v, %v", more, err)
+		}
+		said := third
+		say := func() parley.Committed {
+			said = storetest.Say(said.Conversation, parley.Customer, "", 2)
+			said.Lease = time.Minute
+			return storetest.MustCommit(t, s, said)[0]
+		}
+		again := say().Claimed
+		if len(again) != 1 {
+			t.Fatal("a lane that was given back was not claimed")
+		}
+		want, got := claimed, *again[0]
+		want.Acked, want.Tail, want.Lease = 3, 4, got.Lease
+		if got != want {
+			t.Errorf("claimed = %+v, want %+v", got, want)
+		}
+		by, err := s.Claim(t.Context(), []int64{got.Key}, time.Minute)
+		if err != nil || len(by) != 0 {
+			t.Errorf("Claim = %v, %v; want none", by, err)
+		}
+		now = now.Add(2 * time.Minute) // whoever had it is gone
+		by, err = s.Claim(t.Context(), []int64{got.Key}, time.Minute)
+		want.Lease, want.Until = 0, now.Truncate(time.Millisecond).Add(time.Minute)
+		if err != nil || len(by) != 1 {
+			t.Fatalf("Claim after the lease = %v, %v", by, err)
+		}
+		if by[0].Lease = 0; !by[0].Until.Equal(want.Until) || by[0].Receiver != want.Receiver || by[0].Conversation != want.Conversation {
+			t.Errorf("a claim of its own gives %+v, a step %+v", *by[0], want)
+		}
+		now = now.Add(2 * time.Minute)
+		if c := say(); len(c.Claimed) != 0 || !slices.Equal(c.Wake, []int64{got.Key}) {
+			t.Errorf("committed = %+v for a lane whose worker is gone, want it woken", c)
+		}
+		for what, set := range map[string]func() error{
+			"disabled": func() error { return s.Disable(t.Context(), got.Receiver.Key, "planted") },
+			"pulled": func() error {
+				return errors.Join(s.Disable(t.Context(), got.Receiver.Key, ""), s.SetPulled(t.Context(), got.Receiver.Key, true))
+			},
+		} {
+			if err := set(); err != nil {
+				t.Fatal(err)
+			}
+			step := storetest.Start("")
+			step.Lease = time.Minute
+			if c := storetest.MustCommit(t, s, step)[0]; len(c.Claimed) != 0 || len(c.Wake) != 1 {
+				t.Errorf("committed = %+v for a receiver that is %s, want the lane only woken", c, what)
+			}
+		}
+	})
+}
