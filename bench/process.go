@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"parley/internal/loopback"
 )
 
 // A server is a process under test.
@@ -94,7 +95,7 @@ func startHub(ctx context.Context, t Target, data string) (*server, *api, error)
 			return nil, nil, err
 		}
 	}
-	profiles, err := freeAddress(ctx)
+	profiles, err := loopback.FreeAddress(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,16 +124,6 @@ func startHub(ctx context.Context, t Target, data string) (*server, *api, error)
 		return nil, nil, errors.Join(err, s.stop())
 	}
 	return s, a, nil
-}
-
-// freeAddress is a loopback address on which nobody listens now.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // get asks a server for a page.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"parley/internal/loopback"
+
 	"github.com/coder/websocket"
 )
 
@@ -57,7 +59,7 @@ func (st *stage) addRelay(ctx context.Context, mode string, pairs int) error {
 }
 
 func startRelay(ctx context.Context, mode string) (*server, error) {
-	profiles, err := freeAddress(ctx)
+	profiles, err := loopback.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}

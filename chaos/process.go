@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"parley/internal/loopback"
 )
 
 // startLimit is how long a process may take to say that it is there; longer is a failure of its own.
@@ -111,7 +111,7 @@ type hub struct {
 
 // newHub gives a hub its address and a proxy in front of it.
 func newHub(ctx context.Context, name, binary, temp string, args ...string) (*hub, error) {
-	address, err := freeAddress(ctx)
+	address, err := loopback.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,18 +121,6 @@ func newHub(ctx context.Context, name, binary, temp string, args ...string) (*hu
 	}
 	return &hub{name: name, binary: binary, temp: temp, front: front, url: "http://" + address,
 		args: append([]string{"serve", "--listen", address}, args...)}, nil
-}
-
-// freeAddress is a loopback address below the range that the kernel hands out, so that no other socket takes the port
-// while a server that was killed is away.
-func freeAddress(ctx context.Context) (string, error) {
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 18000+rand.N(12000))
-		if l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address); err == nil {
-			return address, l.Close()
-		}
-	}
-	return "", errors.New("no free port between 18000 and 30000")
 }
 
 // Build builds the program under test into a folder.

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"parley/internal/loopback"
 )
 
 // A redisServer is a private Redis without a file: killed, it has forgotten everything.
@@ -34,7 +36,7 @@ func newRedis(ctx context.Context, dir string) (*redisServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis-server: %w", ErrMissing)
 	}
-	address, err := freeAddress(ctx)
+	address, err := loopback.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func newPostgres(ctx context.Context, dir string) (*postgresServer, error) {
 		}
 		found = []string{path}
 	}
-	address, err := freeAddress(ctx)
+	address, err := loopback.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"parley"
+	"parley/internal/loopback"
 	"parley/ws"
 )
 
@@ -162,7 +162,10 @@ func TestTwoNodesAreOneHub(t *testing.T) {
 	var hubs []*process
 	var bases []string
 	for range 2 {
-		address := freeAddress(t)
+		address, err := loopback.FreeAddress(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
 		hubs, bases = append(hubs, startProcess(t, nil, append([]string{"--listen", address}, args...)...)), append(bases, "http://"+address)
 	}
 	c, err := login(t.Context(), bases[0])
@@ -236,17 +239,6 @@ func TestTwoNodesAreOneHub(t *testing.T) {
 	if err := hubs[1].terminate(); err != nil {
 		t.Error(err)
 	}
-}
-
-// freeAddress is an address on which nobody listens now.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // openEvents opens a stream of events and says where to post.
