@@ -2,10 +2,11 @@
 //
 // # The way of a delivery
 //
-// A commit moves the tail of a lane and says so ([Dispatcher.Wake]). Lanes travel through a [Queue], many in one task,
-// as ids only. Whoever takes the task claims the lanes in SQL, under a lease, and delivers what each owes in order; when
-// it gives the lease back, SQL says whether something came meanwhile. What the queue forgets, the sweeper finds within
-// seconds: the queue makes things quick, SQL makes them true.
+// A commit moves the tail of a lane and says so ([Dispatcher.Wake]). While this node has room it claims the lane, under a
+// lease, in the same commit ([Dispatcher.Lease]). Other lanes travel through a [Queue], many in one task, as ids only;
+// whoever takes the task claims them in SQL. A worker delivers what its lane owes in order; when it gives the lease
+// back, SQL says whether something came meanwhile. What the queue forgets, the sweeper finds within seconds: the queue
+// makes things quick, SQL makes them true.
 //
 // # Promises
 //
