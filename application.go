@@ -61,6 +61,8 @@ type ApplicationRole struct {
 	NotificationEmail string           `json:"notificationEmail,omitempty"`
 	Headers           []NameValue      `json:"headers,omitempty"`
 	Authentication    AuthenticationID `json:"authentication,omitzero"` // zero: callbacks carry no Authorization
+	Signing           Signing          `json:"signing,omitzero"`
+	Delivery          DeliverySettings `json:"delivery,omitzero"`
 }
 
 // SessionCallback in place of a callback's URL says that the program takes its messages over a WebSocket session: it may be

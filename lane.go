@@ -5,15 +5,6 @@ import (
 	"time"
 )
 
-// A Receiver is one role of one client application, reached by callback or over a session. Lanes refer to it by its key.
-type Receiver struct {
-	Key         int64
-	Tenant      TenantID
-	Application ApplicationID
-	Role        Role
-	Disabled    string // why nothing is sent now; "" = enabled
-}
-
 // A Lane is the cursor of one receiver over the messages of one conversation. It owes the messages that are addressed
 // to its slot, after Acked and up to Tail.
 type Lane struct {
@@ -25,6 +16,8 @@ type Lane struct {
 	Acked        int64     // delivered, or given up, up to here
 	Tail         int64     // last message addressed to it
 	Attempts     int       // failed in a row for the first owed message
+	Again        int       // deliveries before Acked that are to be replayed
+	Probe        bool      // claimed to try a receiver whose circuit breaker is open
 	Lease        int64     // proof of the claim; Finish wants it back
 	Until        time.Time // end of the lease, by the clock of the store
 }
@@ -90,14 +83,29 @@ type Progress struct {
 	Release  bool      // give the lease back; false extends it by Extend
 	Extend   time.Duration
 	Attempts []Attempt
-	Dead     []DeadDelivery // deliveries given up, all at or before Acked
+	Dead     []DeadDelivery // deliveries given up, all at or before Acked, or Block
+	Block    int64          // seq of a dead delivery after Acked that the lane does not go past; 0 = none
+	Replayed []Replayed     // what became of deliveries that were to be replayed
+}
+
+// A Rest is what a lane has left after progress was recorded.
+type Rest struct {
+	More  bool // something is due at once
+	Again int  // deliveries that are to be replayed
+}
+
+// A Replayed is a delivery that was tried again because somebody asked for that. It is dead again if it has a Problem.
+type Replayed struct {
+	Seq     int64
+	Problem string
 }
 
 // A DeadDelivery is one that was given up.
 type DeadDelivery struct {
-	Message MessageID
-	Seq     int64
-	Reason  string
+	Delivery DeliveryID
+	Message  MessageID
+	Seq      int64
+	Reason   string
 }
 
 // Lanes is the part of the record that dispatch works on. Safe for concurrent use.
@@ -114,12 +122,15 @@ type Lanes interface {
 	Pulled(ctx context.Context) ([]Receiver, error)
 	// Owed returns the next messages the lane owes, in order, at most limit, and the conversation as it is after them.
 	Owed(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
-	// Finish records progress. more says that the lane owes something that is due at once: with Release the lease was
+	// Again returns the deliveries of the lane that are to be replayed, in order, at most limit, and the conversation.
+	Again(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
+	// Finish records progress. More says that the lane owes something that is due at once: with Release the lease was
 	// then kept and the worker goes on, so that a message committed while the worker was finishing is not forgotten.
 	// ErrLeaseLost: another worker has the lane, nothing was recorded.
-	Finish(ctx context.Context, p Progress) (more bool, err error)
-	// Overdue lists lanes that have been due for at least the given time and are under nobody's lease, oldest first.
-	Overdue(ctx context.Context, by time.Duration, limit int) ([]int64, error)
+	Finish(ctx context.Context, p Progress) (Rest, error)
+	// Overdue lists lanes that have been due for at least the given time and are under nobody's lease, each receiver's
+	// oldest first, at most limit of each.
+	Overdue(ctx context.Context, by time.Duration, limit int) ([]OverdueLane, error)
 	// Untold lists deliveries that were given up at least the given time ago, and of which the hub has not heard; oldest
 	// first.
 	Untold(ctx context.Context, by time.Duration, limit int) ([]GivenUp, error)
@@ -127,9 +138,27 @@ type Lanes interface {
 	Told(ctx context.Context, g GivenUp) error
 	// Backlog is how much is waiting, in all tenants.
 	Backlog(ctx context.Context) (Backlog, error)
-	// Disable switches a receiver off, or on again with an empty reason.
+	// Disable switches a receiver off, or on again with an empty reason; then its circuit breaker is closed, too.
 	Disable(ctx context.Context, receiver int64, reason string) error
+
+	// Failing notes that attempts at a receiver fail since the given time, unless it is noted that they fail for longer.
+	Failing(ctx context.Context, receiver int64, since time.Time) (time.Time, error)
+	// Well notes that an attempt was good: it fails no more, and its circuit breaker is closed.
+	Well(ctx context.Context, receiver int64) error
+	// Break opens a receiver's circuit breaker, or, probed, keeps it open, for as long as wait says of how often that
+	// happened in a row: its lanes are not claimed until then. Zero if somebody closed it before it was probed.
+	Break(ctx context.Context, receiver int64, probed bool, wait func(breaks int) time.Duration) (until time.Time, err error)
+	// Probe claims one lane of each receiver whose breaker was open until now or earlier, and moves that until past the
+	// lease, so that one node has one delivery to try it with.
+	Probe(ctx context.Context, lease time.Duration) ([]*Lane, error)
+	// Healths is how receivers do, those of one tenant or, with a zero tenant, of all, in order of their keys.
+	Healths(ctx context.Context, tenant TenantID) ([]Health, error)
+	// Notice says whether somebody may be told of a receiver's failures now: it answers true once in the given time.
+	Notice(ctx context.Context, receiver int64, every time.Duration) (bool, error)
 }
+
+// An OverdueLane is one that waits for somebody.
+type OverdueLane struct{ Lane, Receiver int64 }
 
 // A GivenUp is a dead delivery that the hub must go on without (guarantee G7).
 type GivenUp struct {

@@ -40,6 +40,8 @@ type Tx interface {
 
 	Conversations
 	Administration
+	DeadLetters
+	Audit
 	Assets
 }
 

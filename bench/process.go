@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -35,7 +36,7 @@ func startServer(ctx context.Context, args ...string) (*server, error) {
 	s := &server{cmd: exec.CommandContext(ctx, self, args...)}
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	s.cmd.WaitDelay = 30 * time.Second
-	s.cmd.Stderr = &s.log
+	s.cmd.Stderr = io.MultiWriter(&s.log, os.Stderr) // it warns only of what spoils a measurement
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

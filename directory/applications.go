@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/textproto"
+	"slices"
 
 	"parley"
 )
@@ -14,7 +15,8 @@ func applications(s shared) *Collection[parley.ClientApplication] {
 		objects: parley.Tx.Applications,
 		id:      func(a *parley.ClientApplication) *parley.ApplicationID { return &a.ID },
 		base:    func(a *parley.ClientApplication) *parley.Base { return &a.Base },
-		form: func(a, _ *parley.ClientApplication) error {
+		form: func(a, old *parley.ClientApplication) error {
+			keepDelivery(a, old)
 			return formApplication(a, s.cfg.PlainHTTP)
 		},
 		refers: func(a *parley.ClientApplication) (refers []reference) {
@@ -32,8 +34,26 @@ func applications(s shared) *Collection[parley.ClientApplication] {
 	}
 }
 
+// keepDelivery gives the roles what the published API does not know: the settings and secrets of the roles of that name in
+// what is replaced, a new secret to the others.
+func keepDelivery(a, old *parley.ClientApplication) {
+	a.Roles = slices.Clone(a.Roles) // the caller's are not ours to change
+	for i := range a.Roles {
+		r := &a.Roles[i]
+		r.Signing, r.Delivery = parley.Signing{}, parley.DeliverySettings{}
+		if old != nil {
+			if before, ok := old.Role(r.Name); ok {
+				r.Signing, r.Delivery = before.Signing, before.Delivery
+			}
+		}
+		if r.Signing.Secret == "" {
+			r.Signing.Secret = newSigningSecret()
+		}
+	}
+}
+
 // ownHeaders are set by the hub on every callback; a role's headers may not replace them (reference section 3).
-var ownHeaders = []string{"Content-Type", "Content-Length", "Host", "Authorization"}
+var ownHeaders = []string{"Content-Type", "Content-Length", "Host", "Authorization", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
 
 func formApplication(a *parley.ClientApplication, plain bool) error {
 	var p problems

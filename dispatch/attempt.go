@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type result struct {
 	problem    string // why it does not count; secrets cut out
 	answer     string
 	took       time.Duration
+	ours       error // a fault of ours: it does not count
 }
 
 // A sender makes single attempts. Safe for concurrent use.
@@ -63,11 +65,37 @@ type sender struct {
 	tokens *tokens
 	tracer trace.Tracer
 	clock  func() time.Time
+	hard   time.Duration // zero = hardDeadline
 }
 
+// hardDeadline is when an attempt is over although something in it, such as a transport of a test or a proxy's dialer,
+// ignores its context: two requests, a token, and a second to spare.
+const hardDeadline = 2*attemptTimeout + tokenTimeout + time.Second
+
 // attempt makes one POST, bounded in time and in bytes read; after a 401 it renews the token and repeats at once, once.
-// Before the repeat it asks keep, which says whether the lane is still ours.
+// Before the repeat it asks keep, which says whether the lane is still ours. A panic in it is a fault of ours.
 func (s *sender) attempt(ctx context.Context, to target, r request, keep func() bool) result {
+	done := make(chan result, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- result{ours: fmt.Errorf("attempt: panic: %v", p)}
+			}
+		}()
+		done <- s.bounded(ctx, to, r, keep)
+	}()
+	hard := cmp.Or(s.hard, hardDeadline)
+	late := time.NewTimer(hard)
+	defer late.Stop()
+	select {
+	case res := <-done:
+		return res
+	case <-late.C: // what still runs is left to itself
+		return result{problem: "no answer in time", took: hard}
+	}
+}
+
+func (s *sender) bounded(ctx context.Context, to target, r request, keep func() bool) result {
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": r.trace})
 	ctx, span := s.tracer.Start(ctx, "callback", trace.WithSpanKind(trace.SpanKindClient))
 	defer span.End()
@@ -94,7 +122,15 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Parley")
 	req.Header.Set("Webhook-Id", r.id)
-	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(s.clock().Unix(), 10))
+	now := s.clock()
+	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+	signature, err := sign(to.role.Signing.Active(now), r.id, now, r.body)
+	if err != nil {
+		return result{ours: err}, ""
+	}
+	if signature != "" {
+		req.Header.Set("Webhook-Signature", signature)
+	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	if to.authentication != nil {
 		if sent, err = s.tokens.authorization(ctx, to.authentication, refuse); err != nil {

@@ -409,7 +409,7 @@ func TestGoneReceiverIsHeld(t *testing.T) {
 		return http.StatusOK, nil, ""
 	})
 	application(t, s, app, r.URL, nil)
-	disabled := logged{line: "receiver answered 410 and is disabled; what it is owed is held", seen: make(chan struct{})}
+	disabled := logged{line: "receiver is disabled; what it is owed is held", seen: make(chan struct{})}
 	d := start(t, s, func(c *Config) { c.Sweep, c.Logger = 10*time.Millisecond, slog.New(disabled) })
 	_, wake := says(t, s, 2, app)
 	lanes, err := s.Claim(t.Context(), wake, time.Millisecond)

@@ -45,7 +45,8 @@ type Config struct {
 	Random    func() float64                                   // in [0, 1); nil = math/rand
 	Sweep     time.Duration                                    // between two sweeps; zero = 1 s
 	AtOnce    int                                              // attempts that run at the same time; zero = 256
-	PerTarget int                                              // of these for one receiver; zero = 32
+	PerTarget int                                              // of these for one receiver that has no setting; zero = 32
+	Notifier  Notifier                                         // nil = nobody is told of receivers that fail
 }
 
 // A Dispatcher delivers what lanes owe. Safe for concurrent use; Run must be running.
@@ -56,6 +57,8 @@ type Dispatcher struct {
 	targets *targets
 	metrics *metrics
 	pool    *pool
+	health  *health
+	limits  *limits
 
 	mu     sync.Mutex
 	woken  map[int64]struct{} // waiting to be handed to the queue
@@ -103,8 +106,17 @@ func New(c Config) *Dispatcher {
 	d.sender = &sender{client: client, clock: c.Clock, tracer: c.Tracer.Tracer("parley/dispatch"),
 		tokens: &tokens{client: client, cached: map[tokenKey]string{}, renews: func(o string) { m.renewals.WithLabelValues(o).Inc() }}}
 	d.ctx, d.stop = context.WithCancel(context.Background()) // attempts in flight may finish after Run's ctx has ended
-	d.pool = newPool(c.AtOnce, c.PerTarget, func(lane *parley.Lane) { d.work(d.ctx, lane, nil) })
+	d.health, d.limits = &health{d: d, of: map[int64]*condition{}}, newLimits()
+	d.pool = newPool(c.AtOnce, d.perTarget, func(lane *parley.Lane) { d.work(d.ctx, lane, nil) })
 	return d
+}
+
+// perTarget is how many attempts one receiver may have at the same time.
+func (d *Dispatcher) perTarget(r parley.Receiver) int {
+	if n := d.targets.known(r).role.Delivery.AtOnce; n > 0 {
+		return n
+	}
+	return d.config.PerTarget
 }
 
 // Client is the guarded HTTP client, for others who fetch what strangers name.

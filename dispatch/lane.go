@@ -53,7 +53,9 @@ type shift struct {
 	noted  time.Time   // when progress was last recorded
 	acked  int64
 	failed int
+	again  int // deliveries to replay, as far as is known
 	tried  []parley.Attempt
+	redone []parley.Replayed
 	dead   []parley.DeadDelivery
 	lost   []parley.Message // dead, to be told to the hub once that is recorded
 }
@@ -62,7 +64,7 @@ type shift struct {
 // hand, over a session, whose end is ctx's.
 func (d *Dispatcher) work(ctx context.Context, lane *parley.Lane, hand parley.Hand) {
 	now := d.config.Clock()
-	s := &shift{d: d, lane: lane, hand: hand, until: lane.Until, noted: now, acked: lane.Acked, failed: lane.Attempts}
+	s := &shift{d: d, lane: lane, hand: hand, until: lane.Until, noted: now, acked: lane.Acked, failed: lane.Attempts, again: lane.Again}
 	if err := s.run(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && ctx.Err() == nil {
 		d.logger.WarnContext(ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
 	}
@@ -73,6 +75,15 @@ func (s *shift) run(ctx context.Context) error {
 		// A lane may have waited for its turn for long, or longer than its lease: then it is whoever's claimed it next.
 		if !s.d.config.Clock().Before(s.until.Add(-lease / 2)) {
 			if err := s.keep(ctx); err != nil {
+				return err
+			}
+		}
+		if !s.lane.Probe && s.d.health.open(s.lane.Receiver.Key) { // held: due, and not claimed while the breaker is open
+			return s.giveBack(ctx, s.d.config.Clock())
+		}
+		replayed := s.again
+		if replayed > 0 {
+			if stay, err := s.replay(ctx); err != nil || !stay {
 				return err
 			}
 		}
@@ -95,7 +106,7 @@ func (s *shift) run(ctx context.Context) error {
 		if err != nil || !more {
 			return err
 		}
-		if len(owed) == 0 { // the tail says something is owed, but nothing is addressed to the lane: never spin
+		if len(owed) == 0 && replayed == 0 && s.again == 0 { // the tail says something is owed, but nothing is addressed to the lane: never spin
 			return s.giveBack(ctx, s.d.config.Clock().Add(time.Minute))
 		}
 	}
@@ -122,7 +133,7 @@ func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parl
 	for i := range owed {
 		m := &owed[i]
 		if !known {
-			s.giveUp(m, "the client application, or its role, does not exist any more")
+			_, _ = s.giveUp(ctx, m, target{}, "the client application, or its role, does not exist any more") // never blocks
 			continue
 		}
 		if ctx.Err() != nil {
@@ -143,63 +154,127 @@ func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parl
 
 // one makes the attempts for one message: one, or more for a transcript. stay is false when the lane was given back.
 func (s *shift) one(ctx context.Context, to target, c *parley.Conversation, m *parley.Message) (stay bool, err error) {
-	bodies, err := s.d.payloads(ctx, s.lane, c, m)
+	res, err := s.try(ctx, to, c, m)
 	if err != nil {
 		return false, errors.Join(err, s.failedOurselves(ctx))
+	}
+	switch res.outcome {
+	case Delivered:
+		s.d.metrics.deliveries.WithLabelValues("delivered").Inc()
+		s.d.metrics.seconds.Observe(s.d.config.Clock().Sub(m.Created).Seconds())
+		s.acked, s.failed = m.Seq, 0
+		return true, nil
+	case Rejected:
+		return s.giveUp(ctx, m, to, res.problem)
+	case Gone:
+		s.d.health.disable(ctx, s.lane.Receiver, "the receiver answered 410")
+		return false, s.giveBack(ctx, s.d.config.Clock())
+	}
+	if ctx.Err() != nil { // we are stopping: that is not the receiver's fault
+		s.tried = s.tried[:len(s.tried)-1]
+		return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
+	}
+	s.failed++
+	schedule := to.role.Delivery.Schedule
+	if schedule == nil {
+		schedule = s.d.config.Schedule
+	}
+	wait, ok := backoff(schedule, s.failed, s.d.config.Random(), res.retryAfter)
+	if !ok {
+		return s.giveUp(ctx, m, to, res.problem)
+	}
+	if err := s.giveBack(ctx, s.d.config.Clock().Add(wait)); err != nil {
+		return false, err
+	}
+	s.d.later(wait, s.retry)
+	return false, nil
+}
+
+// try makes the attempts for one message until one is not good. The error is ours: it does not count against the receiver.
+func (s *shift) try(ctx context.Context, to target, c *parley.Conversation, m *parley.Message) (res result, err error) {
+	bodies, err := s.d.payloads(ctx, s.lane, c, m)
+	if err != nil {
+		return res, err
 	}
 	for i, body := range bodies {
 		id := ident.Delivery(m.ID, s.lane.Receiver.Application, s.lane.Receiver.Role)
 		if i < len(bodies)-1 { // a transcript's pages before the message itself have ids of their own
 			id = ident.Delivery(parley.MessageID(id), s.lane.Receiver.Application, parley.Role(rune('0'+i%10)))
 		}
+		if err := s.pace(ctx, to.role.Delivery.PerSecond); err != nil {
+			return res, err
+		}
 		at := s.d.config.Clock()
-		var res result
 		if s.hand != nil {
 			res = s.d.sender.handOver(ctx, s.hand, parley.Handed{Delivery: id.String(), Conversation: m.Conversation, Seq: m.Seq, Attempt: s.failed + 1, Body: body, Trace: m.Body.Trace})
 		} else {
 			res = s.d.sender.attempt(ctx, to, request{id: id.String(), body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
 		}
+		if res.ours != nil {
+			return res, res.ours
+		}
 		s.d.metrics.attempted(res)
 		s.tried = append(s.tried, parley.Attempt{Message: m.ID, Seq: m.Seq, At: at, Duration: res.took, Status: res.status,
 			Error: res.problem, Answer: res.answer})
-		switch res.outcome {
-		case Delivered:
-		case Rejected:
-			s.giveUp(m, res.problem)
-			return true, nil
-		case Gone:
-			if err := s.d.config.Store.Disable(ctx, s.lane.Receiver.Key, "the receiver answered 410"); err != nil {
-				return false, errors.Join(err, s.giveBack(ctx, at.Add(ourFault)))
-			}
-			s.d.logger.WarnContext(ctx, "receiver answered 410 and is disabled; what it is owed is held", "application", s.lane.Receiver.Application,
-				"role", s.lane.Receiver.Role)
-			return false, s.giveBack(ctx, s.d.config.Clock())
-		default:
-			if ctx.Err() != nil { // we are stopping: that is not the receiver's fault
-				s.tried = s.tried[:len(s.tried)-1]
-				return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
-			}
-			s.failed++
-			wait, ok := backoff(s.d.config.Schedule, s.failed, s.d.config.Random(), res.retryAfter)
-			if !ok {
-				s.giveUp(m, res.problem)
-				return true, nil
-			}
-			if err := s.giveBack(ctx, s.d.config.Clock().Add(wait)); err != nil {
-				return false, err
-			}
-			s.d.later(wait, s.again)
-			return false, nil
+		if s.hand == nil && ctx.Err() == nil {
+			s.d.health.judge(ctx, s.lane, to, res.outcome)
+		}
+		if res.outcome != Delivered {
+			return res, nil
 		}
 	}
-	s.d.metrics.deliveries.WithLabelValues("delivered").Inc()
-	s.d.metrics.seconds.Observe(s.d.config.Clock().Sub(m.Created).Seconds())
-	s.acked, s.failed = m.Seq, 0
+	return res, nil
+}
+
+// replay tries deliveries again that somebody asked for, each once; then they are delivered, or dead as before. What the
+// lane owes waits meanwhile: a lane has one attempt at a time. stay is false when the lane was given back.
+func (s *shift) replay(ctx context.Context) (stay bool, err error) {
+	c, messages, err := s.d.config.Store.Again(ctx, s.lane, owedPage)
+	if err != nil {
+		return false, errors.Join(err, s.failedOurselves(ctx))
+	}
+	to, err := s.d.targets.of(ctx, s.lane.Receiver)
+	if err != nil && parley.KindOf(err) != parley.NotFound {
+		return false, errors.Join(err, s.failedOurselves(ctx))
+	}
+	known := err == nil
+	for i := range messages {
+		m := &messages[i]
+		if ctx.Err() != nil {
+			return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
+		}
+		if s.d.config.Clock().After(s.until.Add(-attemptTimeout - time.Second)) {
+			if err := s.keep(ctx); err != nil {
+				return false, err
+			}
+		}
+		problem := "the client application, or its role, does not exist any more"
+		if known {
+			res, err := s.try(ctx, to, &c, m)
+			if err != nil {
+				return false, errors.Join(err, s.failedOurselves(ctx))
+			}
+			if res.outcome == Gone {
+				s.d.health.disable(ctx, s.lane.Receiver, "the receiver answered 410")
+				return false, s.giveBack(ctx, s.d.config.Clock())
+			}
+			if problem = res.problem; res.outcome == Delivered {
+				problem = ""
+			}
+		}
+		outcome := "replayed"
+		if problem != "" {
+			outcome = "dead"
+		}
+		s.d.metrics.deliveries.WithLabelValues(outcome).Inc()
+		s.redone = append(s.redone, parley.Replayed{Seq: m.Seq, Problem: problem})
+	}
+	s.again = 0 // until the record says otherwise
 	return true, nil
 }
 
-// again has the lane claimed anew, by whoever works on it.
-func (s *shift) again() {
+// retry has the lane claimed anew, by whoever works on it.
+func (s *shift) retry() {
 	if s.hand != nil {
 		s.d.Stirred(s.lane.Tenant)
 		return
@@ -207,12 +282,19 @@ func (s *shift) again() {
 	s.d.take([]int64{s.lane.Key})
 }
 
-// giveUp makes a delivery dead; the lane goes on after it.
-func (s *shift) giveUp(m *parley.Message, why string) {
+// giveUp makes a delivery dead. The lane goes on after it, or, if its receiver wants that, stays before it.
+func (s *shift) giveUp(ctx context.Context, m *parley.Message, to target, why string) (stay bool, err error) {
 	s.d.metrics.deliveries.WithLabelValues("dead").Inc()
-	s.dead = append(s.dead, parley.DeadDelivery{Message: m.ID, Seq: m.Seq, Reason: why})
+	id := ident.Delivery(m.ID, s.lane.Receiver.Application, s.lane.Receiver.Role)
+	s.dead = append(s.dead, parley.DeadDelivery{Delivery: id, Message: m.ID, Seq: m.Seq, Reason: why})
 	s.lost = append(s.lost, *m)
-	s.acked, s.failed = m.Seq, 0
+	s.failed = 0
+	if to.role.Delivery.Block {
+		_, err := s.note(ctx, parley.Progress{Release: true, Block: m.Seq})
+		return false, err
+	}
+	s.acked = m.Seq
+	return true, nil
 }
 
 // keep records progress and extends the lease. An error means that the lane is not ours any more.
@@ -229,18 +311,21 @@ func (s *shift) giveBack(ctx context.Context, due time.Time) error {
 
 // note records what was done since the last time. Only then the hub hears of dead deliveries.
 func (s *shift) note(ctx context.Context, p parley.Progress) (more bool, err error) {
-	p.Lane, p.Acked, p.Failed, p.Attempts, p.Dead, p.Extend = s.lane, s.acked, s.failed, s.tried, s.dead, lease
+	p.Lane, p.Acked, p.Failed, p.Attempts, p.Dead, p.Replayed, p.Extend = s.lane, s.acked, s.failed, s.tried, s.dead, s.redone, lease
 	start := s.d.config.Clock()
-	if more, err = s.d.config.Store.Finish(ctx, p); err != nil {
+	rest, err := s.d.config.Store.Finish(ctx, p)
+	if err != nil {
 		return false, err
 	}
-	s.until, s.noted, s.tried, s.dead = start.Add(lease), start, nil, nil
+	s.until, s.noted, s.tried, s.dead, s.redone = start.Add(lease), start, nil, nil, nil
+	s.again = rest.Again
 	lost := s.lost
 	s.lost = nil
-	for _, m := range lost {
+	for i, m := range lost {
 		s.d.tell(ctx, parley.GivenUp{Tenant: s.lane.Tenant, Lane: s.lane.Key, Slot: s.lane.Slot, Message: m})
+		s.d.notice(ctx, Notice{Receiver: s.lane.Receiver, Event: DeliveryGivenUp, Reason: p.Dead[i].Reason, Delivery: p.Dead[i].Delivery})
 	}
-	return more, nil
+	return rest.More, nil
 }
 
 // tell says to the hub that a delivery was given up, and notes that it did. Should either fail, the sweeper says it again:

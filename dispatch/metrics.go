@@ -19,6 +19,7 @@ type metrics struct {
 	woken      *prometheus.CounterVec
 	whispers   *prometheus.CounterVec
 	renewals   *prometheus.CounterVec
+	breakers   *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -38,9 +39,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Typing and presence towards callbacks, by outcome."}, []string{"outcome"}),
 		renewals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_token_renewals_total",
 			Help: "Access tokens fetched for callbacks, by outcome."}, []string{"outcome"}),
+		breakers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_breakers_total",
+			Help: "Circuit breakers of receivers that this node opened or closed, by change."}, []string{"change"}),
 	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.attempts, m.woken, m.whispers, m.renewals)
+		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.attempts, m.woken, m.whispers, m.renewals, m.breakers)
 	}
 	return m
 }

@@ -10,8 +10,9 @@ import (
 // does not answer keeps its own share busy and nobody else's. Receivers with waiting lanes take turns. Safe for
 // concurrent use.
 type pool struct {
-	atOnce, perTarget int
-	work              func(*parley.Lane)
+	atOnce    int
+	perTarget func(parley.Receiver) int // of these for a receiver
+	work      func(*parley.Lane)
 
 	mu      sync.Mutex
 	running int
@@ -24,7 +25,7 @@ type pool struct {
 	wg      sync.WaitGroup
 }
 
-func newPool(atOnce, perTarget int, work func(*parley.Lane)) *pool {
+func newPool(atOnce int, perTarget func(parley.Receiver) int, work func(*parley.Lane)) *pool {
 	return &pool{atOnce: atOnce, perTarget: perTarget, work: work, busy: map[int64]int{}, waiting: map[int64][]*waiting{}, pending: map[place]*waiting{}, lanes: map[place]int{}}
 }
 
@@ -50,6 +51,13 @@ func (p *pool) room() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.closed && len(p.lanes) < 2*p.atOnce
+}
+
+// queued is how many lanes of a receiver wait.
+func (p *pool) queued(receiver int64) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting[receiver])
 }
 
 // add runs work on a lane, now or when its turn comes.
@@ -79,13 +87,13 @@ func (p *pool) start() {
 	for skipped := 0; p.running < p.atOnce && skipped < len(p.turn); {
 		r := p.turn[0]
 		p.turn = p.turn[1:]
-		if p.busy[r] >= p.perTarget {
+		lane := p.waiting[r][0].lane
+		if p.busy[r] >= p.perTarget(lane.Receiver) {
 			p.turn = append(p.turn, r)
 			skipped++
 			continue
 		}
 		skipped = 0
-		lane := p.waiting[r][0].lane
 		delete(p.pending, place{lane.Conversation, lane.Slot})
 		if p.waiting[r] = p.waiting[r][1:]; len(p.waiting[r]) > 0 {
 			p.turn = append(p.turn, r)

@@ -10,7 +10,7 @@ import (
 // A lane that waits for its turn and is claimed again meanwhile waits once, under its new lease.
 func TestClaimedAgainWhileWaiting(t *testing.T) {
 	release, worked := make(chan struct{}), make(chan int64, 10)
-	p := newPool(4, 1, func(l *parley.Lane) {
+	p := newPool(4, func(parley.Receiver) int { return 1 }, func(l *parley.Lane) {
 		worked <- l.Lease
 		<-release
 	})

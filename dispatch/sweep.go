@@ -3,16 +3,21 @@ package dispatch
 import (
 	"context"
 	"time"
+
+	"parley"
 )
 
 const (
 	// overdueBy is how long a lane may be due before the sweeper believes that its wake-up was lost.
 	overdueBy = 2 * time.Second
-	// sweepPage bounds one sweep.
-	sweepPage = 1000
+	// sweepPage bounds what one sweep takes of a receiver, and with that how fast what was held comes when the receiver is
+	// back: so many lanes a second on each node.
+	sweepPage = 256
 	// untoldFor is how long the hub may take to hear of a dead delivery before it is told again: the worker that gave it
 	// up, or what the hub needs, may be gone.
 	untoldFor = 10 * time.Second
+	// retellPage bounds how many of these are told in one go.
+	retellPage = 1000
 	// countEvery is how often the backlog is counted, for the metrics: it costs a look at every due lane. What the
 	// hub has not heard of is looked for as often.
 	countEvery = 10 * time.Second
@@ -28,17 +33,36 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 			d.count(ctx, now)
 			d.retell(ctx, untoldFor)
 		}
-		lanes, err := d.config.Store.Overdue(ctx, overdueBy, sweepPage)
-		switch {
-		case err != nil && ctx.Err() == nil:
+		overdue, err := d.config.Store.Overdue(ctx, overdueBy, sweepPage)
+		if err != nil && ctx.Err() == nil {
 			d.logger.WarnContext(ctx, "sweeping", "error", err)
-		case len(lanes) > 0:
+		}
+		if lanes := d.wanted(overdue); len(lanes) > 0 {
 			d.metrics.woken.WithLabelValues("swept").Add(float64(len(lanes)))
 			d.take(lanes)
 		}
+		d.probe(ctx)
 		d.sweepPulled(ctx)
 		pause(ctx, d.config.Sweep)
 	}
+}
+
+// wanted are the lanes for which there is room: of a receiver that cannot keep up, no more are claimed than will have their
+// turn before the claim ends.
+func (d *Dispatcher) wanted(overdue []parley.OverdueLane) []int64 {
+	var lanes []int64
+	room := map[int64]int{}
+	for _, l := range overdue {
+		left, ok := room[l.Receiver]
+		if !ok {
+			left = sweepPage - d.pool.queued(l.Receiver)
+		}
+		room[l.Receiver] = left - 1
+		if left > 0 {
+			lanes = append(lanes, l.Lane)
+		}
+	}
+	return lanes
 }
 
 // count shows how much is waiting.
@@ -58,7 +82,7 @@ func (d *Dispatcher) retell(ctx context.Context, by time.Duration) {
 	if d.config.Hub == nil {
 		return
 	}
-	untold, err := d.config.Store.Untold(ctx, by, sweepPage)
+	untold, err := d.config.Store.Untold(ctx, by, retellPage)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.logger.WarnContext(ctx, "looking for dead deliveries that nobody heard of", "error", err)

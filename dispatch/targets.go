@@ -91,6 +91,13 @@ func (t *targets) of(ctx context.Context, r parley.Receiver) (target, error) {
 	return to, err
 }
 
+// known is how a receiver was reached when it was last looked at; the zero target if it was not.
+func (t *targets) known(r parley.Receiver) target {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byName[targetName{r.Tenant, r.Application, r.Role}].target
+}
+
 // rich says whether a channel carries HTML to the customer; one that is gone restricts nothing.
 func (t *targets) rich(ctx context.Context, tenant parley.TenantID, channelType string) (bool, error) {
 	name := channelName{tenant, channelType}
@@ -117,6 +124,7 @@ func (t *targets) rich(ctx context.Context, tenant parley.TenantID, channelType 
 
 // Forget drops what is cached: configuration changed.
 func (d *Dispatcher) Forget() {
+	d.health.forget()
 	d.targets.mu.Lock()
 	defer d.targets.mu.Unlock()
 	clear(d.targets.byName)

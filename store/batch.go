@@ -24,7 +24,7 @@ type entry struct {
 	claim    *claim
 
 	committed parley.Committed
-	more      bool
+	rest      parley.Rest
 	err       error
 	done      func(*entry) // called once err is decided; must not block
 }
@@ -123,7 +123,7 @@ func (b *batcher) commit(ctx context.Context, batch []*entry) {
 	var err error
 	for range commitTries {
 		for _, e := range batch {
-			e.err, e.more, e.committed = nil, false, parley.Committed{}
+			e.err, e.rest, e.committed = nil, parley.Rest{}, parley.Committed{}
 		}
 		if err = b.s.commitBatch(ctx, batch); err == nil || !isTransient(err) {
 			break

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -26,17 +25,20 @@ type laneName struct {
 }
 
 // A lane that owed nothing and that nobody works on is claimed at once for whoever makes it owe something, if he wants
-// that: what a claim of its own would cost is saved. As there, the lanes of disabled receivers, and of those that take
-// their messages over a session, are left alone. A worker that extends its lease may have nothing left to do, so that
-// due alone does not say that a lane is free.
+// that: what a claim of its own would cost is saved. As there, the lanes of receivers to which nothing is sent now, and of
+// those that take their messages over a session, are left alone. A worker that extends its lease may have nothing left
+// to do, so that due alone does not say that a lane is free. A lane that is due only because of what is to be replayed
+// later is due for the new message at once; a lane that a dead delivery blocks is not.
 var upsertLanes = newBulk(`INSERT INTO lanes (tenant, conversation, slot, receiver, tail, due, lease, lease_until)
 	SELECT v.tenant, v.conversation, v.slot, v.receiver, v.tail, v.due, CASE WHEN r.key IS NOT NULL THEN v.lease END,
 		CASE WHEN r.key IS NOT NULL THEN v.lease_until END
-	FROM %ROWS% LEFT JOIN receivers AS r ON r.key = v.receiver AND v.lease IS NOT NULL AND r.disabled = '' AND r.pulled = 0 WHERE true
-	ON CONFLICT (conversation, slot) DO UPDATE SET tail = excluded.tail, due = COALESCE(lanes.due, excluded.due),
-		lease = CASE WHEN lanes.due IS NULL AND lanes.lease IS NULL THEN excluded.lease ELSE lanes.lease END,
-		lease_until = CASE WHEN lanes.due IS NULL AND lanes.lease IS NULL THEN excluded.lease_until ELSE lanes.lease_until END
-	RETURNING key, conversation, slot, receiver, acked, tail, attempts, lease, lease_until`,
+	FROM %ROWS% LEFT JOIN receivers AS r ON r.key = v.receiver AND v.lease IS NOT NULL AND r.disabled = '' AND r.broken IS NULL AND r.pulled = 0
+	WHERE true
+	ON CONFLICT (conversation, slot) DO UPDATE SET tail = excluded.tail,
+		due = CASE WHEN lanes.blocked IS NOT NULL THEN NULL WHEN lanes.tail <= lanes.acked OR lanes.due IS NULL THEN excluded.due ELSE lanes.due END,
+		lease = CASE WHEN lanes.due IS NULL AND lanes.lease IS NULL AND lanes.blocked IS NULL THEN excluded.lease ELSE lanes.lease END,
+		lease_until = CASE WHEN lanes.due IS NULL AND lanes.lease IS NULL AND lanes.blocked IS NULL THEN excluded.lease_until ELSE lanes.lease_until END
+	RETURNING key, conversation, slot, receiver, acked, tail, attempts, lease, lease_until, blocked`,
 	column{"tenant", bigint}, column{"conversation", bigint}, column{"slot", bigint}, column{"receiver", bigint},
 	column{"tail", bigint}, column{"due", bigint}, column{"lease", bigint}, column{"lease_until", bigint})
 
@@ -127,13 +129,14 @@ func (s *Store) upsertLanes(ctx context.Context, t bun.Tx, lanes laneRows) error
 	return upsertLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
 		l := &parley.Lane{Lease: token}
 		var name laneName
-		var lease, until sql.NullInt64
-		if err := r.Scan(&l.Key, &name.conversation, &name.slot, &l.Receiver.Key, &l.Acked, &l.Tail, &l.Attempts, &lease, &until); err != nil {
+		var lease, until, blocked sql.NullInt64
+		if err := r.Scan(&l.Key, &name.conversation, &name.slot, &l.Receiver.Key, &l.Acked, &l.Tail, &l.Attempts, &lease, &until, &blocked); err != nil {
 			return err
 		}
 		owners := lanes.rows[name].owners
 		last := owners[len(owners)-1]
 		switch c := last.step.Conversation; {
+		case blocked.Valid: // until somebody replays or skips the dead delivery
 		case lease.Valid && lease.Int64 == token:
 			party := &c.State.Parties[name.slot]
 			l.Until = time.UnixMilli(until.Int64)
@@ -187,243 +190,4 @@ func (s *Store) receiverKey(ctx context.Context, t bun.IDB, learned map[receiver
 	}
 	learned[name] = key
 	return key, nil
-}
-
-// A claim is a wish for lanes; it waits for the shared commit like a step.
-type claim struct {
-	lanes  []int64
-	pulled bool // of a receiver that takes its messages over a session
-	until  time.Duration
-	token  int64
-	won    []*parley.Lane
-}
-
-// Claim implements [parley.Lanes].
-func (s *Store) Claim(_ context.Context, lanes []int64, lease time.Duration) ([]*parley.Lane, error) {
-	return s.claim(lanes, lease, false)
-}
-
-func (s *Store) claim(lanes []int64, lease time.Duration, pulled bool) ([]*parley.Lane, error) {
-	if len(lanes) == 0 {
-		return nil, nil
-	}
-	c := &claim{lanes: lanes, pulled: pulled, until: lease, token: rand.Int64()}
-	answer := make(chan error, 1)
-	e := &entry{claim: c, done: func(e *entry) { answer <- e.err }}
-	if err := s.shards[int(uint64(lanes[0])%uint64(len(s.shards)))].add(e); err != nil {
-		return nil, err
-	}
-	// Not cut short by a context: a claim that was won must be known, or its lanes wait for the lease to end.
-	if err := <-answer; err != nil {
-		return nil, fmt.Errorf("claim lanes: %w", err)
-	}
-	return c.won, nil
-}
-
-// writeLaneWork records the progress of workers and grants claims, after the steps of the same batch.
-func (s *Store) writeLaneWork(ctx context.Context, t bun.Tx, batch []*entry) error {
-	var progress []*entry
-	for _, e := range batch {
-		if e.progress != nil {
-			progress = append(progress, e)
-		}
-	}
-	if len(progress) > 0 {
-		if err := s.fault("progress"); err != nil {
-			return err
-		}
-	}
-	for len(progress) > 0 {
-		var now []*entry
-		if now, progress = onceALane(progress); len(now) > 0 {
-			if err := s.writeProgress(ctx, t, now); err != nil {
-				return fmt.Errorf("write progress: %w", err)
-			}
-		}
-	}
-	for _, e := range batch {
-		if e.claim == nil {
-			continue
-		}
-		if err := s.fault("claim"); err != nil {
-			return err
-		}
-		if err := s.grantClaim(ctx, t, e.claim); err != nil {
-			return fmt.Errorf("grant claim: %w", err)
-		}
-	}
-	return nil
-}
-
-// onceALane splits progress into the first of each lane and the rest. A worker that lost its lane and the one that has it
-// may report in the same commit, and the database tells only that a lane was written, not for whom.
-func onceALane(entries []*entry) (first, rest []*entry) {
-	seen := make(map[int64]bool, len(entries))
-	for _, e := range entries {
-		if key := e.progress.Lane.Key; seen[key] {
-			rest = append(rest, e)
-		} else {
-			seen[key] = true
-			first = append(first, e)
-		}
-	}
-	return first, rest
-}
-
-func (s *Store) grantClaim(ctx context.Context, t bun.Tx, c *claim) error {
-	c.won = nil
-	now := s.now().UnixMilli()
-	var keys []int64
-	err := t.NewRaw(`UPDATE lanes SET lease = ?, lease_until = ? WHERE key IN (
-			SELECT l.key FROM lanes AS l WHERE l.key IN (?) AND l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?)
-			AND EXISTS (SELECT 1 FROM receivers AS r WHERE r.key = l.receiver AND r.disabled = '' AND r.pulled = ?)
-			ORDER BY l.key`+s.dialect.forUpdate+`) RETURNING key`,
-		c.token, now+c.until.Milliseconds(), bun.List(c.lanes), now, now, flag(c.pulled)).Scan(ctx, &keys)
-	if err != nil || len(keys) == 0 {
-		return err
-	}
-	rows, err := t.QueryContext(ctx, `SELECT l.key, tn.id, c.id, l.slot, l.receiver, r.application, r.role, l.acked, l.tail, l.attempts
-		FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver JOIN conversations AS c ON c.key = l.conversation
-		JOIN tenants AS tn ON tn.key = l.tenant WHERE l.key IN (?) ORDER BY l.key`, bun.List(keys))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		l := &parley.Lane{Lease: c.token, Until: time.UnixMilli(now).Add(c.until)}
-		var tenant, conversation, application []byte
-		if err := rows.Scan(&l.Key, &tenant, &conversation, &l.Slot, &l.Receiver.Key, &application, &l.Receiver.Role,
-			&l.Acked, &l.Tail, &l.Attempts); err != nil {
-			return err
-		}
-		l.Tenant, l.Conversation = parley.TenantID(tenant), parley.ConversationID(conversation)
-		l.Receiver.Tenant, l.Receiver.Application = l.Tenant, parley.ApplicationID(application)
-		c.won = append(c.won, l)
-	}
-	return rows.Err()
-}
-
-// Finish implements [parley.Lanes].
-func (s *Store) Finish(ctx context.Context, p parley.Progress) (more bool, err error) {
-	answer := make(chan *entry, 1)
-	e := &entry{progress: &p, done: func(e *entry) { answer <- e }}
-	if err := s.shard(p.Lane.Conversation).add(e); err != nil {
-		return false, err
-	}
-	e = <-answer // not cut short by ctx: what was delivered must be known
-	return e.more, e.err
-}
-
-var (
-	// While something beyond the new cursor is owed and may be tried at once, the lease is kept: the worker goes on.
-	progressLanes = newBulk(`UPDATE lanes AS l
-		SET acked = v.acked, attempts = v.failed,
-			due = CASE WHEN l.tail > v.acked THEN CASE WHEN v.retry > 0 THEN v.retry ELSE v.now END END,
-			lease = CASE WHEN v.release = 1 AND (l.tail <= v.acked OR v.retry > 0) THEN NULL ELSE l.lease END,
-			lease_until = CASE WHEN v.release = 1 AND (l.tail <= v.acked OR v.retry > 0) THEN NULL ELSE v.until END
-		FROM %ROWS% WHERE l.key = v.lane AND l.lease = v.token AND l.acked <= v.acked
-		RETURNING key, tail`,
-		column{"lane", bigint}, column{"token", bigint}, column{"acked", bigint}, column{"failed", bigint}, column{"retry", bigint},
-		column{"release", bigint}, column{"until", bigint}, column{"now", bigint})
-
-	insertAttempts = newBulk(`INSERT INTO attempts (tenant, lane, seq, at, duration, status, error, answer)
-		SELECT tenant, lane, seq, at, duration, status, error, answer FROM %ROWS% WHERE true`,
-		column{"tenant", bigint}, column{"lane", bigint}, column{"seq", bigint}, column{"at", bigint}, column{"duration", bigint},
-		column{"status", bigint}, column{"error", text}, column{"answer", text})
-
-	insertExceptions = newBulk(`INSERT INTO exceptions (lane, seq, tenant, state, reason, at, told)
-		SELECT lane, seq, tenant, state, reason, at, told FROM %ROWS% WHERE true ON CONFLICT DO NOTHING`,
-		column{"lane", bigint}, column{"seq", bigint}, column{"tenant", bigint}, column{"state", text}, column{"reason", text},
-		column{"at", bigint}, column{"told", bigint})
-)
-
-// writeProgress records what workers did, each on a lane of its own. A lane whose lease is no longer the worker's is left
-// as it is, and the worker hears ErrLeaseLost; its attempts are not recorded, because its successor's are.
-func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) error {
-	now := s.now().UnixMilli()
-	rows := make([][]any, len(entries))
-	byLane := map[int64]*entry{}
-	for i, e := range entries {
-		p := e.progress
-		var retry, release int64
-		if !p.Retry.IsZero() {
-			retry = p.Retry.UnixMilli()
-		}
-		if p.Release {
-			release = 1
-		}
-		rows[i] = []any{p.Lane.Key, p.Lane.Lease, p.Acked, int64(p.Failed), retry, release, now + p.Extend.Milliseconds(), now}
-		byLane[p.Lane.Key] = e
-		e.err = parley.ErrLeaseLost
-	}
-	err := progressLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
-		var key, tail int64
-		if err := r.Scan(&key, &tail); err != nil {
-			return err
-		}
-		e := byLane[key]
-		e.err = nil
-		e.more = tail > e.progress.Acked && e.progress.Retry.IsZero()
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var attempts, exceptions [][]any
-	for _, e := range entries {
-		if e.err != nil {
-			continue
-		}
-		p := e.progress
-		tenant, err := s.tenantKey(ctx, t, p.Lane.Tenant)
-		if err != nil {
-			return err
-		}
-		for _, a := range p.Attempts {
-			attempts = append(attempts, []any{tenant, p.Lane.Key, a.Seq, a.At.UnixMilli(), a.Duration.Microseconds(), int64(a.Status),
-				a.Error, a.Answer})
-		}
-		for _, d := range p.Dead {
-			exceptions = append(exceptions, []any{p.Lane.Key, d.Seq, tenant, "dead", d.Reason, now, int64(0)})
-		}
-	}
-	if err := insertAttempts.run(ctx, s.dialect, t.Tx, attempts, discard); err != nil {
-		return err
-	}
-	return insertExceptions.run(ctx, s.dialect, t.Tx, exceptions, discard)
-}
-
-// Overdue implements [parley.Lanes].
-func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]int64, error) {
-	now := s.now()
-	var keys []int64
-	err := s.read.NewRaw(`SELECT l.key FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver
-		WHERE l.due <= ? AND (l.lease IS NULL OR l.lease_until < ?) AND r.disabled = '' AND r.pulled = 0 ORDER BY l.due LIMIT ?`,
-		now.Add(-by).UnixMilli(), now.UnixMilli(), limit).Scan(ctx, &keys)
-	if err != nil {
-		return nil, fmt.Errorf("look for overdue lanes: %w", err)
-	}
-	return keys, nil
-}
-
-// Backlog implements [parley.Lanes].
-func (s *Store) Backlog(ctx context.Context) (parley.Backlog, error) {
-	var b parley.Backlog
-	var oldest *int64
-	err := s.read.QueryRowContext(ctx, `SELECT count(CASE WHEN r.disabled = '' THEN 1 END), count(CASE WHEN r.disabled <> '' THEN 1 END),
-		min(CASE WHEN r.disabled = '' THEN l.due END) FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver WHERE l.due <= ?`,
-		s.now().UnixMilli()).Scan(&b.Due, &b.Held, &oldest)
-	if err != nil {
-		return b, fmt.Errorf("count what lanes owe: %w", err)
-	}
-	b.Oldest = moment(oldest)
-	return b, nil
-}
-
-// Disable implements [parley.Lanes].
-func (s *Store) Disable(ctx context.Context, receiver int64, reason string) error {
-	return s.Update(ctx, func(t parley.Tx) error {
-		_, err := t.(*tx).db.NewRaw("UPDATE receivers SET disabled = ? WHERE key = ?", reason, receiver).Exec(ctx)
-		return err
-	})
 }

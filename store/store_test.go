@@ -242,7 +242,7 @@ func TestLaneOwesWhatIsAddressedToIt(t *testing.T) {
 		late := storetest.Say(notForBot.Conversation, parley.Customer, "", 2)
 		storetest.MustCommit(t, s, late)
 		more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 1, Release: true, Extend: time.Minute})
-		if err != nil || !more {
+		if err != nil || !more.More {
 			t.Fatalf("Finish = %v, %v; want to hear of the message that came meanwhile", more, err)
 		}
 		lanes[0].Acked = 1
@@ -251,7 +251,7 @@ func TestLaneOwesWhatIsAddressedToIt(t *testing.T) {
 			t.Fatalf("Owed = %v, %v; want message 3", owed, err)
 		}
 		more, err = s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 3, Release: true})
-		if err != nil || more {
+		if err != nil || more.More {
 			t.Fatalf("Finish = %v, %v; want nothing more", more, err)
 		}
 		if overdue, err := s.Overdue(t.Context(), 0, 10); err != nil || len(overdue) != 0 {
@@ -272,7 +272,7 @@ func TestLateWorkerChangesNothing(t *testing.T) {
 			t.Fatalf("Claim = %v, %v", first, err)
 		}
 		now = now.Add(2 * time.Second)
-		if overdue, err := s.Overdue(t.Context(), time.Second, 10); err != nil || !slices.Equal(overdue, wake) {
+		if overdue, err := s.Overdue(t.Context(), time.Second, 10); err != nil || len(overdue) != 1 || overdue[0].Lane != wake[0] {
 			t.Fatalf("Overdue = %v, %v; want %v", overdue, err, wake)
 		}
 		second, err := s.Claim(t.Context(), wake, time.Minute)
@@ -289,7 +289,7 @@ func TestLateWorkerChangesNothing(t *testing.T) {
 		}
 		retry := now.Add(time.Hour)
 		attempts := []parley.Attempt{{Seq: 1, At: now, Duration: time.Millisecond, Status: 503, Answer: "no"}}
-		if more, err := s.Finish(t.Context(), parley.Progress{Lane: second[0], Failed: 1, Retry: retry, Release: true, Attempts: attempts}); err != nil || more {
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: second[0], Failed: 1, Retry: retry, Release: true, Attempts: attempts}); err != nil || more.More {
 			t.Errorf("Finish with a retry = %v, %v", more, err)
 		}
 		if early, err := s.Claim(t.Context(), wake, time.Minute); err != nil || len(early) != 0 {
@@ -523,7 +523,7 @@ func TestStepClaimsItsLanes(t *testing.T) {
 		if others, err := s.Claim(t.Context(), []int64{claimed.Key}, time.Minute); err != nil || len(others) != 0 {
 			t.Errorf("Claim of the lane = %v, %v; want none", others, err)
 		}
-		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 2, Extend: time.Minute}); err != nil || more {
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 2, Extend: time.Minute}); err != nil || more.More {
 			t.Fatalf("Finish = %v, %v", more, err)
 		}
 		third := storetest.Say(second.Conversation, parley.Customer, "", 2)
@@ -531,10 +531,10 @@ func TestStepClaimsItsLanes(t *testing.T) {
 		if c := storetest.MustCommit(t, s, third)[0]; len(c.Claimed)+len(c.Wake) != 0 {
 			t.Errorf("committed = %+v while a worker has the lane, want nothing", c)
 		}
-		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 2, Release: true, Extend: time.Minute}); err != nil || !more {
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 2, Release: true, Extend: time.Minute}); err != nil || !more.More {
 			t.Errorf("Finish = %v, %v; want to hear of the third message", more, err)
 		}
-		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 3, Release: true}); err != nil || more {
+		if more, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Acked: 3, Release: true}); err != nil || more.More {
 			t.Fatalf("Finish = %v, %v", more, err)
 		}
 		said := third

@@ -1,0 +1,27 @@
+package dispatch
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// sign is the value of Webhook-Signature (Standard Webhooks): a signature for each secret, separated by blanks, so that a
+// receiver who knows any of them can verify. "" without secrets.
+func sign(secrets []string, id string, at time.Time, body []byte) (string, error) {
+	var all []string
+	for _, secret := range secrets {
+		hook, err := standardwebhooks.NewWebhook(secret)
+		if err != nil {
+			return "", errors.New("the signing secret of the role cannot be read") // the text of the error may hold it
+		}
+		signature, err := hook.Sign(id, at, body)
+		if err != nil {
+			return "", errors.New("signing a callback failed")
+		}
+		all = append(all, signature)
+	}
+	return strings.Join(all, " "), nil
+}
