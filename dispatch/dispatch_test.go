@@ -81,11 +81,14 @@ func (r *receiver) got() []seen {
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // application stores a client application with one bot role.
-func application(t testing.TB, s *store.Store, id parley.ApplicationID, callback string, a *parley.Authentication) {
+func application(t testing.TB, s *store.Store, id parley.ApplicationID, callback string, a *parley.Authentication, changes ...func(*parley.ApplicationRole)) {
 	t.Helper()
 	now := time.Now()
 	app := parley.ClientApplication{ID: id, Base: parley.Base{Tenant: parley.DefaultTenant, Name: id.String(), Active: true, Created: now, Modified: now},
 		Roles: []parley.ApplicationRole{{Name: parley.CustomBot, Version: "v3", Callback: callback, NotificationEmail: "x@example.org"}}}
+	for _, change := range changes {
+		change(&app.Roles[0])
+	}
 	err := s.Update(t.Context(), func(tx parley.Tx) error {
 		if a != nil {
 			a.ID, a.Base = ident.New[parley.Authentication](), parley.Base{Tenant: parley.DefaultTenant, Name: id.String(), Active: true, Created: now, Modified: now}
