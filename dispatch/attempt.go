@@ -25,6 +25,7 @@ import (
 const (
 	// attemptTimeout is the receiver's time (reference section 10: it should answer first and work later).
 	attemptTimeout = 5 * time.Second
+	userAgent      = "Parley"
 	maxAnswer      = 4 << 10 // bytes of an answer that are read
 	keptAnswer     = 1 << 10 // bytes of a failed answer that are kept
 )
@@ -120,7 +121,7 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 		req.Header.Set(h.Name, h.Value)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "Parley")
+	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Webhook-Id", r.id)
 	now := s.clock()
 	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))

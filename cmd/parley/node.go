@@ -157,7 +157,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
-		admin.New(n.admin, n.tokens).Register(router)
+		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Verifier: n.tokens,
+			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, changes{n.hub, callbacks})}).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
 			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
