@@ -2,11 +2,8 @@ package dispatch
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
-
-	"parley/egress"
 )
 
 func TestClassify(t *testing.T) {
@@ -49,18 +46,6 @@ func TestBackoffFollowsTheSchedule(t *testing.T) {
 	}
 	if wait, _ := backoff(Schedule, 1, 0, 100*time.Hour); wait != maxRetryAfter {
 		t.Errorf("Retry-After of 100 hours gives %v, want it bounded", wait)
-	}
-}
-
-// The receiver cannot send the hub elsewhere.
-func TestRedirectsAreNotFollowed(t *testing.T) {
-	second := newReceiver(t, nil)
-	first := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) {
-		return http.StatusTemporaryRedirect, map[string]string{"Location": second.URL}, ""
-	})
-	res, err := newClient(&egress.Guard{Allow: loopback}, nil).Post(first.URL, "application/json", strings.NewReader(`{"messages":{"message":[{}]}}`))
-	if err != nil || res.StatusCode != http.StatusTemporaryRedirect || len(second.got()) != 0 {
-		t.Errorf("redirect = %v, %v", res, err)
 	}
 }
 
