@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +19,8 @@ type Guard struct {
 	Allow    []netip.Prefix // private addresses that may be reached all the same
 	Resolver *net.Resolver  // nil = the system's
 	Proxy    *url.URL       // connections are made through it, see [ParseProxy]; nil = directly
+
+	proxyRoots *x509.CertPool // that an https proxy is checked against; nil = the system's. For tests
 }
 
 // ErrRefused is what a refused connection fails with. It names no address: errors of attempts are shown.

@@ -56,7 +56,7 @@ func (g *Guard) tunnel(ctx context.Context, address string) (net.Conn, error) {
 		return nil, &ProxyError{Problem: "cannot be reached", cause: err}
 	}
 	if g.Proxy.Scheme == "https" {
-		secured := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: g.Proxy.Hostname()})
+		secured := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: g.Proxy.Hostname(), RootCAs: g.proxyRoots})
 		if err := secured.HandshakeContext(ctx); err != nil {
 			conn.Close()
 			return nil, &ProxyError{Problem: "makes no TLS connection with a certificate that is trusted", cause: err}
