@@ -22,14 +22,24 @@ const minSecret = 4
 // add takes a secret in every form in which it may be echoed.
 func (s *secrets) add(values ...string) {
 	for _, v := range values {
-		quoted, _ := json.Marshal(v) // a string always can be
-		for _, form := range []string{v, strings.Trim(string(quoted), `"`), url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v),
+		escaped := escape(v)
+		for _, form := range []string{v, escaped, escape(escaped), url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v),
 			base64.StdEncoding.EncodeToString([]byte(v))} {
 			if len(v) >= minSecret && !slices.Contains(*s, form) {
 				*s = append(*s, form)
 			}
 		}
 	}
+}
+
+// escape is a text as it stands in JSON; twice, as in JSON that is a string of JSON.
+func escape(text string) string {
+	var quoted strings.Builder
+	encoder := json.NewEncoder(&quoted)
+	encoder.SetEscapeHTML(false)            // most others do not either
+	_ = encoder.Encode(text)                // a string always can be
+	s := strings.TrimSpace(quoted.String()) // the newline of the encoder
+	return s[1 : len(s)-1]
 }
 
 // addURL takes what a URL may hold of secrets: its path, its query and the values in it.

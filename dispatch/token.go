@@ -9,11 +9,11 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/ohler55/ojg/jp"
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -247,10 +247,6 @@ func guessType(payload string) string {
 
 // pickToken finds the token in an answer by a JSONPath.
 func pickToken(answer []byte, path string) (string, error) {
-	where, err := jp.ParseString(path)
-	if err != nil {
-		return "", errors.New("accessTokenPath is no JSONPath")
-	}
 	if len(answer) == 0 {
 		return "", errors.New("the token URL's answer is empty")
 	}
@@ -261,11 +257,11 @@ func pickToken(answer []byte, path string) (string, error) {
 		}
 		return "", errors.New("the token URL's answer is no JSON")
 	}
-	found := where.Get(tree)
-	if len(found) == 0 {
-		return "", errors.New("accessTokenPath finds nothing in the token URL's answer")
+	found, err := walk(tree, path)
+	if err != nil {
+		return "", err
 	}
-	token, ok := found[0].(string)
+	token, ok := found.(string)
 	token = strings.TrimSpace(token)
 	switch {
 	case !ok:
@@ -278,6 +274,41 @@ func pickToken(answer []byte, path string) (string, error) {
 		return "", errors.New("the token has characters that no header can carry")
 	}
 	return token, nil
+}
+
+// pathStep is one step of the part of JSONPath that recipes may use (reference section 2): .name, ['name'], ["name"] or [n].
+// The directory has checked that a path is made of them; libraries differ on names with a hyphen.
+var pathStep = regexp.MustCompile(`^(?:\.([A-Za-z_][A-Za-z0-9_-]*)|\['([^'\\]+)'\]|\["([^"\\]+)"\]|\[([0-9]{1,6})\])`)
+
+// walk follows a path into an answer. Its errors name the place where the path ends.
+func walk(tree any, path string) (any, error) {
+	rest, ok := strings.CutPrefix(path, "$")
+	if !ok {
+		return nil, errors.New("accessTokenPath is no JSONPath")
+	}
+	for rest != "" {
+		step := pathStep.FindStringSubmatch(rest)
+		if step == nil {
+			return nil, errors.New("accessTokenPath is no JSONPath")
+		}
+		there := strings.TrimSuffix(path, rest) // what was walked
+		rest = rest[len(step[0]):]
+		found := false
+		if step[4] != "" {
+			n, _ := strconv.Atoi(step[4]) // six digits at most
+			all, _ := tree.([]any)
+			if found = n < len(all); found {
+				tree = all[n]
+			}
+		} else {
+			members, _ := tree.(map[string]any)
+			tree, found = members[step[1]+step[2]+step[3]]
+		}
+		if !found {
+			return nil, fmt.Errorf("accessTokenPath finds nothing in the token URL's answer: %s has no %s", there, step[0])
+		}
+	}
+	return tree, nil
 }
 
 // withoutTokens is a good answer in which no token was found, for its reader to see why: it may hold one elsewhere, so only
