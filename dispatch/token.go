@@ -293,7 +293,7 @@ func walk(tree any, path string) (any, error) {
 		}
 		there := strings.TrimSuffix(path, rest) // what was walked
 		rest = rest[len(step[0]):]
-		found := false
+		var found bool
 		if step[4] != "" {
 			n, _ := strconv.Atoi(step[4]) // six digits at most
 			all, _ := tree.([]any)
