@@ -8,12 +8,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -79,23 +81,15 @@ func newDoorbell(t *testing.T, address string) *doorbell {
 		t.Fatal(err)
 	}
 	b := &doorbell{port: strconv.Itoa(l.Addr().(*net.TCPAddr).Port)}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
+	server := &httptest.Server{Listener: l, Config: &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+	}), ConnState: func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
 			b.rung.Add(1)
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-			conn.Close()
 		}
-	}()
-	t.Cleanup(func() {
-		l.Close()
-		<-served
-	})
+	}}}
+	server.Start()
+	t.Cleanup(server.Close)
 	return b
 }
 
