@@ -15,10 +15,12 @@ var layers = map[string]string{
 	"parley": "",
 	// Leaves: the root's vocabulary made useful, with nothing above or beside them.
 	"parley/ident": "", "parley/markup": "", "parley/wire": "ident markup", "parley/configs": "",
-	"parley/tokens": "ident", "parley/directory": "ident tokens", "parley/assets": "ident tokens hub",
+	// A leaf too: the rule of which addresses may be reached, for who configures them and for who connects.
+	"parley/egress": "",
+	"parley/tokens": "ident", "parley/directory": "egress ident tokens", "parley/assets": "ident tokens hub",
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
-	"parley/dispatch": "ident wire", "parley/dispatch/asynqueue": "",
+	"parley/dispatch": "egress ident wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	"parley/rest": "ident rest/api tokens", "parley/rest/api": "tokens ident wire", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
@@ -46,7 +48,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/coder/websocket", "parley/ws parley/bench parley/chaos", "one writer per connection is kept in one place"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
 	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver", "rules must be testable without a request"},
+	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver", "rules must be testable without a request"},
 }
 
 type goPackage struct {

@@ -368,14 +368,19 @@ func TestRateAndConcurrencyOfAReceiver(t *testing.T) {
 	}
 }
 
+func senderOver(t roundTripper) *sender {
+	via := &clients{common: &http.Client{Transport: t}}
+	return &sender{clients: via, clock: time.Now, tracer: noop.NewTracerProvider().Tracer(""), tokens: newTokens(via, nil, func(string) {})}
+}
+
 // An attempt is over at its deadline even if what it is made with ignores its context, and a panic in it is our fault.
 func TestAttemptIsOverAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan struct{})
-		s := &sender{clock: time.Now, tracer: noop.NewTracerProvider().Tracer(""), tokens: &tokens{}, client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		s := senderOver(func(*http.Request) (*http.Response, error) {
 			<-stuck
 			return nil, errors.New("too late")
-		})}}
+		})
 		begin := time.Now()
 		res := s.attempt(t.Context(), target{role: parley.ApplicationRole{Callback: "https://example.org"}}, request{}, func() bool { return true })
 		if took := time.Since(begin); took != hardDeadline || res.outcome != Retry || res.problem == "" {
@@ -383,9 +388,7 @@ func TestAttemptIsOverAtItsDeadline(t *testing.T) {
 		}
 		close(stuck)
 	})
-	s := &sender{clock: time.Now, tracer: noop.NewTracerProvider().Tracer(""), tokens: &tokens{}, client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-		panic("planted")
-	})}}
+	s := senderOver(func(*http.Request) (*http.Response, error) { panic("planted") })
 	if res := s.attempt(t.Context(), target{role: parley.ApplicationRole{Callback: "https://example.org"}}, request{}, func() bool { return true }); res.ours == nil {
 		t.Errorf("attempt with a bug = %+v, want a fault of ours", res)
 	}
@@ -398,8 +401,8 @@ func TestOurFaultsDoNotCount(t *testing.T) {
 	r := newReceiver(t, nil)
 	application(t, s, app, r.URL, nil)
 	d := New(Config{Store: s, Allow: loopback, Clock: c.now, Logger: slog.New(slog.DiscardHandler)})
-	working := d.sender.client.Transport
-	d.sender.client.Transport = roundTripper(func(*http.Request) (*http.Response, error) { panic("planted") })
+	working := d.sender.clients.common.Transport
+	d.sender.clients.common.Transport = roundTripper(func(*http.Request) (*http.Response, error) { panic("planted") })
 	steps, wake := says(t, s, 1, app)
 	work := func() {
 		lanes, err := s.Claim(t.Context(), wake, lease)
@@ -412,7 +415,7 @@ func TestOurFaultsDoNotCount(t *testing.T) {
 		d.work(context.Background(), lanes[0], nil)
 	}
 	work()
-	d.sender.client.Transport = working
+	d.sender.clients.common.Transport = working
 	c.set(2 * ourFault)
 	work()
 	if n := attempts(t, s, steps[0].Conversation.ID); n != 1 {

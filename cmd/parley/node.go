@@ -25,6 +25,7 @@ import (
 	"parley/directory"
 	"parley/dispatch"
 	"parley/dispatch/asynqueue"
+	"parley/egress"
 	"parley/hub"
 	"parley/rest"
 	"parley/rest/admin"
@@ -130,16 +131,20 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Demo {
 		allow = append(allow, "127.0.0.0/8", "::1/128")
 	}
-	prefixes, err := dispatch.ParseAllow(allow)
+	prefixes, err := egress.ParseAllow(allow)
 	if err != nil {
 		return n, err
 	}
+	proxy, err := egress.ParseProxy(c.CallbackProxy)
+	if err != nil {
+		return n, fmt.Errorf("--callback-proxy: %w", err)
+	}
 	late := &lateHub{}
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
-		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing})
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
-	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP}, n.store, changes{n.hub, callbacks})
+	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, changes{n.hub, callbacks})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{}, n.store, n.tokens.Forget)

@@ -62,7 +62,7 @@ func newStage(t *testing.T) *stage {
 		stop()
 		<-done
 	})
-	s.directory = directory.New(directory.Config{PlainHTTP: true}, s.store, configured{s.dispatch})
+	s.directory = directory.New(directory.Config{PlainHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, s.store, configured{s.dispatch})
 	admin.New(admin.Deps{Administration: s.administration, Receivers: s.directory.Receivers(), Callbacks: s.dispatch, Verifier: s.tokens,
 		Deliveries: directory.NewDeliveries(directory.Config{}, s.store, s.store, configured{s.dispatch})}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
