@@ -16,9 +16,9 @@ const (
 	// A circuit breaker opens when, of at least breakerFewest attempts within breakerWindow, breakerRatio failed.
 	breakerWindow = 30 * time.Second
 	breakerFewest = 20
-	breakerRatio  = 0.5
+	breakerRatio  = 0.6
 	// It stays open for breakerWait, twice as long each time that trying fails, at most breakerLongest.
-	breakerWait    = 10 * time.Second
+	breakerWait    = 2 * time.Second
 	breakerLongest = 5 * time.Minute
 )
 
