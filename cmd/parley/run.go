@@ -19,6 +19,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date, and end."`
 	Client  clientCommand  `cmd:"" help:"Make, list and revoke API clients."`
 	Doctor  doctorCommand  `cmd:"" help:"Say whether a hub is well, and what is wrong if not."`
+	Listen  listenCommand  `cmd:"" help:"Receive a client application's callbacks here and forward them to a program on this machine."`
 	Bench   benchCommand   `cmd:"" help:"Measure this machine: ratios to a bare relay and a bare HTTP client."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
