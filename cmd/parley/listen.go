@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"parley"
@@ -42,13 +41,9 @@ func (c *listenCommand) Run(ctx context.Context, s streams) error {
 			return errors.New("--signing-secret: give whsec_ and the base64 of the secret, as admin/v1 answered it")
 		}
 	}
-	header := http.Header{}
-	for _, h := range c.Header {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok || strings.TrimSpace(name) == "" {
-			return errors.New("--header: give 'Name: value'")
-		}
-		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	header, err := headers(c.Header)
+	if err != nil {
+		return err
 	}
 	return forward.Run(ctx, forward.Config{Hub: c.URL, ClientID: c.Client, ClientSecret: c.Secret, Application: c.Application, Role: parley.Role(c.Role),
 		To: c.ForwardTo, SigningSecret: c.SigningSecret, Header: header, Out: s.out, Logger: slog.New(slog.NewTextHandler(s.err, nil))})

@@ -110,7 +110,7 @@ func (c *caller) pulled(t *testing.T, name, callback string) (s shop, client, se
 	participant := c.create(t, "participants", object{"name": name, "type": "custom_bot", "application": object{"id": s.bot}})
 	channel := c.create(t, "channels", object{"type": s.channel, "displayName": name, "icon": "aWNvbg=="})
 	orchestration := c.create(t, "orchestrations", object{"name": name, "applications": object{
-		"botConfiguration": object{"bots": []object{{"id": s.bot, "participant": object{"id": participant}}}},
+		"botConfiguration":      object{"bots": []object{{"id": s.bot, "participant": object{"id": participant}}}},
 		"customerConfiguration": object{"customer": object{"id": s.customer}}}})
 	c.create(t, "accounts", object{"name": name, "address": name, "channel": object{"id": channel},
 		"chatConfigurations": object{"orchestration": object{"id": orchestration}, "entryPoint": object{"id": "1001"}}})
@@ -193,8 +193,17 @@ func TestListenForwardsAcrossARestart(t *testing.T) {
 		}
 	}
 	speak(0, 2)
-	out, log, end := listening(t, "--url", hub.url, "--client", client, "--secret", secret, "--application", s.bot, "--forward-to", p.URL+"/hook",
-		"--signing-secret", listenSecret, "--header", "X-Of-Ours: yes")
+	var command string
+	for _, snippet := range snippets(t, "../../examples/README.md") {
+		if strings.Contains(snippet.text, " listen ") {
+			command = strings.NewReplacer("ID", s.bot, "CLIENT", client, "SECRET", secret, "http://localhost:9091", p.URL+"/hook").Replace(snippet.text)
+		}
+	}
+	documented, ok := strings.CutPrefix(command, "go run ./cmd/parley listen ")
+	if !ok {
+		t.Fatalf("examples/README.md runs %q", command)
+	}
+	out, log, end := listening(t, append(strings.Fields(documented), "--url", hub.url, "--signing-secret", listenSecret, "--header", "X-Of-Ours: yes")...)
 	p.wait(t, conversations) // some, not all: the hub dies in the midst of it
 	speak(2, 4)
 	hub.kill()
