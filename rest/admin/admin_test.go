@@ -134,7 +134,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
 	there := map[string]string{"/organisations/{id}": parley.DefaultOrganisation.String(), "/environments/{id}": vars["$default"],
-		"/environments/{id}/widget-secret": vars["$default"], "/clients/{id}": vars["$readerID"]}
+		"/environments/{id}/widget-secret": vars["$default"], "/environments/{id}/operations-secret": vars["$default"], "/clients/{id}": vars["$readerID"]}
 	before, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			}
 		}
 	}
-	if tried != 10 {
+	if tried != 11 {
 		t.Errorf("%d operations tried", tried)
 	}
 	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
