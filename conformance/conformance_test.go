@@ -49,7 +49,8 @@ func (c *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id, status := r.Header.Get("Webhook-Id"), 0
+	id := r.Header.Get("Webhook-Id")
+	var status int
 	if c.seen[id] > 0 {
 		status = c.repeat(w, c.seen[id])
 	} else {

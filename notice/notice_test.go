@@ -290,7 +290,7 @@ func TestMailSaysWhatToDo(t *testing.T) {
 // text is a mail's body, with its transfer encoding taken off.
 func text(t *testing.T, m *mail.Message) string {
 	t.Helper()
-	var r io.Reader = m.Body
+	r := m.Body
 	if strings.EqualFold(m.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
 		r = quotedprintable.NewReader(m.Body)
 	}
