@@ -68,8 +68,8 @@ func (e *end) begin() string {
 	return string(connect["connect"])
 }
 
-// run forwards to a program that answers 200, through a hub that has these sessions, and returns when Run does.
-func forwarding(t *testing.T, sessions ...func(*end)) (err error, log string) {
+// forwarding forwards to a program that answers 200, through a hub that has these sessions, and returns when Run does.
+func forwarding(t *testing.T, sessions ...func(*end)) (log string, err error) {
 	t.Helper()
 	h := &fakeHub{t: t}
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
@@ -109,12 +109,12 @@ func forwarding(t *testing.T, sessions ...func(*end)) (err error, log string) {
 	if strings.Contains(text.String(), "planted") || strings.Contains(text.String(), "token-") {
 		t.Errorf("a secret was printed: %s", &text)
 	}
-	return err, text.String()
+	return text.String(), err
 }
 
 // A token that ends is renewed on the same session; one that is refused, by another session.
 func TestTokensAreRenewed(t *testing.T) {
-	err, _ := forwarding(t, func(e *end) {
+	_, err := forwarding(t, func(e *end) {
 		if connect := e.begin(); connect != `{"token":"token-1"}` {
 			t.Errorf("connect %s", connect)
 		}
@@ -137,7 +137,7 @@ func TestTokensAreRenewed(t *testing.T) {
 
 // An outcome over the hub's limit of requests is told again; heartbeats are answered, or the hub would end the session.
 func TestOutcomesAreToldUntilTheyAreTaken(t *testing.T) {
-	err, log := forwarding(t, func(e *end) {
+	log, err := forwarding(t, func(e *end) {
 		e.begin()
 		e.say(`{"heartbeat":{"last":{}}}` + "\n" + `{"delivery":{"id":"d1","conversation":"c\u001b1","seq":1,"attempt":1,"body":{"messages":{"message":[{"type":{"value":"text"}}]}}}}`)
 		if _, request := e.next(); request["heartbeat"] == nil {
@@ -169,7 +169,7 @@ func TestCloseCodesAreHonoured(t *testing.T) {
 			if comes {
 				sessions = append(sessions, func(e *end) { e.begin() })
 			}
-			if err, _ := forwarding(t, sessions...); (err == nil) != comes || err != nil && !strings.Contains(err.Error(), fmt.Sprint(int(c.Code))) {
+			if _, err := forwarding(t, sessions...); (err == nil) != comes || err != nil && !strings.Contains(err.Error(), fmt.Sprint(int(c.Code))) {
 				t.Errorf("after %d Run = %v", c.Code, err)
 			}
 		})
@@ -179,7 +179,7 @@ func TestCloseCodesAreHonoured(t *testing.T) {
 // A hub that says goodbye is left alone for as long as it asks.
 func TestGoodbyeIsHonoured(t *testing.T) {
 	var left time.Time
-	err, _ := forwarding(t, func(e *end) {
+	_, err := forwarding(t, func(e *end) {
 		e.begin()
 		e.say(`{"goodbye":{"after":700,"reason":"the server restarts"}}`)
 		left = time.Now()
