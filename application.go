@@ -18,13 +18,25 @@ type NameValue struct {
 	Value string `json:"value"`
 }
 
-// An Authentication is how the hub proves itself to a callback URL: exactly one of OAuth2 and Basic is set.
-// It holds secrets; the store seals it as a whole.
+// An Authentication is how the hub proves itself to a callback URL: by OAuth2 or Basic, never both, and by the certificate
+// of TLS, which may be there beside either of them or alone. It holds secrets; the store seals it as a whole.
 type Authentication struct {
 	ID AuthenticationID `json:"-"`
 	Base
 	OAuth2 *TokenRecipe `json:"oauth2,omitempty"`
 	Basic  *BasicAuth   `json:"basic,omitempty"`
+	TLS    *TLSIdentity `json:"tls,omitempty"` // ours: the published API has none
+	// Token is the Authorization that the recipe of OAuth2 made last, if it is still thought good. The hub keeps it here,
+	// sealed like the rest, so that a restart, or another node, needs no new one; no API reads or writes it.
+	Token string `json:"token,omitempty"`
+}
+
+// A TLSIdentity is how a callback, and the token URL, are spoken to over TLS. All are PEM; at least one of Certificate and
+// Authorities is set.
+type TLSIdentity struct {
+	Certificate string `json:"certificate,omitempty"` // that the hub shows, with those between it and its root
+	Key         string `json:"key,omitempty"`         // of the certificate; a secret
+	Authorities string `json:"authorities,omitempty"` // that are trusted beside the system's
 }
 
 // A TokenRecipe says how to fetch an access token.

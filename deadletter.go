@@ -71,7 +71,7 @@ type LaneAttempt struct {
 type AuditEntry struct {
 	Tenant  TenantID
 	At      time.Time
-	Actor   string // client_id
+	Actor   string // id of the API client
 	Action  string // such as deadletters.replay
 	Subject string // what it was done to
 	Detail  string // JSON, without secrets

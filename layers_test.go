@@ -15,10 +15,12 @@ var layers = map[string]string{
 	"parley": "",
 	// Leaves: the root's vocabulary made useful, with nothing above or beside them.
 	"parley/ident": "", "parley/markup": "", "parley/wire": "ident markup", "parley/configs": "",
-	"parley/tokens": "ident", "parley/directory": "ident tokens", "parley/assets": "ident tokens hub",
+	// A leaf too: the rule of which addresses may be reached, for who configures them and for who connects.
+	"parley/egress": "",
+	"parley/tokens": "ident", "parley/directory": "egress ident tokens", "parley/assets": "ident tokens hub",
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
-	"parley/dispatch": "ident wire", "parley/dispatch/asynqueue": "",
+	"parley/dispatch": "egress ident wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
 	"parley/forward":     "dispatch ws",
@@ -27,7 +29,7 @@ var layers = map[string]string{
 	"parley/rest":        "ident rest/api tokens", "parley/rest/api": "tokens ident wire", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
 	"parley/rest/oauth":           "rest rest/api tokens",
-	"parley/rest/admin":           "directory ident rest rest/api rest/contract tokens",
+	"parley/rest/admin":           "directory dispatch ident rest rest/api rest/contract tokens",
 	"parley/rest/widget":          "directory rest rest/api rest/contract",
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
@@ -51,7 +53,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/wneessen/go-mail", "parley/notice", "who sends mail also keeps its credentials out of logs"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
 	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice", "rules must be testable without a request"},
+	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice", "rules must be testable without a request"},
 }
 
 type goPackage struct {

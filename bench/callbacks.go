@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -21,9 +20,10 @@ const (
 	callbackWindow = 8
 	// SenderConcurrency is how many requests the plain sender has on their way.
 	SenderConcurrency = 50
-	// idleRate is messages a second while the time to the callback is measured.
-	idleRate = 20
 )
+
+// paces are messages a second while the time to the callback is measured.
+var paces = []int{20, 300}
 
 // A sink is the receiver of callbacks: it counts them, and tells who sent a message of a pair that it has come.
 type sink struct {
@@ -107,26 +107,11 @@ func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	address := unique("callbacks")
-	if err := a.makeAccount(ctx, address, receiver.url); err != nil {
+	lanes, conversations, closeLanes, err := callbackSessions(ctx, a, receiver.url, callbackLanes)
+	if err != nil {
 		return err
 	}
-	lanes := make([]*session, callbackLanes)
-	conversations := make([]string, callbackLanes)
-	if err := each(callbackLanes, func(i int) (err error) {
-		lanes[i], conversations[i], err = a.joined(ctx, address)
-		return err
-	}); err != nil {
-		return err
-	}
-	defer func() {
-		for _, l := range lanes {
-			_ = l.conn.CloseNow() // the measurement is over
-		}
-	}()
-	for _, l := range lanes {
-		go l.answer() // reads the acks, too; ends with its connection
-	}
+	defer closeLanes()
 	const name = "callbacks"
 	for range o.Repeats {
 		l, err := plainSender(ctx, o, receiver)
@@ -140,8 +125,10 @@ func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
 		report.add(t, name, "hub", l)
 	}
 	for range o.Repeats {
-		if err := idleCallbacks(ctx, o, t, receiver, lanes, conversations, report); err != nil {
-			return err
+		for _, rate := range paces {
+			if err := pacedCallbacks(ctx, o, t, receiver, lanes, conversations, rate, fmt.Sprintf("post to callback, %d/s", rate), "hub", report); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -222,36 +209,5 @@ func (s *sink) settle(ctx context.Context) error {
 			quiet, last = 0, now
 		}
 	}
-	return nil
-}
-
-// idleCallbacks measures the time from the post to the callback at a low rate.
-func idleCallbacks(ctx context.Context, o Options, t Target, receiver *sink, lanes []*session, conversations []string, report *Report) error {
-	receiver.mu.Lock()
-	receiver.keep, receiver.latencies = true, nil
-	receiver.mu.Unlock()
-	tick := time.NewTicker(time.Second / idleRate)
-	defer tick.Stop()
-	for i, until := 0, time.Now().Add(2*o.Measure); time.Now().Before(until); i++ {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return errStopped
-		}
-		lane := i % len(lanes)
-		if err := say(ctx, lanes[lane], lane, conversations[lane]); err != nil {
-			return err
-		}
-	}
-	if err := receiver.settle(ctx); err != nil {
-		return err
-	}
-	receiver.mu.Lock()
-	defer receiver.mu.Unlock()
-	receiver.keep = false
-	slices.Sort(receiver.latencies)
-	name := fmt.Sprintf("post to callback, %d/s", idleRate)
-	report.note(t, name, "hub", "p50 ms", milliseconds(percentile(receiver.latencies, 0.5)))
-	report.note(t, name, "hub", "p99 ms", milliseconds(percentile(receiver.latencies, 0.99)))
 	return nil
 }

@@ -24,6 +24,8 @@ type Options struct {
 	Idle    []int         // numbers of sessions whose memory is measured
 	Growth  []int         // numbers of open conversations
 	Stored  []int         // numbers of stored messages
+	Stalled int           // lanes of a slow receiver beside which another one is measured
+	Held    int           // lanes of a backlog
 	Churn   time.Duration // how long sessions come and go; zero = not at all
 	Missed  int           // messages of one conversation that a session missed
 	Return  int           // sessions that come back at the same time

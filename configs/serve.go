@@ -45,6 +45,7 @@ type Serve struct {
 	Pprof           string        `help:"Loopback or private address for net/http/pprof, such as 127.0.0.1:6060; empty = off." env:"PARLEY_PPROF"`
 	OTLP            string        `name:"otlp" help:"URL of an OTLP/HTTP collector for traces; empty = traces are passed on but not recorded." env:"PARLEY_OTLP"`
 	SMTP            string        `name:"smtp" help:"Mail server for notices to a role's notificationEmail: smtp://user:password@host:587?from=address (STARTTLS is required) or smtps://; ?tls=off for one on this machine. Empty = no mail. A private address must be in --callback-allow." env:"PARLEY_SMTP"`
+	CallbackProxy   string        `help:"Proxy that callbacks and token calls go through: http://, https:// or socks5://, with user:password@ if it wants them. It is asked for addresses, not names: the hub resolves and judges those itself. Empty = directly." env:"PARLEY_CALLBACK_PROXY"`
 }
 
 // The roles of a process.
@@ -90,6 +91,12 @@ func (s *Serve) Validate() error {
 			if _, err := netip.ParseAddr(c); err != nil {
 				problem("--callback-allow: %q is no CIDR such as 10.0.0.0/8", c)
 			}
+		}
+	}
+	if s.CallbackProxy != "" {
+		u, err := url.Parse(s.CallbackProxy)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
+			problem("--callback-proxy: give a URL such as http://proxy.example:3128; https and socks5 can be, too")
 		}
 	}
 	if s.Issuer != "" && s.IssuerAudience == "" {

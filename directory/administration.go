@@ -198,7 +198,7 @@ func (a *Administration) formOperations(t *parley.Tenant, before string) error {
 	if t.OperationsURL == "" || t.OperationsURL == before {
 		return nil
 	}
-	if wrong := webAddress(t.OperationsURL, a.cfg.PlainHTTP); wrong != "" {
+	if wrong := webAddress(t.OperationsURL, a.cfg.PlainHTTP, a.guard()); wrong != "" {
 		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "operationsUrl", Msg: "operationsUrl " + wrong}
 	}
 	if t.OperationsSecret == "" {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"parley"
+	"parley/egress"
 )
 
 func applications(s shared) *Collection[parley.ClientApplication] {
@@ -17,7 +18,7 @@ func applications(s shared) *Collection[parley.ClientApplication] {
 		base:    func(a *parley.ClientApplication) *parley.Base { return &a.Base },
 		form: func(a, old *parley.ClientApplication) error {
 			keepDelivery(a, old)
-			return formApplication(a, s.cfg.PlainHTTP)
+			return formApplication(a, s.cfg.PlainHTTP, s.guard())
 		},
 		refers: func(a *parley.ClientApplication) (refers []reference) {
 			for i, r := range a.Roles {
@@ -55,7 +56,7 @@ func keepDelivery(a, old *parley.ClientApplication) {
 // ownHeaders are set by the hub on every callback; a role's headers may not replace them (reference section 3).
 var ownHeaders = []string{"Content-Type", "Content-Length", "Host", "Authorization", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
 
-func formApplication(a *parley.ClientApplication, plain bool) error {
+func formApplication(a *parley.ClientApplication, plain bool, guard *egress.Guard) error {
 	var p problems
 	a.BuiltIn = false // only the hub itself makes those
 	seen := map[parley.Role]bool{}
@@ -64,7 +65,7 @@ func formApplication(a *parley.ClientApplication, plain bool) error {
 			p.add(parley.BadValue, fmt.Sprintf("roles[%d].name", i), "the role %s is there twice", r.Name)
 		}
 		seen[r.Name] = true
-		if wrong := webAddress(r.Callback, plain); wrong != "" && r.Callback != parley.SessionCallback {
+		if wrong := webAddress(r.Callback, plain, guard); wrong != "" && r.Callback != parley.SessionCallback {
 			p.add(parley.BadValue, fmt.Sprintf("roles[%d].callback", i), "%s", wrong)
 		}
 		for j, h := range r.Headers {

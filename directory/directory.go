@@ -2,9 +2,11 @@ package directory
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"parley"
+	"parley/egress"
 )
 
 // Records is the part of [parley.Store] that is needed here.
@@ -33,6 +35,9 @@ type Config struct {
 	// application. Usually none.
 	BuiltInTypes []string
 	Now          func() time.Time // nil means time.Now
+	// Allow are private addresses that callbacks and token URLs may be: what dispatch is allowed to reach, so that who
+	// configures one that it refuses hears of it at once.
+	Allow []netip.Prefix
 }
 
 // Directory applies the rules. Make one with [New]; it is safe for concurrent use.
@@ -71,3 +76,6 @@ func newShared(cfg Config, records Records, hub Hub) shared {
 	}
 	return shared{cfg: cfg, records: records, hub: hub}
 }
+
+// guard judges addresses as they are written.
+func (s *shared) guard() *egress.Guard { return &egress.Guard{Allow: s.cfg.Allow} }

@@ -3,6 +3,7 @@ package directory_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -304,7 +305,7 @@ func TestFormOfApplication(t *testing.T) {
 		return func(r *parley.ApplicationRole) { r.Callback = url }
 	}
 	for url, ok := range map[string]bool{
-		"https://x.example/cb": true, "http://localhost:9/cb": true, "http://127.0.0.1/": true, "http://[::1]:8/": true, "http://bot.localhost/": true,
+		"https://x.example/cb": true, "http://localhost:9/cb": true, "http://bot.localhost/": true, "http://127.0.0.1/": false, "https://10.0.0.1/": false,
 		"http://x.example/": false, "ftp://x.example/": false, "/cb": false, "x.example": false, "https://u:p@x.example/": false, "http://localhost.example/": false,
 	} {
 		err := try(directory.Config{}, callback(url))
@@ -317,6 +318,11 @@ func TestFormOfApplication(t *testing.T) {
 	}
 	if err := try(directory.Config{PlainHTTP: true}, callback("http://x.example/")); err != nil {
 		t.Errorf("plain http, allowed: %v", err)
+	}
+	for _, url := range []string{"http://127.0.0.1/", "http://[::1]:8/"} {
+		if err := try(directory.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}, callback(url)); err != nil {
+			t.Errorf("%s, allowed: %v", url, err)
+		}
 	}
 	wantError(t, "role twice", try(directory.Config{}, func(r *parley.ApplicationRole) { r.Name = parley.Customer }), parley.Invalid, parley.BadValue, "roles[1].name")
 	wantError(t, "own header", try(directory.Config{}, func(r *parley.ApplicationRole) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"parley"
+	"parley/egress"
 )
 
 // problems collects what is wrong; the first is the error, the others its details.
@@ -37,9 +38,9 @@ func (p problems) err() error {
 // tokenPath is the part of JSONPath that a token recipe may use: $, .name, ['name'] and [n] (reference section 2).
 var tokenPath = regexp.MustCompile(`^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\['[^'\\]+'\]|\["[^"\\]+"\]|\[[0-9]{1,6}\])*$`)
 
-// webAddress says what is wrong with a URL that must be absolute, and https unless plain is true or the host is this
-// machine (reference section 3); "" if nothing is.
-func webAddress(address string, plain bool) string {
+// webAddress says what is wrong with a URL that must be absolute, https unless plain is true or the host is this machine
+// (reference section 3), and whose host must not be written as an address that the guard refuses; "" if nothing is.
+func webAddress(address string, plain bool, guard *egress.Guard) string {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
@@ -48,6 +49,8 @@ func webAddress(address string, plain bool) string {
 		return "must not hold a user name: that is what authentications are for"
 	case u.Scheme == "http" && !plain && !loopback(u.Hostname()):
 		return "must be https: plain http is allowed to this machine only"
+	case guard.Refuses(u.Hostname()):
+		return "must not be a loopback, private or otherwise not public address, unless --callback-allow lists it"
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,20 +12,20 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"parley"
+	"parley/egress"
 )
 
 const (
 	// attemptTimeout is the receiver's time (reference section 10: it should answer first and work later).
 	attemptTimeout = 5 * time.Second
+	userAgent      = "Parley"
 	maxAnswer      = 4 << 10 // bytes of an answer that are read
 	keptAnswer     = 1 << 10 // bytes of a failed answer that are kept
 )
@@ -61,11 +62,11 @@ type result struct {
 
 // A sender makes single attempts. Safe for concurrent use.
 type sender struct {
-	client *http.Client
-	tokens *tokens
-	tracer trace.Tracer
-	clock  func() time.Time
-	hard   time.Duration // zero = hardDeadline
+	clients *clients
+	tokens  *tokens
+	tracer  trace.Tracer
+	clock   func() time.Time
+	hard    time.Duration // zero = hardDeadline
 }
 
 // hardDeadline is when an attempt is over although something in it, such as a transport of a test or a proxy's dialer,
@@ -120,7 +121,7 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 		req.Header.Set(h.Name, h.Value)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "Parley")
+	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Webhook-Id", r.id)
 	now := s.clock()
 	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
@@ -134,13 +135,23 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	if to.authentication != nil {
 		if sent, err = s.tokens.authorization(ctx, to.authentication, refuse); err != nil {
-			return result{problem: err.Error()}, ""
+			res.problem = err.Error()
+			if e, ok := errors.AsType[*tokenError](err); ok {
+				res.answer = e.answer
+			}
+			return res, ""
 		}
-		req.Header.Set("Authorization", sent)
+		if sent != "" {
+			req.Header.Set("Authorization", sent)
+		}
+	}
+	client, err := s.clients.of(to.authentication)
+	if err != nil {
+		return result{problem: err.Error()}, sent
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	answer, err := s.client.Do(req.WithContext(ctx))
+	answer, err := client.Do(req.WithContext(ctx))
 	if err != nil {
 		return result{problem: plain(err).Error()}, sent
 	}
@@ -150,22 +161,9 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	res.outcome, res.retryAfter = classify(res.status, answer.Header, s.clock(), to.renewable())
 	if res.outcome != Delivered {
 		res.problem = "the receiver answered " + strconv.Itoa(res.status)
-		res.answer = excerpt(body, sent)
+		res.answer = ofTarget(to, sent).excerpt(body)
 	}
 	return res, sent
-}
-
-// excerpt is what is kept of a failed answer: 1 KiB of text without the secret that we sent, should it be echoed.
-func excerpt(body []byte, secret string) string {
-	text := strings.ToValidUTF8(strings.ReplaceAll(string(body), "\x00", ""), "\uFFFD")
-	if _, credential, ok := strings.Cut(secret, " "); ok && credential != "" {
-		text = strings.ReplaceAll(text, credential, "[cut]")
-	}
-	for len(text) > keptAnswer {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
-	return text
 }
 
 // plain says why a request failed, in words that hold no URL, address or secret.
@@ -175,8 +173,8 @@ func plain(err error) error {
 	}
 	var dns *net.DNSError
 	switch {
-	case errors.Is(err, errEgress):
-		return errEgress
+	case errors.Is(err, egress.ErrRefused):
+		return egress.ErrRefused
 	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("no answer in time")
 	case errors.Is(err, context.Canceled):
@@ -184,9 +182,18 @@ func plain(err error) error {
 	case errors.As(err, &dns):
 		return errors.New("the name cannot be resolved")
 	}
+	if e, ok := errors.AsType[*egress.ProxyError](err); ok {
+		return e
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return errors.New("the certificate it shows is not trusted, or not for this name")
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		if op.Op == "dial" {
+		switch op.Op {
+		case "dial":
 			return errors.New("no connection")
+		case "remote error": // an alert of TLS; crypto/tls has the texts
+			return fmt.Errorf("TLS was refused: %w", op.Err)
 		}
 		return errors.New("the connection broke")
 	}

@@ -81,11 +81,14 @@ func (r *receiver) got() []seen {
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // application stores a client application with one bot role.
-func application(t testing.TB, s *store.Store, id parley.ApplicationID, callback string, a *parley.Authentication) {
+func application(t testing.TB, s *store.Store, id parley.ApplicationID, callback string, a *parley.Authentication, changes ...func(*parley.ApplicationRole)) {
 	t.Helper()
 	now := time.Now()
 	app := parley.ClientApplication{ID: id, Base: parley.Base{Tenant: parley.DefaultTenant, Name: id.String(), Active: true, Created: now, Modified: now},
 		Roles: []parley.ApplicationRole{{Name: parley.CustomBot, Version: "v3", Callback: callback, NotificationEmail: "x@example.org"}}}
+	for _, change := range changes {
+		change(&app.Roles[0])
+	}
 	err := s.Update(t.Context(), func(tx parley.Tx) error {
 		if a != nil {
 			a.ID, a.Base = ident.New[parley.Authentication](), parley.Base{Tenant: parley.DefaultTenant, Name: id.String(), Active: true, Created: now, Modified: now}
@@ -371,26 +374,25 @@ func TestTokenIsFetchedOnceAndRenewedOn401(t *testing.T) {
 	}
 }
 
-// What is kept of failures has no secret in it, whatever the receiver echoes.
+// What is kept of failures has no secret in it, whatever the receiver echoes: what it was told, and what it knows.
 func TestAttemptsKeepNoSecrets(t *testing.T) {
-	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	const signing, old = "whsec_cGxhbnRlZC1zaWduaW5nLXNlY3JldC0x", "whsec_cGxhbnRlZC1zaWduaW5nLXNlY3JldC0y"
 	r := newReceiver(t, func(_ int, req *http.Request) (int, map[string]string, string) {
-		return http.StatusBadRequest, nil, "no: " + req.Header.Get("Authorization") + strings.Repeat("ä", 2000)
+		user, password, _ := req.BasicAuth()
+		return http.StatusBadRequest, nil, fmt.Sprintf("no: %s %v %s:%s %s %s %s", req.URL, req.Header, user, password, signing, strings.TrimPrefix(old, "whsec_"), strings.Repeat("ä", 2000))
 	})
-	application(t, s, app, r.URL+"/planted-path?key=planted-query", &parley.Authentication{Basic: &parley.BasicAuth{Username: "u", Password: "planted"}})
-	_, wake := says(t, s, 1, app)
-	lanes, err := s.Claim(t.Context(), wake, time.Minute)
-	if err != nil || len(lanes) != 1 {
-		t.Fatal(lanes, err)
-	}
-	d := New(Config{Store: s, Allow: loopback})
-	to, err := d.targets.of(t.Context(), lanes[0].Receiver)
-	if err != nil {
-		t.Fatal(err)
-	}
+	role := parley.ApplicationRole{Callback: r.URL + "/planted-path?key=planted-query", Headers: []parley.NameValue{{Name: "X-Key", Value: "planted \"header\""}, {Name: "X-Auth", Value: "Basic dTpwbGFudGVk"}},
+		Signing: parley.Signing{Secret: signing, Old: old, OldUntil: time.Now().Add(time.Hour)}}
+	to := target{role: role, authentication: &parley.Authentication{Basic: &parley.BasicAuth{Username: "u", Password: "planted-password"}}}
+	d := New(Config{Store: storetest.Open(t), Allow: loopback})
 	res := d.sender.attempt(t.Context(), to, request{id: "x", body: []byte(`{"messages":{"message":[{}]}}`)}, func() bool { return true })
-	if res.outcome != Rejected || len(res.answer) > keptAnswer || strings.Contains(res.answer, "dTpwbGFudGVk") {
-		t.Errorf("result = %+v; want it rejected, at most 1 KiB, without the credential", res)
+	if res.outcome != Rejected || len(res.answer) > keptAnswer || !strings.Contains(res.answer, "[cut]") {
+		t.Errorf("result = %+v; want it rejected, with at most 1 KiB of the answer", res)
+	}
+	for _, secret := range []string{"planted", "dTpwbGFudGVk", "cGxhbnRlZC1zaWduaW5nLXNlY3JldC"} {
+		if strings.Contains(res.answer+res.problem, secret) {
+			t.Errorf("result = %+v; it holds %s", res, secret)
+		}
 	}
 	r.Close()
 	res = d.sender.attempt(t.Context(), to, request{id: "x", body: []byte(`{}`)}, func() bool { return true })

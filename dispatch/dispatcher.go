@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"parley"
+	"parley/egress"
 )
 
 // A Queue carries lanes to whoever works on them. It may lose, repeat and reorder: the sweeper and the leases see to that.
@@ -47,6 +49,7 @@ type Config struct {
 	AtOnce    int                                              // attempts that run at the same time; zero = 256
 	PerTarget int                                              // of these for one receiver that has no setting; zero = 32
 	Notifier  Notifier                                         // nil = nobody is told of receivers that fail
+	Proxy     *url.URL                                         // callbacks and token calls go through it, see egress; nil = directly
 }
 
 // A Dispatcher delivers what lanes owe. Safe for concurrent use; Run must be running.
@@ -99,12 +102,12 @@ func New(c Config) *Dispatcher {
 	if c.Tracer == nil {
 		c.Tracer = noop.NewTracerProvider()
 	}
-	client := (&Guard{Allow: c.Allow}).Client()
+	via := newClients(&egress.Guard{Allow: c.Allow, Proxy: c.Proxy})
 	m := newMetrics(c.Meter)
 	d := &Dispatcher{config: c, logger: c.Logger, metrics: m, woken: map[int64]struct{}{}, signal: make(chan struct{}, 1),
 		timers: map[*time.Timer]struct{}{}, takers: map[*taker]struct{}{}, whispers: make(chan parley.Whisper, maxWhispers), targets: newTargets(c.Store, c.Clock)}
-	d.sender = &sender{client: client, clock: c.Clock, tracer: c.Tracer.Tracer("parley/dispatch"),
-		tokens: &tokens{client: client, cached: map[tokenKey]string{}, renews: func(o string) { m.renewals.WithLabelValues(o).Inc() }}}
+	d.sender = &sender{clients: via, clock: c.Clock, tracer: c.Tracer.Tracer("parley/dispatch"),
+		tokens: newTokens(via, c.Store, func(o string) { m.renewals.WithLabelValues(o).Inc() })}
 	d.ctx, d.stop = context.WithCancel(context.Background()) // attempts in flight may finish after Run's ctx has ended
 	d.health, d.limits = &health{d: d, of: map[int64]*condition{}}, newLimits()
 	d.pool = newPool(c.AtOnce, d.perTarget, func(lane *parley.Lane) { d.work(d.ctx, lane, nil) })
@@ -120,7 +123,7 @@ func (d *Dispatcher) perTarget(r parley.Receiver) int {
 }
 
 // Client is the guarded HTTP client, for others who fetch what strangers name.
-func (d *Dispatcher) Client() *http.Client { return d.sender.client }
+func (d *Dispatcher) Client() *http.Client { return d.sender.clients.common }
 
 // grace is how long attempts in flight may go on after Run was told to end: longer than any takes.
 const grace = attemptTimeout + tokenTimeout
@@ -159,7 +162,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.pool.wait()
 	cut.Stop()
 	d.stop()
-	d.sender.client.CloseIdleConnections()
+	d.sender.clients.close()
 	return ctx.Err()
 }
 

@@ -14,8 +14,9 @@
 // the schedule, or a refusal; then the delivery is dead, visible, and the lane goes on. A slow or dead receiver has a
 // bounded share of the attempts that run at the same time, so it does not slow the others.
 //
-// # Not here yet
+// # Receivers that fail
 //
-// Signatures, circuit breaker, dead-letter tools, rate limits and mail to notificationEmail follow; [Outcome] and
-// attempt.go are where they join.
+// What attempts come to is judged by [health]: a receiver that mostly fails has its circuit breaker opened, and is tried with one
+// delivery at a time until it works; one that does nothing but fail for days, or answers 410, is disabled. What it is owed is
+// held meanwhile, in the record, and costs nothing here. Faults of ours never count.
 package dispatch

@@ -156,8 +156,8 @@ func TestReceiverHasFiveSeconds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client := &http.Client{Transport: roundTripper(hang)}
-				s := &sender{client: client, clock: time.Now, tracer: noop.NewTracerProvider().Tracer(""),
-					tokens: &tokens{client: client, cached: map[tokenKey]string{}, renews: func(string) {}}}
+				via := &clients{common: client}
+				s := &sender{clients: via, clock: time.Now, tracer: noop.NewTracerProvider().Tracer(""), tokens: newTokens(via, nil, func(string) {})}
 				to := target{role: parley.ApplicationRole{Callback: "https://bot.example/"}, authentication: a}
 				begin := time.Now()
 				res := s.attempt(t.Context(), to, request{id: "x", body: []byte("{}")}, func() bool { return true })
@@ -177,7 +177,8 @@ func TestHeadersOfACallback(t *testing.T) {
 		return nil, errors.New("seen")
 	})}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	s := &sender{client: client, clock: func() time.Time { return at }, tracer: noop.NewTracerProvider().Tracer(""), tokens: &tokens{client: client}}
+	via := &clients{common: client}
+	s := &sender{clients: via, clock: func() time.Time { return at }, tracer: noop.NewTracerProvider().Tracer(""), tokens: newTokens(via, nil, nil)}
 	role := parley.ApplicationRole{Callback: "https://bot.example/", Headers: []parley.NameValue{{Name: "X-Team", Value: "support"}, {Name: "webhook-id", Value: "mine"}}}
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	s.attempt(t.Context(), target{role: role, authentication: &parley.Authentication{Basic: &parley.BasicAuth{Username: "ü", Password: "p:w"}}},

@@ -25,9 +25,10 @@ const (
 // health judges receivers by what their attempts come to. The record has what must outlive this process and what other
 // nodes must know; here is only what is counted. Safe for concurrent use.
 type health struct {
-	d  *Dispatcher
-	mu sync.Mutex
-	of map[int64]*condition
+	d     *Dispatcher
+	never bool // no breaker opens: for tests of what it would hide
+	mu    sync.Mutex
+	of    map[int64]*condition
 }
 
 // A condition is what is counted of one receiver.
@@ -78,7 +79,7 @@ func (h *health) judge(ctx context.Context, lane *parley.Lane, to target, outcom
 		c.tries++
 		c.bad++
 	}
-	trips := lane.Probe && outcome != Rejected || c.tries >= breakerFewest && float64(c.bad) >= breakerRatio*float64(c.tries) && !now.Before(c.openUntil)
+	trips := !h.never && (lane.Probe && outcome != Rejected || c.tries >= breakerFewest && float64(c.bad) >= breakerRatio*float64(c.tries) && !now.Before(c.openUntil))
 	if trips {
 		c.since, c.tries, c.bad = now, 0, 0
 		c.openUntil = now.Add(breakerWait) // the record may say longer in a moment

@@ -111,7 +111,7 @@ func (s *sender) handOver(ctx context.Context, hand parley.Hand, h parley.Handed
 	case err != nil:
 		res.outcome, res.problem = Retry, "no answer in time"
 	case answer.Outcome != Delivered:
-		res.problem, res.answer = "the receiver answered "+answer.Outcome.String(), excerpt([]byte(answer.Reason), "")
+		res.problem, res.answer = "the receiver answered "+answer.Outcome.String(), secrets(nil).excerpt([]byte(answer.Reason))
 	}
 	span.SetAttributes(attribute.String("parley.outcome", res.outcome.String()))
 	return res

@@ -32,6 +32,7 @@ type fakeHub struct {
 type end struct {
 	t    *testing.T
 	conn *websocket.Conn
+	over bool // Run ends by itself after this session
 }
 
 // next is the client's next request, and its id.
@@ -91,8 +92,9 @@ func forwarding(t *testing.T, sessions ...func(*end)) (log string, err error) {
 		defer conn.CloseNow()
 		session := sessions[0]
 		sessions = sessions[1:]
-		session(&end{t, conn})
-		if len(sessions) == 0 {
+		e := &end{t: t, conn: conn}
+		session(e)
+		if len(sessions) == 0 && !e.over {
 			cancel()
 		}
 	})
@@ -164,6 +166,7 @@ func TestCloseCodesAreHonoured(t *testing.T) {
 			comes := c.ComeBack || c.NewToken || c.Code == websocket.StatusNormalClosure // the hub ends nothing of ours normally: a proxy did
 			sessions := []func(*end){func(e *end) {
 				e.begin()
+				e.over = !comes
 				e.conn.Close(c.Code, c.Name)
 			}}
 			if comes {

@@ -29,6 +29,7 @@ import (
 
 	"parley"
 	"parley/dispatch"
+	"parley/egress"
 	"parley/ident"
 )
 
@@ -187,7 +188,7 @@ func newStation(t *testing.T, change func(*Config)) *station {
 	s := &station{log: &lockedBuffer{}, meter: prometheus.NewRegistry()}
 	c := Config{About: func(context.Context, parley.Receiver) (About, error) {
 		return About{Application: "Desk\r\nBcc: everybody@example.org", Environment: "live"}, nil
-	}, Hub: "https://hub.example", Client: http.DefaultClient, Logger: slog.New(slog.NewTextHandler(s.log, nil)), Meter: s.meter,
+	}, Hub: "https://hub.example", Logger: slog.New(slog.NewTextHandler(s.log, nil)), Meter: s.meter,
 		Waits: []time.Duration{time.Millisecond, time.Millisecond}}
 	change(&c)
 	s.Notifier = New(c)
@@ -379,7 +380,7 @@ func TestWrongPassword(t *testing.T) {
 func TestMailObeysTheGuard(t *testing.T) {
 	m := newMailServer(t, true, false)
 	s := newStation(t, func(c *Config) {
-		c.Mail, c.Dial = smtpTo(t, "smtp", m, credentials, ""), (&dispatch.Guard{}).DialContext
+		c.Mail, c.Dial = smtpTo(t, "smtp", m, credentials, ""), (&egress.Guard{}).DialContext
 	})
 	s.Notify(given())
 	await(t, func() bool { return s.count("mail", "failed") == 1 })
@@ -415,7 +416,6 @@ func TestOperationsURL(t *testing.T) {
 		c.About = func(context.Context, parley.Receiver) (About, error) {
 			return About{"Desk", "live", Operations{server.URL, secret}}, nil
 		}
-		c.Client = server.Client()
 	})
 	x := given()
 	s.Notify(x)

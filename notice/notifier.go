@@ -31,13 +31,12 @@ type Operations struct {
 // Config is what a notifier works with. About is required.
 type Config struct {
 	About  func(context.Context, parley.Receiver) (About, error)
-	Mail   *SMTP  // nil = no mail
-	Hub    string // base URL of the hub, for the text
-	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
-	Client *http.Client          // for operations URLs: guarded, and without redirects
-	Logger *slog.Logger          // nil = slog.Default
-	Meter  prometheus.Registerer // nil = no metrics
-	Waits  []time.Duration       // between tries, after the first; nil = waits
+	Mail   *SMTP                                                                // nil = no mail
+	Hub    string                                                               // base URL of the hub, for the text
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil = anywhere; an [egress.Guard]'s, on a hub
+	Logger *slog.Logger                                                         // nil = slog.Default
+	Meter  prometheus.Registerer                                                // nil = no metrics
+	Waits  []time.Duration                                                      // between tries, after the first; nil = waits
 }
 
 // waits are short: people want to know now, and after a minute somebody else may.
@@ -70,6 +69,7 @@ type Notifier struct {
 	config Config
 	logger *slog.Logger
 	sent   *prometheus.CounterVec
+	client *http.Client
 	in     chan dispatch.Notice // filled by Notify, drained by Run
 	ways   []*way
 }
@@ -82,7 +82,14 @@ func New(c Config) *Notifier {
 	if c.Waits == nil {
 		c.Waits = waits
 	}
-	n := &Notifier{config: c, logger: c.Logger, in: make(chan dispatch.Notice, waiting), sent: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_notices_total",
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{}).DialContext
+	}
+	// Redirects are not followed, as with callbacks, and proxies named by the environment are not used: they would go around
+	// the guard. Notices are rare, so no connection is kept.
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DialContext: c.Dial, ForceAttemptHTTP2: true, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 32 << 10}}
+	n := &Notifier{config: c, logger: c.Logger, client: client, in: make(chan dispatch.Notice, waiting), sent: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_notices_total",
 		Help: "Notices about receivers, by way and outcome."}, []string{"way", "outcome"})}
 	if c.Meter != nil {
 		c.Meter.MustRegister(n.sent)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -52,12 +51,11 @@ func (n *Notifier) call(ctx context.Context, j job) (again bool, err error) {
 	if err := dispatch.Stamp(req.Header, []string{j.about.Operations.Secret}, j.id, time.Now(), body); err != nil {
 		return false, errors.New("the operations secret cannot be read")
 	}
-	res, err := n.config.Client.Do(req)
+	res, err := n.client.Do(req)
 	if err != nil {
 		return true, errors.New("no answer from the operations URL, or its address is not allowed (see --callback-allow)") // the cause names the URL
 	}
 	defer res.Body.Close()
-	_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again
 	outcome, _ := dispatch.Judge(res.StatusCode, res.Header, time.Now())
 	if outcome == parley.OutcomeDelivered {
 		return false, nil

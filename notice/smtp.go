@@ -69,14 +69,10 @@ func ParseSMTP(text string) (*SMTP, error) {
 	return s, nil
 }
 
-// client makes a connection's settings anew: go-mail keeps state in them.
-func (n *Notifier) client() (*gomail.Client, error) {
+// mailer makes a connection's settings anew: go-mail keeps state in them.
+func (n *Notifier) mailer() (*gomail.Client, error) {
 	s := n.config.Mail
 	settings := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12, RootCAs: s.roots}
-	dial := n.config.Dial
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
 	policy := gomail.TLSMandatory
 	if s.plain || s.encrypted {
 		policy = gomail.NoTLS
@@ -90,7 +86,7 @@ func (n *Notifier) client() (*gomail.Client, error) {
 		options = append(options, gomail.WithSMTPAuth(auth), gomail.WithUsername(s.user), gomail.WithPassword(s.password))
 	}
 	return gomail.NewClient(s.host, append(options, gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
+		conn, err := n.config.Dial(ctx, network, address)
 		if err != nil || !s.encrypted {
 			return conn, err
 		}
@@ -115,7 +111,7 @@ func (n *Notifier) mail(ctx context.Context, j job) (again bool, err error) {
 	m.SetMessageIDWithValue(j.id + "@" + n.config.Mail.host) // the same on every try, so that a reader sees a repeat as one
 	m.SetDateWithValue(j.At)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office answers
-	client, err := n.client()
+	client, err := n.mailer()
 	if err != nil {
 		return false, fmt.Errorf("the mail client cannot be set up (%T)", err)
 	}

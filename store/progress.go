@@ -77,7 +77,7 @@ var (
 	// mind meanwhile.
 	writeReplays = newBulk(`UPDATE exceptions AS x SET state = v.state, reason = CASE WHEN v.state = 'dead' THEN v.reason ELSE x.reason END, at = v.now
 		FROM %ROWS% JOIN lanes AS l ON l.key = v.lane AND l.lease = v.token
-		WHERE x.lane = v.lane AND x.seq = v.seq AND x.state = 'again' RETURNING x.lane`,
+		WHERE x.lane = v.lane AND x.seq = v.seq AND x.state = 'again'`,
 		column{"lane", bigint}, column{"token", bigint}, column{"seq", bigint}, column{"state", text}, column{"reason", text}, column{"now", bigint})
 
 	// While something beyond the new cursor is owed and may be tried at once, the lease is kept: the worker goes on.

@@ -64,10 +64,16 @@ func (c *closing) Error() string {
 	return reason
 }
 
+// errLost marks what a connection that is not there any more fails with: nobody's fault.
+var errLost = errors.New("connection lost")
+
 // closingOf says how a session ends after an error.
 func closingOf(err error) *closing {
 	if c, ok := errors.AsType[*closing](err); ok {
 		return c
+	}
+	if errors.Is(err, errLost) && websocket.CloseStatus(err) == -1 && !errors.Is(err, websocket.ErrMessageTooBig) {
+		return &closing{code: closeAway}
 	}
 	if errors.Is(err, websocket.ErrMessageTooBig) {
 		return &closing{code: closeTooBig}

@@ -198,9 +198,14 @@ func (s *session) readMissing(f *follow) {
 			return
 		}
 		s.mu.Unlock()
+		leave, ok := s.enter()
+		if !ok {
+			continue
+		}
 		ctx, cancel := context.WithTimeout(s.done, fillTimeout)
 		c, page, err := s.server.config.Hub.Missed(ctx, s.grant.Tenant, f.id, after, fillPage)
 		cancel()
+		leave()
 		if err != nil {
 			s.end(err) // the client comes back and resumes from what it has
 			continue

@@ -56,6 +56,11 @@ func (s *session) connect(r request) error {
 	if err := decode(r.body, &in); err != nil {
 		return &closing{code: closeProtocol, reason: "connect needs a token and may have resume positions"}
 	}
+	leave, ok := s.enter()
+	if !ok {
+		return context.Cause(s.done)
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(s.done, connectWait)
 	defer cancel()
 	grant, err := s.server.config.Tokens.VerifySession(ctx, in.Token)

@@ -85,7 +85,7 @@ func (s *session) readContext() context.Context { return context.WithoutCancel(s
 func (s *session) frame(ctx context.Context) ([]request, error) {
 	kind, data, err := s.conn.Read(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return nil, fmt.Errorf("%w: read: %w", errLost, err)
 	}
 	if kind != websocket.MessageText {
 		return nil, &closing{code: closeProtocol, reason: "frames are text"}

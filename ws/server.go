@@ -57,6 +57,7 @@ type Server struct {
 	config  Config
 	node    string // names this server in the keys of its streams
 	metrics *metrics
+	reads   chan struct{} // places; see enter
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
@@ -79,10 +80,25 @@ func New(c Config) *Server {
 	set(&c.MaxSessions, 100_000)
 	set(&c.PerCustomer, 50)
 	set(&c.Heartbeat, 20*time.Second)
-	s := &Server{config: c, node: rand.Text(), metrics: newMetrics(c.Meter), sessions: map[*session]struct{}{}, streams: map[string]*events{},
+	s := &Server{config: c, node: rand.Text(), metrics: newMetrics(c.Meter), reads: make(chan struct{}, readsAtOnce), sessions: map[*session]struct{}{}, streams: map[string]*events{},
 		timers: map[*time.Timer]struct{}{}}
 	c.Hub.HandleFrames(func(key, frame string) { s.posted(key, []byte(frame)) })
 	return s
+}
+
+// readsAtOnce is how many sessions may read the record at the same time to begin, or to catch up. When thousands come back
+// together the others wait here, where no deadline runs, instead of in the queue of the database's connections, where
+// those at the end were late before they began.
+const readsAtOnce = 32
+
+// enter waits for a place to read in; false when the session ended first.
+func (s *session) enter() (leave func(), ok bool) {
+	select {
+	case s.server.reads <- struct{}{}:
+		return func() { <-s.server.reads }, true
+	case <-s.done.Done():
+		return nil, false
+	}
 }
 
 // set gives a setting its default.
@@ -104,7 +120,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusUpgradeRequired, "426-001", "connect as a WebSocket, with the subprotocol "+Subprotocol)
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}, InsecureSkipVerify: true,
+	conn, err := websocket.Accept(lean{w}, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}, InsecureSkipVerify: true,
 		CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		return // Accept has answered

@@ -75,8 +75,12 @@ func (s *session) serve() {
 	_ = s.conn.CloseNow() // after Close it does nothing
 	s.release()
 	s.work.Wait()
-	c := closingOf(context.Cause(s.done))
+	cause := context.Cause(s.done)
+	c := closingOf(cause)
 	s.server.metrics.closed.WithLabelValues(c.code.Name).Inc()
+	if c.code == closeInternal { // the client is told nothing more; whoever runs the hub must be
+		s.server.config.Logger.WarnContext(s.done, "session ended by a fault", "session", s.id, "error", cause)
+	}
 }
 
 // close says goodbye with the code of the cause. Cancelling the context of a pending Read would cut the TCP connection and

@@ -69,7 +69,7 @@ func (s *session) write() {
 			err := s.conn.Write(ctx, websocket.MessageText, frame)
 			cancel()
 			if err != nil {
-				s.end(fmt.Errorf("write: %w", err))
+				s.end(fmt.Errorf("%w: write: %w", errLost, err))
 			}
 		}
 		if last {

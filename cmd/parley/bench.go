@@ -14,7 +14,7 @@ import (
 )
 
 type benchCommand struct {
-	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, memory, typing, growth, resume, churn; none = all."`
+	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, stalled, held, memory, typing, growth, resume, churn; none = all."`
 	Database []string      `help:"PostgreSQL URLs of empty databases to measure with besides SQLite." env:"PARLEY_BENCH_DATABASE"`
 	Redis    string        `help:"Redis for the PostgreSQL runs." env:"PARLEY_BENCH_REDIS"`
 	SQLite   bool          `name:"sqlite" help:"Measure with SQLite." default:"true" negatable:""`
@@ -26,6 +26,8 @@ type benchCommand struct {
 	Idle     []int         `help:"Numbers of sessions whose memory is measured." default:"5000,9500"`
 	Growth   []int         `help:"Numbers of open conversations." default:"1,1000,100000"`
 	Stored   []int         `help:"Numbers of stored messages." default:"0,1000000,10000000"`
+	Stalled  int           `help:"Lanes of a slow receiver beside which another one is measured." default:"1000"`
+	Held     int           `help:"Lanes of four deliveries each that are held for a dead receiver." default:"50000"`
 	Churn    time.Duration `help:"How long sessions come and go; 0 = not at all." default:"0s"`
 	Missed   int           `help:"Messages that a session missed." default:"10000"`
 	Return   int           `help:"Sessions that come back at the same time." default:"5000"`
@@ -34,6 +36,7 @@ type benchCommand struct {
 	RelayPprof string `hidden:"" help:"Address of its profiles."`
 	SendTo     string `hidden:"" help:"Be the baseline sender, to this URL."`
 	Fill       int    `hidden:"" default:"-1" help:"Fill a record with so many messages."`
+	FillHeld   int    `hidden:"" default:"-1" help:"Fill a record with so many lanes that owe something."`
 	Data       string `hidden:"" help:"Folder of that record."`
 }
 
@@ -46,15 +49,20 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.out, "listening: nowhere, it sends")
 		bench.Send(ctx, c.SendTo)
 		return nil
-	case c.Fill >= 0:
+	case c.Fill >= 0, c.FillHeld >= 0:
 		record := configs.Store{Data: c.Data}
 		if len(c.Database) > 0 {
 			record.Database = c.Database[0]
 		}
-		return withStore(ctx, &record, s, func(record *store.Store) error { return record.Fill(ctx, c.Fill) })
+		return withStore(ctx, &record, s, func(record *store.Store) error {
+			if c.FillHeld >= 0 {
+				return record.FillHeld(ctx, c.FillHeld, bench.HeldEach)
+			}
+			return record.Fill(ctx, c.Fill)
+		})
 	}
 	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Settle: c.Settle, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
-		Churn: c.Churn, Missed: c.Missed, Return: c.Return}
+		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
 	}

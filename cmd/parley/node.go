@@ -25,6 +25,7 @@ import (
 	"parley/directory"
 	"parley/dispatch"
 	"parley/dispatch/asynqueue"
+	"parley/egress"
 	"parley/hub"
 	"parley/rest"
 	"parley/rest/admin"
@@ -130,23 +131,27 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Demo {
 		allow = append(allow, "127.0.0.0/8", "::1/128")
 	}
-	prefixes, err := dispatch.ParseAllow(allow)
+	prefixes, err := egress.ParseAllow(allow)
 	if err != nil {
 		return n, err
 	}
-	notices, err := n.newNotices(dispatch.Guard{Allow: prefixes})
+	proxy, err := egress.ParseProxy(c.CallbackProxy)
+	if err != nil {
+		return n, fmt.Errorf("--callback-proxy: %w", err)
+	}
+	notices, err := n.newNotices(&egress.Guard{Allow: prefixes, Proxy: proxy})
 	if err != nil {
 		return n, err
 	}
 	late := &lateHub{}
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
-		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Notifier: notices})
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
-	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP}, n.store, changes{n.hub, callbacks})
+	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, changes{n.hub, callbacks})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
-	n.admin = directory.NewAdministration(directory.Config{PlainHTTP: c.CallbackHTTP}, n.store, n.tokens.Forget)
+	n.admin = directory.NewAdministration(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, n.tokens.Forget)
 	if id, secret, ok := strings.Cut(c.BootstrapClient, ":"); ok {
 		if err = n.admin.Bootstrap(ctx, id, secret); err != nil {
 			return n, fmt.Errorf("bootstrap client: %w", err)
@@ -161,7 +166,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
-		admin.New(n.admin, n.tokens).Register(router)
+		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Verifier: n.tokens,
+			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, changes{n.hub, callbacks})}).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
 			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)

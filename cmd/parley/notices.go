@@ -5,13 +5,13 @@ import (
 	"fmt"
 
 	"parley"
-	"parley/dispatch"
+	"parley/egress"
 	"parley/notice"
 )
 
 // newNotices makes what tells people of receivers that fail. It reaches only what callbacks may reach.
-func (n *node) newNotices(guard dispatch.Guard) (*notice.Notifier, error) {
-	c := notice.Config{About: n.about, Hub: n.config.PublicURL, Dial: guard.DialContext, Client: guard.Client(), Logger: n.logger, Meter: n.meter}
+func (n *node) newNotices(guard *egress.Guard) (*notice.Notifier, error) {
+	c := notice.Config{About: n.about, Hub: n.config.PublicURL, Dial: guard.DialContext, Logger: n.logger, Meter: n.meter}
 	if n.config.SMTP != "" {
 		var err error
 		if c.Mail, err = notice.ParseSMTP(n.config.SMTP); err != nil {

@@ -191,6 +191,53 @@ func TestSettingsOfCallbacks(t *testing.T) {
 	}
 }
 
+// A private address can be a callback only if --callback-allow has it; --demo has loopback.
+func TestSettingsOfCallbackAddresses(t *testing.T) {
+	for name, test := range map[string]struct {
+		allow []string
+		demo  bool
+		want  int
+	}{"none": {nil, false, http.StatusBadRequest}, "another": {[]string{"10.0.0.0/8"}, false, http.StatusBadRequest},
+		"allowed": {[]string{"10.0.0.0/8", "127.0.0.1"}, false, http.StatusCreated}, "demo": {nil, true, http.StatusCreated}} {
+		_, url := inProcess(t, func(c *configs.Serve) { c.CallbackAllow, c.Demo = test.allow, test.demo })
+		c, err := login(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		app := object{"name": "x", "roles": []object{{"name": "custom_agent", "version": "v3", "callback": "http://127.0.0.1:9/", "notificationEmail": "ops@desk.example"}}}
+		if err := c.call(t.Context(), http.MethodPost, conversationmgrBase+"/clientapplications", app, test.want, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Callbacks go through the proxy of --callback-proxy, which is asked for the address.
+func TestCallbacksGoThroughTheProxy(t *testing.T) {
+	asked := make(chan string, 100)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.Host
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	t.Cleanup(proxy.Close)
+	_, url := inProcess(t, func(c *configs.Serve) { c.CallbackProxy, c.CallbackHTTP = proxy.URL, true })
+	c, err := login(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.setUp(t, "http://127.0.0.3:4321", "proxied")
+	if _, _, err := c.post(t.Context(), s.begin("m-1", "hello", "anna@example.org")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-asked:
+		if got != "CONNECT 127.0.0.3:4321" {
+			t.Errorf("the proxy was asked for %s", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the proxy was not asked")
+	}
+}
+
 // Bodies that no surface can read are answered in the surface's own words.
 func TestBadBodiesAreToldAsJSON(t *testing.T) {
 	_, url := inProcess(t, nil)

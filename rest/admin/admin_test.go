@@ -1,16 +1,23 @@
 package admin_test
 
 import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/mux"
 
 	"parley"
 	"parley/directory"
+	"parley/dispatch"
 	"parley/ident"
 	"parley/rest"
 	"parley/rest/admin"
@@ -27,7 +34,15 @@ type stage struct {
 	store          *store.Store
 	tokens         *tokens.Tokens
 	administration *directory.Administration
+	directory      *directory.Directory
+	dispatch       *dispatch.Dispatcher
 }
+
+// configured is the hub of a directory without conversations.
+type configured struct{ dispatch *dispatch.Dispatcher }
+
+func (configured) EndAccount(context.Context, parley.TenantID, parley.AccountID) error { return nil }
+func (c configured) ConfigChanged(context.Context, parley.TenantID)                    { c.dispatch.Forget() }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
@@ -35,7 +50,21 @@ func newStage(t *testing.T) *stage {
 	s.tokens = tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
 	s.administration = directory.NewAdministration(directory.Config{}, s.store, s.tokens.Forget)
 	router := rest.NewRouter()
-	admin.New(s.administration, s.tokens).Register(router)
+	s.dispatch = dispatch.New(dispatch.Config{Store: s.store, Work: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Sweep: 20 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler)})
+	running, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.dispatch.Run(running) // ends with the context
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	s.directory = directory.New(directory.Config{PlainHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, s.store, configured{s.dispatch})
+	admin.New(admin.Deps{Administration: s.administration, Receivers: s.directory.Receivers(), Callbacks: s.dispatch, Verifier: s.tokens,
+		Deliveries: directory.NewDeliveries(directory.Config{}, s.store, s.store, configured{s.dispatch})}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(server.Close)
 	s.Caller = resttest.NewCaller(t, server.URL, admin.BasePath, admin.Document)
@@ -71,7 +100,53 @@ func (s *stage) vars() map[string]string {
 	vars["$all"], _ = s.token(parley.DefaultTenant, parley.ScopeAdmin)
 	vars["$reader"], vars["$readerID"] = s.token(parley.DefaultTenant, parley.ScopeRead)
 	vars["$otherAdmin"], _ = s.token(other.ID, parley.ScopeAdmin)
+	s.fails(vars)
 	return vars
+}
+
+// fails makes a bot whose receiver refuses the first of three messages of a conversation for good.
+func (s *stage) fails(vars map[string]string) {
+	s.t.Helper()
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), "message 1\"") {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = io.WriteString(w, "cannot read this") // shown as the answer
+		}
+	}))
+	s.t.Cleanup(receiver.Close)
+	app, err := s.directory.Applications.Create(s.t.Context(), parley.DefaultTenant, parley.ClientApplication{Base: parley.Base{Name: "bot", Active: true},
+		Roles: []parley.ApplicationRole{{Name: parley.CustomBot, Version: "v3", Callback: receiver.URL, NotificationEmail: "x@example.org",
+			Headers: []parley.NameValue{{Name: "X-Key", Value: "planted"}}}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	step := storetest.Start("")
+	step.Conversation.State.Parties[1].Application = app
+	step.Messages[0].Body.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	second := storetest.Say(step.Conversation, parley.Customer, "", 2)
+	third := storetest.Say(second.Conversation, parley.Customer, "", 2)
+	for _, c := range storetest.MustCommit(s.t, s.store, step, second, third) {
+		s.dispatch.Wake(c)
+	}
+	vars["$bot"], vars["$conversation"], vars["$message"] = app.String(), step.Conversation.ID.String(), step.Messages[0].ID.String()
+	vars["$dead"] = ident.Delivery(step.Messages[0].ID, app, parley.CustomBot).String()
+	vars["$receiver"] = receiver.URL
+	deadline := time.After(20 * time.Second)
+	for {
+		h, err := s.store.Healths(s.t.Context(), parley.DefaultTenant)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if len(h) == 1 && h[0].Dead == 1 && h[0].Owing == 0 {
+			return
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-deadline:
+			s.t.Fatalf("waited in vain for the deliveries: %+v", h)
+		}
+	}
 }
 
 func TestDialogues(t *testing.T) {
@@ -95,7 +170,7 @@ func TestDialogues(t *testing.T) {
 // Router and document know the same operations.
 func TestDocumentHasEveryRoute(t *testing.T) {
 	router := mux.NewRouter()
-	admin.New(nil, nil).Register(router)
+	admin.New(admin.Deps{}).Register(router)
 	routes := map[string]bool{}
 	err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
 		path, err := route.GetPathTemplate()
@@ -135,32 +210,52 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 	vars := s.vars()
 	there := map[string]string{"/organisations/{id}": parley.DefaultOrganisation.String(), "/environments/{id}": vars["$default"],
 		"/environments/{id}/widget-secret": vars["$default"], "/environments/{id}/operations-secret": vars["$default"], "/clients/{id}": vars["$readerID"]}
+	for path := range resttest.Document(t, admin.Document).Paths.Map() {
+		switch {
+		case strings.HasPrefix(path, "/clientapplications/{id}"):
+			there[path] = vars["$bot"]
+		case strings.HasPrefix(path, "/deadletters/{id}"):
+			there[path] = vars["$dead"]
+		case strings.HasPrefix(path, "/conversations/{id}"):
+			there[path] = vars["$conversation"]
+		}
+	}
 	before, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tried := 0
-	for path, item := range resttest.Document(t, admin.Document).Paths.Map() {
-		for method, op := range item.Operations() {
-			if !strings.Contains(path, "{id}") {
-				continue
-			}
-			tried++
-			body := ""
-			if method == "PATCH" {
-				body = `{"name":"mine"}`
-			}
-			ask := func(id string) (int, string) {
-				res, text := s.Do(method, strings.Replace(path, "{id}", id, 1), body, "Authorization", "Bearer "+vars["$otherAdmin"])
-				return res.StatusCode, text
-			}
-			status, text := ask(there[path])
-			if wantStatus, want := ask(vars["$nobody"]); status != wantStatus || text != want || status != 404 && status != 403 {
-				t.Errorf("%s of what is there answered %d %s, of what is not %d %s", op.OperationID, status, text, wantStatus, want)
+	for _, within := range []string{"", "?environmentId=" + parley.DefaultTenant.String()} {
+		for path, item := range resttest.Document(t, admin.Document).Paths.Map() {
+			for method, op := range item.Operations() {
+				if !strings.Contains(path, "{id}") || within != "" && !strings.Contains(path, "/clientapplications/") && !strings.Contains(path, "/deadletters/") && !strings.Contains(path, "/conversations/") {
+					continue
+				}
+				tried++
+				body := ""
+				if method == "PATCH" {
+					body = `{"name":"mine"}`
+				}
+				switch op.OperationID {
+				case "updateReceiver":
+					body = `{"lanePolicy":"block"}`
+				case "disableReceiver":
+					body = `{"reason":"mine"}`
+				case "testReceiver":
+					body = `{"role":"custom_bot"}`
+				}
+				ask := func(id string) (int, string) {
+					res, text := s.Do(method, strings.NewReplacer("{id}", id, "{role}", "custom_bot").Replace(path)+within, body, "Authorization", "Bearer "+vars["$otherAdmin"])
+					return res.StatusCode, text
+				}
+				status, text := ask(there[path])
+				if wantStatus, want := ask(vars["$nobody"]); status != wantStatus || text != want || status != 404 && status != 403 {
+					t.Errorf("%s of what is there answered %d %s, of what is not %d %s", op.OperationID, status, text, wantStatus, want)
+				}
 			}
 		}
 	}
-	if tried != 11 {
+	if tried != 33 {
 		t.Errorf("%d operations tried", tried)
 	}
 	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)

@@ -23,15 +23,27 @@ var Document []byte
 // Surface answers the operations of openapi.yaml. Safe for concurrent use.
 type Surface struct {
 	administration *directory.Administration
+	receivers      *directory.Receivers
+	deliveries     *directory.Deliveries
+	callbacks      Callbacks
 	contract       *contract.Contract
+}
+
+// Deps is what the surface works with. All are required.
+type Deps struct {
+	Administration *directory.Administration
+	Receivers      *directory.Receivers
+	Deliveries     *directory.Deliveries
+	Callbacks      Callbacks
+	Verifier       api.Verifier
 }
 
 var _ StrictServerInterface = (*Surface)(nil)
 
-// New returns the surface of an administration.
-func New(a *directory.Administration, v api.Verifier) *Surface {
-	s := &Surface{administration: a}
-	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: v, Exists: map[string]func(context.Context, string) error{
+// New returns the surface.
+func New(d Deps) *Surface {
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks}
+	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
 			_, err := s.GetOrganisation(ctx, GetOrganisationRequestObject{Id: id})
 			return err

@@ -35,11 +35,12 @@ type Contract struct {
 
 // An operation is what must be known of one.
 type operation struct {
-	open   bool             // needs no token: the document says so with an empty list
-	scopes []string         // any one of them will do
-	query  map[string]int64 // parameters it knows, with the largest value of those that are positive integers, else 0
-	body   *openapi3.Schema // nil = none, or not ours to validate
-	uuid   bool             // the id in the path must have the form of one
+	open   bool                        // needs no token: the document says so with an empty list
+	scopes []string                    // any one of them will do
+	query  map[string]int64            // parameters it knows, with the largest value of those that are positive integers, else 0
+	texts  map[string]*openapi3.Schema // parameters it knows that are text with a form: one of a list, a time, so long
+	body   *openapi3.Schema            // nil = none, or not ours to validate
+	uuid   bool                        // the id in the path must have the form of one
 	exists func(context.Context, string) error
 }
 
@@ -73,7 +74,7 @@ func New(cfg Config) *Contract {
 }
 
 func newOperation(op *openapi3.Operation, shared openapi3.Parameters) *operation {
-	one := &operation{query: map[string]int64{}}
+	one := &operation{query: map[string]int64{}, texts: map[string]*openapi3.Schema{}}
 	if op.Security != nil {
 		one.open = len(*op.Security) == 0
 		for _, alternative := range *op.Security {
@@ -91,8 +92,13 @@ func newOperation(op *openapi3.Operation, shared openapi3.Parameters) *operation
 				if schema.Type.Is(openapi3.TypeInteger) && schema.Max != nil {
 					one.query[p.Value.Name] = int64(*schema.Max)
 				}
+				if schema.Type.Is(openapi3.TypeString) {
+					one.texts[p.Value.Name] = schema
+				}
 			case openapi3.ParameterInPath:
-				one.uuid = schema.MinLength == uuidLength
+				if p.Value.Name == "id" {
+					one.uuid = schema.MinLength == uuidLength
+				}
 			}
 		}
 	}

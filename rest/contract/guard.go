@@ -2,12 +2,14 @@ package contract
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gorilla/mux"
 
 	"parley"
@@ -109,6 +111,9 @@ func (op *operation) checkQuery(raw string) error {
 		if len(values) > 1 {
 			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " is there more than once"}
 		}
+		if text := op.texts[name]; text != nil && text.VisitJSON(values[0]) != nil {
+			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " must be " + allowedText(text)}
+		}
 		if bound == 0 {
 			continue
 		}
@@ -119,4 +124,17 @@ func (op *operation) checkQuery(raw string) error {
 		}
 	}
 	return nil
+}
+
+// allowedText says what a parameter that is text may be.
+func allowedText(s *openapi3.Schema) string {
+	switch {
+	case len(s.Enum) > 0:
+		return "one of " + allowed(s)
+	case s.Format == "date-time":
+		return "a time such as 2026-03-01T12:00:00.000Z"
+	case s.MinLength == uuidLength:
+		return "a UUID of 36 characters"
+	}
+	return fmt.Sprintf("%d to %d characters", s.MinLength, *s.MaxLength)
 }

@@ -64,6 +64,7 @@ func (e AttachmentPolicyType) Valid() bool {
 const (
 	AuthenticationTypeBasic  AuthenticationType = "basic"
 	AuthenticationTypeOauth2 AuthenticationType = "oauth2"
+	AuthenticationTypeTls    AuthenticationType = "tls"
 )
 
 // Valid indicates whether the value is a known member of the AuthenticationType enum.
@@ -72,6 +73,8 @@ func (e AuthenticationType) Valid() bool {
 	case AuthenticationTypeBasic:
 		return true
 	case AuthenticationTypeOauth2:
+		return true
+	case AuthenticationTypeTls:
 		return true
 	default:
 		return false
@@ -82,6 +85,7 @@ func (e AuthenticationType) Valid() bool {
 const (
 	AuthenticationInputTypeBasic  AuthenticationInputType = "basic"
 	AuthenticationInputTypeOauth2 AuthenticationInputType = "oauth2"
+	AuthenticationInputTypeTls    AuthenticationInputType = "tls"
 )
 
 // Valid indicates whether the value is a known member of the AuthenticationInputType enum.
@@ -90,6 +94,8 @@ func (e AuthenticationInputType) Valid() bool {
 	case AuthenticationInputTypeBasic:
 		return true
 	case AuthenticationInputTypeOauth2:
+		return true
+	case AuthenticationInputTypeTls:
 		return true
 	default:
 		return false
@@ -496,11 +502,14 @@ type Authentication struct {
 	// Oauth2 How to fetch an access token. It is fetched once and kept until a callback answers 401.
 	Oauth2 *TokenRecipe `json:"oauth2,omitempty"`
 
-	// Type Which of the two variants is there.
+	// Tls An extension of this hub that clients of the published API can ignore: how callbacks, and the token URL, are spoken to over TLS. Beside oauth2 or basic, or alone with the type tls. At least one of certificate and certificateAuthorities.
+	Tls *TLSIdentity `json:"tls,omitempty"`
+
+	// Type Which of the variants is there. tls is an extension of this hub: no Authorization, only the certificate.
 	Type AuthenticationType `json:"type"`
 }
 
-// AuthenticationType Which of the two variants is there.
+// AuthenticationType Which of the variants is there. tls is an extension of this hub: no Authorization, only the certificate.
 type AuthenticationType string
 
 // AuthenticationInput How the hub proves itself to a callback: exactly one variant, told by type.
@@ -519,11 +528,14 @@ type AuthenticationInput struct {
 	// Oauth2 How to fetch an access token. It is fetched once and kept until a callback answers 401.
 	Oauth2 *TokenRecipe `json:"oauth2,omitempty"`
 
-	// Type Which of the two variants is there.
+	// Tls An extension of this hub that clients of the published API can ignore: how callbacks, and the token URL, are spoken to over TLS. Beside oauth2 or basic, or alone with the type tls. At least one of certificate and certificateAuthorities.
+	Tls *TLSIdentity `json:"tls,omitempty"`
+
+	// Type Which of the variants is there. tls is an extension of this hub: no Authorization, only the certificate.
 	Type AuthenticationInputType `json:"type"`
 }
 
-// AuthenticationInputType Which of the two variants is there.
+// AuthenticationInputType Which of the variants is there. tls is an extension of this hub: no Authorization, only the certificate.
 type AuthenticationInputType string
 
 // BasicAuth defines model for BasicAuth.
@@ -1000,6 +1012,18 @@ type RoleInputName string
 
 // RoleInputVersion Payload generation of the callback; both get the v3 shape.
 type RoleInputVersion string
+
+// TLSIdentity An extension of this hub that clients of the published API can ignore: how callbacks, and the token URL, are spoken to over TLS. Beside oauth2 or basic, or alone with the type tls. At least one of certificate and certificateAuthorities.
+type TLSIdentity struct {
+	// Certificate PEM: the certificate that the hub shows, then those between it and its root.
+	Certificate *string `json:"certificate,omitempty"`
+
+	// CertificateAuthorities PEM: authorities that are trusted beside those of the hub's system.
+	CertificateAuthorities *string `json:"certificateAuthorities,omitempty"`
+
+	// PrivateKey PEM: the unencrypted key of the certificate. Reads show ********; a PUT with that keeps what is stored.
+	PrivateKey *string `json:"privateKey,omitempty"`
+}
 
 // Timestamp ISO 8601, UTC, milliseconds.
 //

@@ -9,27 +9,38 @@ import (
 
 func fromAuthentication(in *AuthenticationInput) (parley.Authentication, error) {
 	a := parley.Authentication{Base: fromBase(in.Name, in.Description, in.Active)}
-	oauth2 := in.Type == "oauth2"
-	switch {
-	case oauth2 && in.Oauth2 == nil:
-		return a, &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "oauth2", Msg: "is required for the type oauth2"}
-	case !oauth2 && in.BasicAuth == nil:
-		return a, &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "basicAuth", Msg: "is required for the type basic"}
-	case oauth2 && in.BasicAuth != nil:
-		return a, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "basicAuth", Msg: "does not belong to the type oauth2"}
-	case !oauth2 && in.Oauth2 != nil:
-		return a, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "oauth2", Msg: "does not belong to the type basic"}
-	case oauth2:
-		a.OAuth2 = &parley.TokenRecipe{URL: in.Oauth2.TokenRequestUrl, Method: string(api.Value(in.Oauth2.Method)), Headers: fromHeaders(in.Oauth2.Headers),
-			Payload: api.Value(in.Oauth2.Payload), TokenPath: in.Oauth2.AccessTokenPath}
-	default:
-		a.Basic = &parley.BasicAuth{Username: in.BasicAuth.Username, Password: in.BasicAuth.Password}
+	variants := []struct {
+		member, of string
+		there      bool
+	}{{"oauth2", "oauth2", in.Oauth2 != nil}, {"basicAuth", "basic", in.BasicAuth != nil}, {"tls", "tls", in.Tls != nil}}
+	for _, v := range variants {
+		if v.of == string(in.Type) && !v.there {
+			return a, &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: v.member, Msg: "is required for the type " + v.of}
+		}
+	}
+	for _, v := range variants[:2] { // tls goes with each of them
+		if v.of != string(in.Type) && v.there {
+			return a, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: v.member, Msg: "does not belong to the type " + string(in.Type)}
+		}
+	}
+	if o := in.Oauth2; o != nil {
+		a.OAuth2 = &parley.TokenRecipe{URL: o.TokenRequestUrl, Method: string(api.Value(o.Method)), Headers: fromHeaders(o.Headers),
+			Payload: api.Value(o.Payload), TokenPath: o.AccessTokenPath}
+	}
+	if b := in.BasicAuth; b != nil {
+		a.Basic = &parley.BasicAuth{Username: b.Username, Password: b.Password}
+	}
+	if t := in.Tls; t != nil {
+		a.TLS = &parley.TLSIdentity{Certificate: api.Value(t.Certificate), Key: api.Value(t.PrivateKey), Authorities: api.Value(t.CertificateAuthorities)}
 	}
 	return a, nil
 }
 
 func toAuthentication(a parley.Authentication) Authentication {
 	out := Authentication{Id: a.ID.String(), Name: a.Name, Description: api.Some(a.Description), Active: a.Active, Created: Time(a.Created), Modified: Time(a.Modified)}
+	if t := a.TLS; t != nil {
+		out.Type, out.Tls = "tls", &TLSIdentity{Certificate: api.Some(t.Certificate), PrivateKey: api.Some(t.Key), CertificateAuthorities: api.Some(t.Authorities)}
+	}
 	if a.Basic != nil {
 		out.Type, out.BasicAuth = "basic", &BasicAuth{Username: a.Basic.Username, Password: a.Basic.Password}
 	}

@@ -60,7 +60,7 @@ CREATE TABLE audit (
   key     INTEGER PRIMARY KEY,
   tenant  INTEGER NOT NULL REFERENCES tenants (key),
   at      INTEGER NOT NULL,
-  actor   TEXT NOT NULL, -- client_id
+  actor   TEXT NOT NULL, -- id of the API client
   action  TEXT NOT NULL,
   subject TEXT NOT NULL,
   detail  TEXT NOT NULL

@@ -1,0 +1,115 @@
+package dispatch
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"parley"
+	"parley/egress"
+)
+
+// clients are the HTTP clients that reach receivers and token URLs: one for all who have no TLS identity, and one for each
+// authentication that has, since a connection shows its certificate to everyone it is used for. Safe for concurrent use.
+type clients struct {
+	guard  *egress.Guard
+	common *http.Client
+	mu     sync.Mutex
+	own    map[ownerOf]ownClient
+}
+
+type ownerOf struct {
+	tenant parley.TenantID
+	id     parley.AuthenticationID
+}
+
+type ownClient struct {
+	*http.Client
+	modified time.Time // of the authentication: a PUT makes a new client
+}
+
+func newClients(guard *egress.Guard) *clients {
+	return &clients{guard: guard, common: newClient(guard, nil), own: map[ownerOf]ownClient{}}
+}
+
+// newClient makes an HTTP client that goes only where the guard permits, follows no redirect and verifies certificates. It
+// has no time limit of its own: requests carry theirs. Proxies named by the environment are not used: one that resolves
+// names itself would go around the guard.
+func newClient(guard *egress.Guard, identity *tls.Config) *http.Client {
+	if identity == nil {
+		identity = &tls.Config{}
+	}
+	identity.MinVersion = tls.VersionTLS12
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext: guard.DialContext, TLSClientConfig: identity, ForceAttemptHTTP2: true,
+			TLSHandshakeTimeout: handshakeTimeout, MaxIdleConns: 1024, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
+			MaxResponseHeaderBytes: 32 << 10, DisableCompression: true,
+		},
+	}
+}
+
+// handshakeTimeout leaves some of an attempt's five seconds to the receiver.
+const handshakeTimeout = 3 * time.Second
+
+// of is the client for an authentication, nil = none.
+func (c *clients) of(a *parley.Authentication) (*http.Client, error) {
+	if a == nil || a.TLS == nil {
+		return c.common, nil
+	}
+	key := ownerOf{a.Tenant, a.ID}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known, ok := c.own[key]
+	if ok && known.modified.Equal(a.Modified) {
+		return known.Client, nil
+	}
+	identity, err := identify(a.TLS)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		known.CloseIdleConnections()
+	}
+	made := newClient(c.guard, identity)
+	c.own[key] = ownClient{made, a.Modified}
+	return made, nil
+}
+
+// identify reads what the directory has checked. Its errors hold nothing of the key.
+func identify(t *parley.TLSIdentity) (*tls.Config, error) {
+	identity := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.Certificate != "" {
+		pair, err := tls.X509KeyPair([]byte(t.Certificate), []byte(t.Key))
+		if err != nil {
+			return nil, errors.New("the client certificate of the authentication and its key cannot be used together")
+		}
+		identity.Certificates = []tls.Certificate{pair}
+	}
+	if t.Authorities != "" {
+		// Beside the system's: a token URL is often public where the callback is not.
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM([]byte(t.Authorities)) {
+			return nil, errors.New("the certificate authorities of the authentication cannot be read")
+		}
+		identity.RootCAs = roots
+	}
+	return identity, nil
+}
+
+// close lets go of idle connections.
+func (c *clients) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.common.CloseIdleConnections()
+	for _, own := range c.own {
+		own.CloseIdleConnections()
+	}
+}

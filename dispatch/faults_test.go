@@ -1,0 +1,225 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/ident"
+	"parley/store"
+	"parley/store/storetest"
+)
+
+// A scripted receiver does to each request what its script says, and keeps what it has answered with 2xx, as its sender
+// knows it or not.
+type scripted struct {
+	*httptest.Server
+	fault func(n int) string
+
+	mu   sync.Mutex
+	n    int
+	took map[string][]arrival // by conversation, in order
+}
+
+type arrival struct{ id, text string }
+
+// faults are what receivers do. All but the last two let the delivery be tried again.
+var faults = []string{"slow", "hang before headers", "hang after headers", "reset", "reset within the answer", "drip", "500", "503 with Retry-After",
+	"429 with Retry-After", "408", "425", "garbage", "404", "422"}
+
+func newScripted(t testing.TB, fault func(n int) string) *scripted {
+	s := &scripted{fault: fault, took: map[string][]arrival{}}
+	ended := make(chan struct{})
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		var e struct {
+			Messages struct {
+				Message []struct {
+					Content      struct{ Text string }
+					Conversation struct{ ID string }
+				}
+			}
+		}
+		if err := json.Unmarshal(body, &e); err != nil {
+			t.Errorf("callback body: %v", err)
+			return
+		}
+		m := e.Messages.Message[0]
+		s.mu.Lock()
+		s.n++
+		what := s.fault(s.n)
+		take := func() {
+			s.took[m.Conversation.ID] = append(s.took[m.Conversation.ID], arrival{r.Header.Get("Webhook-Id"), m.Content.Text})
+		}
+		if what == "" || what == "slow" || what == "drip" || what == "hang after headers" || what == "reset within the answer" {
+			take()
+		}
+		s.mu.Unlock()
+		hold := func(d time.Duration) {
+			select {
+			case <-time.After(d):
+			case <-r.Context().Done():
+			case <-ended:
+			}
+		}
+		switch what {
+		case "":
+		case "slow":
+			hold(200 * time.Millisecond)
+		case "hang before headers":
+			hold(time.Minute)
+		case "hang after headers":
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+			hold(time.Minute)
+		case "drip":
+			for range 20 {
+				_, _ = io.WriteString(w, ".")
+				_ = http.NewResponseController(w).Flush()
+				hold(20 * time.Millisecond)
+			}
+		case "reset", "reset within the answer", "garbage":
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			switch what {
+			case "garbage":
+				_, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9.2\r\n\r\n")
+			case "reset within the answer":
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			conn.Close()
+		case "503 with Retry-After", "429 with Retry-After":
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(map[string]int{"5": 503, "4": 429}[what[:1]])
+		default:
+			var status int
+			_, _ = fmt.Sscan(what, &status)
+			w.WriteHeader(status)
+		}
+	}))
+	t.Cleanup(func() {
+		close(ended)
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s
+}
+
+// Guarantee G5 against receivers that do everything wrong: each message comes at least once or is a dead letter, the same
+// delivery has the same id each time, deliveries of a lane come in order, and under block nothing passes a dead one.
+func TestReceiversThatDoEverythingWrong(t *testing.T) {
+	for _, block := range []bool{false, true} {
+		t.Run(fmt.Sprintf("block=%v", block), func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+				s, app := open(t), ident.New[parley.ClientApplication]()
+				seed := rand.Uint64()
+				random := rand.New(rand.NewPCG(seed, 0))
+				hangs := 0
+				r := newScripted(t, func(int) string { // called under the receiver's lock
+					if random.IntN(3) > 0 {
+						return ""
+					}
+					what := faults[random.IntN(len(faults))]
+					if what == "hang before headers" || what == "hang after headers" {
+						if hangs++; hangs > 3 { // five seconds each
+							return "reset"
+						}
+					}
+					return what
+				})
+				application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) {
+					role.Delivery.Block = block
+					role.Delivery.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, parley.MaxScheduled)
+				})
+				d := start(t, s, func(c *Config) { c.Sweep = 20 * time.Millisecond; c.Random = rand.Float64 })
+				d.health.never = true // here faults are to be met, not avoided
+				const conversations, each = 20, 15
+				ids := make([]parley.ConversationID, conversations)
+				for i := range ids {
+					steps, wake := says(t, s, each, app)
+					ids[i] = steps[0].Conversation.ID
+					d.Wake(parley.Committed{Wake: wake})
+				}
+				waitFor(t, "everything to be delivered, dead or blocked", func() bool {
+					h, err := s.Healths(t.Context(), parley.DefaultTenant)
+					return err == nil && len(h) == 1 && h[0].Owing == 0 && d.pool.idle()
+				})
+				dead := map[parley.ConversationID]map[int64]bool{}
+				for _, x := range allGivenUp(t, s) {
+					if dead[x.Message.Conversation] == nil {
+						dead[x.Message.Conversation] = map[int64]bool{}
+					}
+					dead[x.Message.Conversation][x.Message.Seq] = true
+				}
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				for _, id := range ids {
+					checkLane(t, r.took[id.String()], dead[id], each, block)
+				}
+				if t.Failed() {
+					t.Logf("seed %d", seed)
+				}
+			})
+		})
+	}
+}
+
+// checkLane is what must hold of what a receiver took of one conversation.
+func checkLane(t *testing.T, took []arrival, dead map[int64]bool, each int64, block bool) {
+	t.Helper()
+	idOf, last, highest := map[string]string{}, int64(0), int64(0)
+	for _, a := range took {
+		var seq int64
+		if _, err := fmt.Sscanf(a.text, "message %d", &seq); err != nil {
+			t.Fatalf("took %q", a.text)
+		}
+		if before, ok := idOf[a.text]; ok && before != a.id {
+			t.Errorf("%s came as %s and as %s", a.text, before, a.id)
+		}
+		idOf[a.text] = a.id
+		if seq < last {
+			t.Errorf("message %d came after %d", seq, last)
+		}
+		last, highest = seq, max(highest, seq)
+	}
+	stopped := each + 1
+	for seq := range dead {
+		stopped = min(stopped, seq)
+	}
+	if block && highest > stopped {
+		t.Errorf("message %d came although %d is dead and blocks", highest, stopped)
+	}
+	for seq := int64(1); seq <= each && (!block || seq < stopped); seq++ {
+		if _, ok := idOf[fmt.Sprintf("message %d", seq)]; !ok && !dead[seq] {
+			t.Errorf("message %d was neither delivered nor given up", seq)
+		}
+	}
+}
+
+func allGivenUp(t testing.TB, s *store.Store) (found []parley.DeadLetter) {
+	t.Helper()
+	err := s.View(t.Context(), func(tx parley.Tx) (err error) {
+		found, _, err = tx.DeadLetters(t.Context(), parley.DeadLetterQuery{Tenant: parley.DefaultTenant}, 0, 10000)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
