@@ -18,6 +18,9 @@ type Tenant struct {
 	WidgetSecret  string // HMAC key of signed visitor identities, made on create; sealed at rest
 	Created       time.Time
 	Modified      time.Time
+
+	OperationsURL    string // hears of receivers that fail; "" = nobody does
+	OperationsSecret string // whsec_…, which signs that; made with the first OperationsURL; sealed at rest
 }
 
 // The default organisation and tenant, made by the first migration. "environmentId left out means the default tenant."

@@ -126,14 +126,14 @@ func TestComposeFile(t *testing.T) {
 
 func TestValidateTellsEverythingAtOnce(t *testing.T) {
 	c := configs.Serve{Listen: "nowhere", Roles: []string{"api", "cook"}, PublicURL: "hub.example", BootstrapClient: "planted:short",
-		CallbackAllow: []string{"10.0.0.0/99"}, Issuer: "https://x", Pprof: "0.0.0.0:6060", Grace: -time.Second}
+		CallbackAllow: []string{"10.0.0.0/99"}, Issuer: "https://x", Pprof: "0.0.0.0:6060", Grace: -time.Second, SMTP: "planted@mail.example"}
 	c.Database = "mysql://u:planted@h/d"
 	c.CallbackProxy = "ftp://u:planted@proxy"
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("Validate found nothing")
 	}
-	for _, name := range []string{"--listen", "--roles", "--public-url", "--bootstrap-client", "--callback-allow", "--callback-proxy", "--issuer", "--pprof", "--grace", "--database"} {
+	for _, name := range []string{"--listen", "--roles", "--public-url", "--bootstrap-client", "--callback-allow", "--callback-proxy", "--issuer", "--pprof", "--grace", "--database", "--smtp"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("Validate does not name %s: %v", name, err)
 		}

@@ -44,6 +44,7 @@ type Serve struct {
 	LogFormat       string        `help:"text or json." default:"text" enum:"text,json" env:"PARLEY_LOG_FORMAT"`
 	Pprof           string        `help:"Loopback or private address for net/http/pprof, such as 127.0.0.1:6060; empty = off." env:"PARLEY_PPROF"`
 	OTLP            string        `name:"otlp" help:"URL of an OTLP/HTTP collector for traces; empty = traces are passed on but not recorded." env:"PARLEY_OTLP"`
+	SMTP            string        `name:"smtp" help:"Mail server for notices to a role's notificationEmail: smtp://user:password@host:587?from=address (STARTTLS is required) or smtps://; ?tls=off for one on this machine. Empty = no mail. A private address must be in --callback-allow." env:"PARLEY_SMTP"`
 	CallbackProxy   string        `help:"Proxy that callbacks and token calls go through: http://, https:// or socks5://, with user:password@ if it wants them. It is asked for addresses, not names: the hub resolves and judges those itself. Empty = directly." env:"PARLEY_CALLBACK_PROXY"`
 }
 
@@ -106,6 +107,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.Grace <= 0 {
 		problem("--grace: give a positive duration such as 20s")
+	}
+	if s.SMTP != "" && !strings.HasPrefix(s.SMTP, "smtp://") && !strings.HasPrefix(s.SMTP, "smtps://") {
+		problem("--smtp: give smtp://user:password@host:587?from=address, or smtps://")
 	}
 	if s.Pprof != "" && !private(s.Pprof) {
 		problem("--pprof: profiles tell secrets; give a loopback or private address such as 127.0.0.1:6060")

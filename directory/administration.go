@@ -110,13 +110,16 @@ func (a *Administration) DeleteOrganisation(ctx context.Context, as Administrato
 }
 
 // CreateEnvironment makes a tenant of the given Organisation, Name and RequireBearer, with what is built in. The result
-// has its widget secret, which is not told again.
+// has its secrets, which are not told again.
 func (a *Administration) CreateEnvironment(ctx context.Context, as Administrator, t parley.Tenant) (parley.Tenant, error) {
 	if err := as.overAll(); err != nil {
 		return parley.Tenant{}, err
 	}
 	t.ID, t.WidgetSecret, t.Created = ident.New[parley.Tenant](), tokens.NewSecret(), a.now()
 	t.Modified = t.Created
+	if err := a.formOperations(&t, ""); err != nil {
+		return parley.Tenant{}, err
+	}
 	err := a.records.Update(ctx, func(tx parley.Tx) error {
 		all, err := tx.Organisations(ctx)
 		if err != nil {
@@ -167,8 +170,12 @@ func (a *Administration) ChangeEnvironment(ctx context.Context, as Administrator
 		if err != nil {
 			return err
 		}
+		before := t.OperationsURL
 		change(&t)
 		t.ID, t.Modified = id, a.now()
+		if err := a.formOperations(&t, before); err != nil {
+			return err
+		}
 		return tx.ReplaceTenant(ctx, t)
 	})
 }
@@ -177,6 +184,27 @@ func (a *Administration) ChangeEnvironment(ctx context.Context, as Administrator
 func (a *Administration) RenewWidgetSecret(ctx context.Context, as Administrator, id parley.TenantID) (string, error) {
 	secret := tokens.NewSecret()
 	return secret, a.ChangeEnvironment(ctx, as, id, func(t *parley.Tenant) { t.WidgetSecret = secret })
+}
+
+// RenewOperationsSecret makes a new one, and returns it; notices are signed with it from now on.
+func (a *Administration) RenewOperationsSecret(ctx context.Context, as Administrator, id parley.TenantID) (string, error) {
+	secret := newSigningSecret()
+	return secret, a.ChangeEnvironment(ctx, as, id, func(t *parley.Tenant) { t.OperationsSecret = secret })
+}
+
+// formOperations checks where a tenant wants to hear of failures, and makes the secret that signs it if there is none.
+// What was good before stays.
+func (a *Administration) formOperations(t *parley.Tenant, before string) error {
+	if t.OperationsURL == "" || t.OperationsURL == before {
+		return nil
+	}
+	if wrong := webAddress(t.OperationsURL, a.cfg.PlainHTTP, a.guard()); wrong != "" {
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "operationsUrl", Msg: "operationsUrl " + wrong}
+	}
+	if t.OperationsSecret == "" {
+		t.OperationsSecret = newSigningSecret()
+	}
+	return nil
 }
 
 // DeleteEnvironment removes a tenant. Invalid/InUse while it holds anything that was not built in.

@@ -45,6 +45,32 @@ func newTenant(t *testing.T, s *store.Store) parley.TenantID {
 	return n.ID
 }
 
+func TestTenantsAreKeptWhole(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, ctx := open(t), t.Context()
+		want := parley.Tenant{ID: ident.New[parley.Tenant](), Organisation: parley.DefaultOrganisation, Name: "watched", RequireBearer: true, WidgetSecret: "w",
+			Created: noon, Modified: noon, OperationsURL: "https://ops.example/", OperationsSecret: "whsec_c2VjcmV0"}
+		check := func() {
+			t.Helper()
+			var got parley.Tenant
+			if err := s.View(ctx, func(tx parley.Tx) (err error) {
+				got, err = tx.Tenant(ctx, want.ID)
+				return err
+			}); err != nil || got != want {
+				t.Errorf("the tenant is %+v, %v; want %+v", got, err, want)
+			}
+		}
+		update(t, s, func(tx parley.Tx) error { return tx.InsertTenant(ctx, want) })
+		check()
+		want.OperationsURL, want.Modified = "", noon.Add(time.Hour) // its secret stays for another URL
+		update(t, s, func(tx parley.Tx) error { return tx.ReplaceTenant(ctx, want) })
+		check()
+		want.OperationsSecret = ""
+		update(t, s, func(tx parley.Tx) error { return tx.ReplaceTenant(ctx, want) })
+		check()
+	})
+}
+
 func TestObjectsAreKeptWhole(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
 		s, ctx := open(t), t.Context()
@@ -434,7 +460,8 @@ func TestDatabaseTellsNoSecrets(t *testing.T) {
 		app := parley.ClientApplication{ID: ident.New[parley.ClientApplication](), Base: base("bot", noon), Roles: []parley.ApplicationRole{{Name: parley.CustomBot,
 			Callback: "https://bot.example/?key=planted-callback", Headers: []parley.NameValue{{Name: "X-Key", Value: "planted-role-header"}}}}}
 		client := parley.APIClient{ID: ident.New[parley.APIClient](), PublicID: "client-known", Tenant: parley.DefaultTenant, SecretHash: tokens.HashSecret("planted-client-secret"), Created: noon, Modified: noon}
-		tenant := parley.Tenant{ID: ident.New[parley.Tenant](), Organisation: parley.DefaultOrganisation, Name: "tenant-known", WidgetSecret: "planted-widget-secret", Created: noon, Modified: noon}
+		tenant := parley.Tenant{ID: ident.New[parley.Tenant](), Organisation: parley.DefaultOrganisation, Name: "tenant-known", WidgetSecret: "planted-widget-secret", Created: noon, Modified: noon,
+			OperationsURL: "https://ops.example/planted-operations", OperationsSecret: "whsec_planted"}
 		update(t, s, func(tx parley.Tx) error {
 			return errors.Join(tx.Authentications().Insert(ctx, &basic, nil), tx.Authentications().Insert(ctx, &recipe, nil), tx.Applications().Insert(ctx, &app, nil),
 				tx.InsertClient(ctx, client), tx.InsertTenant(ctx, tenant),

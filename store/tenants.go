@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"parley"
@@ -56,15 +57,44 @@ func widgetSecretContext(id parley.TenantID) []byte {
 	return append([]byte("tenants.widget_secret:"), id[:]...)
 }
 
+// operationsContext does the same for where a tenant hears of failures.
+func operationsContext(id parley.TenantID) []byte {
+	return append([]byte("tenants.operations:"), id[:]...)
+}
+
+// operations is where a tenant hears of failures, as it is sealed.
+type operations struct {
+	URL    string `json:"url"`
+	Secret string `json:"secret"`
+}
+
+// sealTenant is what of a tenant is stored sealed.
+func (t *tx) sealTenant(n *parley.Tenant) (widget, heard []byte, err error) {
+	if widget, err = t.s.config.Seal.Encrypt([]byte(n.WidgetSecret), widgetSecretContext(n.ID)); err != nil {
+		return nil, nil, fmt.Errorf("seal widget secret: %w", err)
+	}
+	if n.OperationsURL == "" && n.OperationsSecret == "" {
+		return widget, nil, nil
+	}
+	text, err := json.Marshal(operations{n.OperationsURL, n.OperationsSecret})
+	if err != nil {
+		return nil, nil, err
+	}
+	if heard, err = t.s.config.Seal.Encrypt(text, operationsContext(n.ID)); err != nil {
+		return nil, nil, fmt.Errorf("seal operations: %w", err)
+	}
+	return widget, heard, nil
+}
+
 // InsertTenant implements [parley.Administration].
 func (t *tx) InsertTenant(ctx context.Context, n parley.Tenant) error {
-	sealed, err := t.s.config.Seal.Encrypt([]byte(n.WidgetSecret), widgetSecretContext(n.ID))
+	widget, heard, err := t.sealTenant(&n)
 	if err != nil {
-		return fmt.Errorf("seal widget secret: %w", err)
+		return err
 	}
-	if _, err := t.db.NewRaw(`INSERT INTO tenants (id, organisation, name, require_bearer, widget_secret, created, modified)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, n.ID[:], n.Organisation[:], n.Name, flag(n.RequireBearer), sealed,
-		n.Created.UnixMilli(), n.Modified.UnixMilli()).Exec(ctx); err != nil {
+	if _, err := t.db.NewRaw(`INSERT INTO tenants (id, organisation, name, require_bearer, widget_secret, created, modified, operations)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, n.ID[:], n.Organisation[:], n.Name, flag(n.RequireBearer), widget,
+		n.Created.UnixMilli(), n.Modified.UnixMilli(), heard).Exec(ctx); err != nil {
 		return err
 	}
 	return t.seedTenant(ctx, n)
@@ -88,7 +118,7 @@ func (t *tx) Tenants(ctx context.Context) ([]parley.Tenant, error) {
 }
 
 func (t *tx) selectTenants(ctx context.Context, rest string, args ...any) ([]parley.Tenant, error) {
-	rows, err := t.db.QueryContext(ctx, "SELECT id, organisation, name, require_bearer, widget_secret, created, modified FROM tenants "+rest, args...)
+	rows, err := t.db.QueryContext(ctx, "SELECT id, organisation, name, require_bearer, widget_secret, created, modified, operations FROM tenants "+rest, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +126,9 @@ func (t *tx) selectTenants(ctx context.Context, rest string, args ...any) ([]par
 	var all []parley.Tenant
 	for rows.Next() {
 		var n parley.Tenant
-		var id, organisation, sealed []byte
+		var id, organisation, sealed, heard []byte
 		var bearer, created, modified int64
-		if err := rows.Scan(&id, &organisation, &n.Name, &bearer, &sealed, &created, &modified); err != nil {
+		if err := rows.Scan(&id, &organisation, &n.Name, &bearer, &sealed, &created, &modified, &heard); err != nil {
 			return nil, err
 		}
 		n.ID, n.Organisation, n.RequireBearer = parley.TenantID(id), parley.OrganisationID(organisation), bearer != 0
@@ -108,19 +138,30 @@ func (t *tx) selectTenants(ctx context.Context, rest string, args ...any) ([]par
 			return nil, fmt.Errorf("open widget secret of tenant %s (is this the keyset it was sealed with?): %w", n.ID, err)
 		}
 		n.WidgetSecret = string(secret)
+		if heard != nil {
+			text, err := t.s.config.Seal.Decrypt(heard, operationsContext(n.ID))
+			if err != nil {
+				return nil, fmt.Errorf("open operations of tenant %s: %w", n.ID, err)
+			}
+			var o operations
+			if err := json.Unmarshal(text, &o); err != nil {
+				return nil, fmt.Errorf("read operations of tenant %s: %w", n.ID, err)
+			}
+			n.OperationsURL, n.OperationsSecret = o.URL, o.Secret
+		}
 		all = append(all, n)
 	}
 	return all, rows.Err()
 }
 
-// ReplaceTenant implements [parley.Administration]; the widget secret is replaced too.
+// ReplaceTenant implements [parley.Administration]; the secrets are replaced too.
 func (t *tx) ReplaceTenant(ctx context.Context, n parley.Tenant) error {
-	sealed, err := t.s.config.Seal.Encrypt([]byte(n.WidgetSecret), widgetSecretContext(n.ID))
+	widget, heard, err := t.sealTenant(&n)
 	if err != nil {
-		return fmt.Errorf("seal widget secret: %w", err)
+		return err
 	}
-	return t.one(ctx, "tenant", "UPDATE tenants SET name = ?, require_bearer = ?, widget_secret = ?, modified = ? WHERE id = ?",
-		n.Name, flag(n.RequireBearer), sealed, n.Modified.UnixMilli(), n.ID[:])
+	return t.one(ctx, "tenant", "UPDATE tenants SET name = ?, require_bearer = ?, widget_secret = ?, modified = ?, operations = ? WHERE id = ?",
+		n.Name, flag(n.RequireBearer), widget, n.Modified.UnixMilli(), heard, n.ID[:])
 }
 
 // one runs a statement that must change exactly one row; NotFound if it changed none.

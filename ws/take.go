@@ -29,8 +29,9 @@ const (
 // until its outcome is told.
 func (s *session) take(r *request) error {
 	var in struct {
-		Role   parley.Role `json:"role"`
-		AtOnce int         `json:"atOnce"`
+		Application string      `json:"application"`
+		Role        parley.Role `json:"role"`
+		AtOnce      int         `json:"atOnce"`
 	}
 	if err := decode(r.body, &in); err != nil {
 		return err
@@ -47,6 +48,9 @@ func (s *session) take(r *request) error {
 	speaker := s.grant.Speaker
 	if speaker.Contact != "" || s.server.config.Deliveries == nil || in.Role == "" || !s.speaksAs(in.Role) {
 		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Field: "role", Msg: "only a session of a client application takes deliveries, in a role of its own"}
+	}
+	if in.Application != "" && in.Application != speaker.Application.String() { // taking another's would look as if nothing were owed
+		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Field: "application", Msg: "the credential belongs to another client application"}
 	}
 	s.mu.Lock()
 	again := s.takes != nil
@@ -128,8 +132,10 @@ func (s *session) outcome(r *request) error {
 		a.Outcome = parley.OutcomeRetry
 	case parley.OutcomeRejected.String():
 		a.Outcome = parley.OutcomeRejected
+	case parley.OutcomeGone.String():
+		a.Outcome = parley.OutcomeGone
 	default:
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "outcome", Msg: "outcome is delivered, retry or rejected"}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "outcome", Msg: "outcome is delivered, retry, rejected or gone"}
 	}
 	if in.After < 0 || a.After > maxAfter {
 		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "after", Msg: "after is in milliseconds, at most a day"}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -225,6 +226,7 @@ func TestTakeIsRefused(t *testing.T) {
 	}{
 		{"a customer", anna, map[string]any{}, "403-112"},
 		{"a role the credential does not have", bot, map[string]any{"role": "custom_agent"}, "403-112"},
+		{"another application", bot, map[string]any{"application": parley.ConsoleApplication.String()}, "403-112"},
 		{"too many at once", bot, map[string]any{"atOnce": 1000}, "400-152"},
 		{"a program that is told by subscribe", agent, map[string]any{}, "404-101"},
 	} {
@@ -236,9 +238,33 @@ func TestTakeIsRefused(t *testing.T) {
 	if code := bot.refused("take", map[string]any{}); code != "400-152" {
 		t.Errorf("take twice = %s", code)
 	}
-	for _, in := range []map[string]any{{"delivery": "x", "outcome": "gone"}, {"delivery": "x", "outcome": "retry", "after": -1}} {
+	for _, in := range []map[string]any{{"delivery": "x", "outcome": "lost"}, {"delivery": "x", "outcome": "retry", "after": -1}} {
 		if code := bot.refused("outcome", in); code != "400-152" {
 			t.Errorf("outcome %v = %s", in, code)
 		}
 	}
+}
+
+// A program may say that it wants nothing any more: its role is disabled, and what it is owed is held, as after a 410.
+func TestGoneOverASession(t *testing.T) {
+	s, _ := newBotSite(t)
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("one")})["conversation"]
+	bot, _ := s.connect("bot")
+	bot.ask("take", map[string]any{})
+	bot.ask("outcome", map[string]any{"delivery": bot.delivery().ID, "outcome": "gone"})
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		all, err := s.store.Healths(t.Context(), parley.DefaultTenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) == 1 && all[0].Disabled != "" && all[0].Owing == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("receivers are %+v, want one that is disabled and owed one", all)
+		}
+	}
+	conversation, _ := parley.ParseID[parley.Conversation](id.(string))
+	storetest.Check(t, s.store, parley.DefaultTenant, conversation)
 }

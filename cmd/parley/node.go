@@ -139,15 +139,19 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if err != nil {
 		return n, fmt.Errorf("--callback-proxy: %w", err)
 	}
+	notices, err := n.newNotices(&egress.Guard{Allow: prefixes, Proxy: proxy})
+	if err != nil {
+		return n, err
+	}
 	late := &lateHub{}
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
-		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy})
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
 	late.Hub = n.hub
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, changes{n.hub, callbacks})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
-	n.admin = directory.NewAdministration(directory.Config{}, n.store, n.tokens.Forget)
+	n.admin = directory.NewAdministration(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, n.tokens.Forget)
 	if id, secret, ok := strings.Cut(c.BootstrapClient, ":"); ok {
 		if err = n.admin.Bootstrap(ctx, id, secret); err != nil {
 			return n, fmt.Errorf("bootstrap client: %w", err)
@@ -182,7 +186,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ended by stop, after sessions and requests
 	n.run = cancel
-	for _, run := range []func(context.Context) error{n.hub.Run, callbacks.Run, files.Run} {
+	for _, run := range []func(context.Context) error{n.hub.Run, callbacks.Run, files.Run, notices.Run} {
 		n.running.Go(func() {
 			if err := run(running); err != nil && !errors.Is(err, context.Canceled) {
 				logger.ErrorContext(running, "a part of the hub stopped", "error", err)

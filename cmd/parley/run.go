@@ -15,13 +15,15 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Start the hub."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date, and end."`
-	Client  clientCommand  `cmd:"" help:"Make, list and revoke API clients."`
-	Replay  replayCommand  `cmd:"" help:"Have deliveries that were given up tried again, or give them up for good."`
-	Doctor  doctorCommand  `cmd:"" help:"Say whether a hub is well, and what is wrong if not."`
-	Bench   benchCommand   `cmd:"" help:"Measure this machine: ratios to a bare relay and a bare HTTP client."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve         serveCommand         `cmd:"" help:"Start the hub."`
+	Migrate       migrateCommand       `cmd:"" help:"Bring the database's schema up to date, and end."`
+	Client        clientCommand        `cmd:"" help:"Make, list and revoke API clients."`
+	Replay        replayCommand        `cmd:"" help:"Have deliveries that were given up tried again, or give them up for good."`
+	Doctor        doctorCommand        `cmd:"" help:"Say whether a hub is well, and what is wrong if not."`
+	Listen        listenCommand        `cmd:"" help:"Receive a client application's callbacks here and forward them to a program on this machine."`
+	CheckReceiver checkReceiverCommand `cmd:"" help:"Try whether a receiver of callbacks does what it must; the exit status says so."`
+	Bench         benchCommand         `cmd:"" help:"Measure this machine: ratios to a bare relay and a bare HTTP client."`
+	Version       versionCommand       `cmd:"" help:"Print the version."`
 }
 
 // streams is where a command writes.

@@ -209,7 +209,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
 	there := map[string]string{"/organisations/{id}": parley.DefaultOrganisation.String(), "/environments/{id}": vars["$default"],
-		"/environments/{id}/widget-secret": vars["$default"], "/clients/{id}": vars["$readerID"]}
+		"/environments/{id}/widget-secret": vars["$default"], "/environments/{id}/operations-secret": vars["$default"], "/clients/{id}": vars["$readerID"]}
 	for path := range resttest.Document(t, admin.Document).Paths.Map() {
 		switch {
 		case strings.HasPrefix(path, "/clientapplications/{id}"):
@@ -255,7 +255,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			}
 		}
 	}
-	if tried != 32 {
+	if tried != 33 {
 		t.Errorf("%d operations tried", tried)
 	}
 	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)

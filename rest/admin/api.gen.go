@@ -411,6 +411,9 @@ type Environment struct {
 	Modified Timestamp `json:"modified"`
 	Name     string    `json:"name"`
 
+	// OperationsUrl Left out if there is none.
+	OperationsUrl *string `json:"operationsUrl,omitempty"`
+
 	// OrganisationId A UUID made by the server.
 	//
 	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
@@ -425,6 +428,9 @@ type EnvironmentCreated struct {
 	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
 	Id ID `json:"id"`
 
+	// OperationsSecret With operationsUrl: signs what is sent there (Standard Webhooks). It is shown once.
+	OperationsSecret *string `json:"operationsSecret,omitempty"`
+
 	// WidgetSecret Signs visitor identities (HS256). It is shown once.
 	WidgetSecret string `json:"widgetSecret"`
 }
@@ -432,6 +438,9 @@ type EnvironmentCreated struct {
 // EnvironmentInput defines model for EnvironmentInput.
 type EnvironmentInput struct {
 	Name string `json:"name"`
+
+	// OperationsUrl Gets a signed POST when deliveries of a role are given up or the role is disabled, at most once an hour about each role.
+	OperationsUrl *string `json:"operationsUrl,omitempty"`
 
 	// OrganisationId A UUID made by the server.
 	//
@@ -444,7 +453,10 @@ type EnvironmentInput struct {
 
 // EnvironmentPatch defines model for EnvironmentPatch.
 type EnvironmentPatch struct {
-	Name          *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty"`
+
+	// OperationsUrl Empty = nobody is told.
+	OperationsUrl *string `json:"operationsUrl,omitempty"`
 	RequireBearer *bool   `json:"requireBearer,omitempty"`
 }
 
@@ -511,6 +523,12 @@ type ID = string
 
 // LanePolicy What a lane does after a delivery that was given up: go on, or stay until somebody replays or skips it.
 type LanePolicy string
+
+// OperationsSecret defines model for OperationsSecret.
+type OperationsSecret struct {
+	// OperationsSecret Signs what is sent to operationsUrl (Standard Webhooks). It is shown once.
+	OperationsSecret string `json:"operationsSecret"`
+}
 
 // Organisation A group of environments; it owns nothing itself.
 type Organisation struct {
@@ -1121,6 +1139,15 @@ type UpdateEnvironmentParams struct {
 	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
 }
 
+// RenewOperationsSecretParams defines parameters for RenewOperationsSecret.
+type RenewOperationsSecretParams struct {
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
 // RenewWidgetSecretParams defines parameters for RenewWidgetSecret.
 type RenewWidgetSecretParams struct {
 	// AcceptLanguage Language of userMessage; en-US without it.
@@ -1308,6 +1335,9 @@ type ServerInterface interface {
 	// UpdateEnvironment Change an environment
 	// (PATCH /environments/{id})
 	UpdateEnvironment(w http.ResponseWriter, r *http.Request, id ID, params UpdateEnvironmentParams)
+	// RenewOperationsSecret Make a new operations secret
+	// (POST /environments/{id}/operations-secret)
+	RenewOperationsSecret(w http.ResponseWriter, r *http.Request, id ID, params RenewOperationsSecretParams)
 	// RenewWidgetSecret Make a new widget secret
 	// (POST /environments/{id}/widget-secret)
 	RenewWidgetSecret(w http.ResponseWriter, r *http.Request, id ID, params RenewWidgetSecretParams)
@@ -3640,6 +3670,75 @@ func (siw *ServerInterfaceWrapper) UpdateEnvironment(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// RenewOperationsSecret operation middleware
+func (siw *ServerInterfaceWrapper) RenewOperationsSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RenewOperationsSecretParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RenewOperationsSecret(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // RenewWidgetSecret operation middleware
 func (siw *ServerInterfaceWrapper) RenewWidgetSecret(w http.ResponseWriter, r *http.Request) {
 
@@ -4305,6 +4404,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/clients/{id}", wrapper.UpdateClient).Methods(http.MethodPatch)
 
 	r.HandleFunc(options.BaseURL+"/environments/{id}/widget-secret", wrapper.RenewWidgetSecret).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/environments/{id}/operations-secret", wrapper.RenewOperationsSecret).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/receivers", wrapper.ListReceivers).Methods(http.MethodGet)
 
@@ -7414,6 +7515,127 @@ func (response UpdateEnvironment500JSONResponse) VisitUpdateEnvironmentResponse(
 	return err
 }
 
+type RenewOperationsSecretRequestObject struct {
+	Id     ID `json:"id"`
+	Params RenewOperationsSecretParams
+}
+
+type RenewOperationsSecretResponseObject interface {
+	VisitRenewOperationsSecretResponse(w http.ResponseWriter) error
+}
+
+type RenewOperationsSecret201JSONResponse OperationsSecret
+
+func (response RenewOperationsSecret201JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewOperationsSecret400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RenewOperationsSecret400JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewOperationsSecret401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RenewOperationsSecret401JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewOperationsSecret403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RenewOperationsSecret403JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewOperationsSecret404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RenewOperationsSecret404JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewOperationsSecret406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response RenewOperationsSecret406JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewOperationsSecret429JSONResponse struct{ TooManyJSONResponse }
+
+func (response RenewOperationsSecret429JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewOperationsSecret500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RenewOperationsSecret500JSONResponse) VisitRenewOperationsSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RenewWidgetSecretRequestObject struct {
 	Id     ID `json:"id"`
 	Params RenewWidgetSecretParams
@@ -8292,6 +8514,9 @@ type StrictServerInterface interface {
 	// UpdateEnvironment Change an environment
 	// (PATCH /environments/{id})
 	UpdateEnvironment(ctx context.Context, request UpdateEnvironmentRequestObject) (UpdateEnvironmentResponseObject, error)
+	// RenewOperationsSecret Make a new operations secret
+	// (POST /environments/{id}/operations-secret)
+	RenewOperationsSecret(ctx context.Context, request RenewOperationsSecretRequestObject) (RenewOperationsSecretResponseObject, error)
 	// RenewWidgetSecret Make a new widget secret
 	// (POST /environments/{id}/widget-secret)
 	RenewWidgetSecret(ctx context.Context, request RenewWidgetSecretRequestObject) (RenewWidgetSecretResponseObject, error)
@@ -9109,6 +9334,33 @@ func (sh *strictHandler) UpdateEnvironment(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateEnvironmentResponseObject); ok {
 		if err := validResponse.VisitUpdateEnvironmentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RenewOperationsSecret operation middleware
+func (sh *strictHandler) RenewOperationsSecret(w http.ResponseWriter, r *http.Request, id ID, params RenewOperationsSecretParams) {
+	var request RenewOperationsSecretRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RenewOperationsSecret(ctx, request.(RenewOperationsSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenewOperationsSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RenewOperationsSecretResponseObject); ok {
+		if err := validResponse.VisitRenewOperationsSecretResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -9,18 +9,19 @@ import (
 )
 
 func toEnvironment(t parley.Tenant) Environment {
-	return Environment{Id: t.ID.String(), OrganisationId: t.Organisation.String(), Name: t.Name, RequireBearer: t.RequireBearer,
+	return Environment{Id: t.ID.String(), OrganisationId: t.Organisation.String(), Name: t.Name, RequireBearer: t.RequireBearer, OperationsUrl: api.Some(t.OperationsURL),
 		Created: Time(t.Created), Modified: Time(t.Modified)}
 }
 
-// CreateEnvironment makes one; its widget secret is in this answer and nowhere else.
+// CreateEnvironment makes one; its secrets are in this answer and nowhere else.
 func (s *Surface) CreateEnvironment(ctx context.Context, r CreateEnvironmentRequestObject) (CreateEnvironmentResponseObject, error) {
 	organisation, err := parley.ParseID[parley.Organisation](r.Body.OrganisationId)
 	if err != nil {
 		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadReference, Field: "organisationId", Msg: "there is no organisation of that id"}
 	}
-	t, err := s.administration.CreateEnvironment(ctx, as(ctx), parley.Tenant{Organisation: organisation, Name: r.Body.Name, RequireBearer: api.Value(r.Body.RequireBearer)})
-	return CreateEnvironment201JSONResponse{Id: t.ID.String(), WidgetSecret: t.WidgetSecret}, err
+	t, err := s.administration.CreateEnvironment(ctx, as(ctx), parley.Tenant{Organisation: organisation, Name: r.Body.Name, RequireBearer: api.Value(r.Body.RequireBearer),
+		OperationsURL: api.Value(r.Body.OperationsUrl)})
+	return CreateEnvironment201JSONResponse{Id: t.ID.String(), WidgetSecret: t.WidgetSecret, OperationsSecret: api.Some(t.OperationsSecret)}, err
 }
 
 // ListEnvironments lists them.
@@ -50,6 +51,7 @@ func (s *Surface) UpdateEnvironment(ctx context.Context, r UpdateEnvironmentRequ
 	return UpdateEnvironment204Response{}, s.administration.ChangeEnvironment(ctx, as(ctx), id, func(t *parley.Tenant) {
 		t.Name = api.Or(r.Body.Name, t.Name)
 		t.RequireBearer = api.Or(r.Body.RequireBearer, t.RequireBearer)
+		t.OperationsURL = api.Or(r.Body.OperationsUrl, t.OperationsURL)
 	})
 }
 
@@ -70,4 +72,14 @@ func (s *Surface) RenewWidgetSecret(ctx context.Context, r RenewWidgetSecretRequ
 	}
 	secret, err := s.administration.RenewWidgetSecret(ctx, as(ctx), id)
 	return RenewWidgetSecret201JSONResponse{WidgetSecret: secret}, err
+}
+
+// RenewOperationsSecret makes a new one.
+func (s *Surface) RenewOperationsSecret(ctx context.Context, r RenewOperationsSecretRequestObject) (RenewOperationsSecretResponseObject, error) {
+	id, err := contract.IDIn[parley.Tenant](r.Id)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := s.administration.RenewOperationsSecret(ctx, as(ctx), id)
+	return RenewOperationsSecret201JSONResponse{OperationsSecret: secret}, err
 }

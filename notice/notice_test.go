@@ -1,0 +1,516 @@
+package notice
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/mail"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+	"github.com/prometheus/client_golang/prometheus"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"go.uber.org/goleak"
+
+	"parley"
+	"parley/dispatch"
+	"parley/egress"
+	"parley/ident"
+)
+
+const (
+	user     = "planted-user"
+	password = "planted/pass word"
+	secret   = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A mailServer is a real SMTP server that keeps what it got.
+type mailServer struct {
+	address string
+	roots   *x509.CertPool
+	mail    chan string // whole messages, with the envelope's recipient before them
+
+	mu     sync.Mutex
+	refuse []error // answers to the next messages; nil = taken
+	login  []string
+	talked int // connections
+}
+
+// newMailServer starts a server. starttls and implicit say which TLS it has.
+func newMailServer(t *testing.T, starttls, implicit bool) *mailServer {
+	t.Helper()
+	// The certificate of httptest is good for 127.0.0.1.
+	web := httptest.NewTLSServer(http.NotFoundHandler())
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	settings := &tls.Config{Certificates: web.TLS.Certificates, MinVersion: tls.VersionTLS12}
+	web.Close()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mailServer{address: l.Addr().String(), roots: roots, mail: make(chan string, 16)}
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.talked++
+		return &mailSession{server: m}, nil
+	}))
+	server.Domain, server.ErrorLog = "mail.test", nothing{}
+	if starttls {
+		server.TLSConfig = settings
+	}
+	server.AllowInsecureAuth = !starttls && !implicit // a server that would take credentials in the clear
+	if implicit {
+		l = tls.NewListener(l, settings)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l)
+	}()
+	t.Cleanup(func() {
+		server.Close()
+		<-done
+	})
+	return m
+}
+
+type nothing struct{}
+
+func (nothing) Printf(string, ...any) {}
+func (nothing) Println(...any)        {}
+
+type mailSession struct {
+	server *mailServer
+	to     string
+}
+
+func (*mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (s *mailSession) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, name, pass string) error {
+		s.server.mu.Lock()
+		defer s.server.mu.Unlock()
+		s.server.login = append(s.server.login, name+":"+pass)
+		if name != user || pass != password {
+			return smtp.ErrAuthFailed
+		}
+		return nil
+	}), nil
+}
+
+func (s *mailSession) Mail(string, *smtp.MailOptions) error { return nil }
+
+func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.to = to
+	return nil
+}
+
+func (s *mailSession) Data(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	s.server.mail <- s.to + "\n" + string(text)
+	if len(s.server.refuse) > 0 {
+		err, s.server.refuse = s.server.refuse[0], s.server.refuse[1:]
+	}
+	return err
+}
+
+func (*mailSession) Reset()        {}
+func (*mailSession) Logout() error { return nil }
+
+// receive is the next message; want false = none may come.
+func (m *mailServer) receive(t *testing.T) (to string, message *mail.Message) {
+	t.Helper()
+	select {
+	case text := <-m.mail:
+		to, rest, _ := strings.Cut(text, "\n")
+		message, err := mail.ReadMessage(strings.NewReader(rest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return to, message
+	case <-time.After(20 * time.Second):
+		t.Fatal("no mail came")
+	}
+	return "", nil
+}
+
+// A station is a notifier that runs until the test ends.
+type station struct {
+	*Notifier
+	log   *lockedBuffer
+	meter *prometheus.Registry
+	end   func()
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newStation(t *testing.T, change func(*Config)) *station {
+	t.Helper()
+	s := &station{log: &lockedBuffer{}, meter: prometheus.NewRegistry()}
+	c := Config{About: func(context.Context, parley.Receiver) (About, error) {
+		return About{Application: "Desk\r\nBcc: everybody@example.org", Environment: "live"}, nil
+	}, Hub: "https://hub.example", Logger: slog.New(slog.NewTextHandler(s.log, nil)), Meter: s.meter,
+		Waits: []time.Duration{time.Millisecond, time.Millisecond}}
+	change(&c)
+	s.Notifier = New(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	s.end = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run = %v", err)
+		}
+		for _, planted := range []string{user, password, url.QueryEscape(password), secret, "ops@example.org"} {
+			if strings.Contains(s.log.String(), planted) {
+				t.Errorf("the log tells %q: %s", planted, s.log)
+			}
+		}
+	})
+	t.Cleanup(s.end)
+	return s
+}
+
+// smtpTo is the setting for a server of a test.
+func smtpTo(t *testing.T, scheme string, m *mailServer, credentials, more string) *SMTP {
+	t.Helper()
+	s, err := ParseSMTP(scheme + "://" + credentials + m.address + "?from=" + url.QueryEscape("Parley <parley@example.org>") + more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.roots = m.roots
+	return s
+}
+
+var credentials = url.UserPassword(user, password).String() + "@"
+
+var receiver = parley.Receiver{Key: 1, Tenant: parley.DefaultTenant, Application: parley.ConsoleApplication, Role: parley.CustomBot}
+
+func given() dispatch.Notice {
+	return dispatch.Notice{Receiver: receiver, Event: dispatch.DeliveryGivenUp, Reason: "the receiver answered 422", Delivery: ident.New[parley.Delivery](),
+		Email: "ops@example.org", At: time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)}
+}
+
+// count is how many notices ended so.
+func (s *station) count(way, outcome string) int {
+	return count(s.meter, way, outcome)
+}
+
+func count(r *prometheus.Registry, way, outcome string) int {
+	families, err := r.Gather()
+	if err != nil {
+		return -1
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if labels := m.GetLabel(); f.GetName() == "parley_notices_total" && labels[0].GetValue() == outcome && labels[1].GetValue() == way {
+				return int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	return 0
+}
+
+// Mail goes out with STARTTLS or TLS and a password, and says who, what, why, and what to do about it.
+func TestMailSaysWhatToDo(t *testing.T) {
+	for scheme, implicit := range map[string]bool{"smtp": false, "smtps": true} {
+		t.Run(scheme, func(t *testing.T) {
+			m := newMailServer(t, !implicit, implicit)
+			s := newStation(t, func(c *Config) { c.Mail = smtpTo(t, scheme, m, credentials, "") })
+			x := given()
+			s.Notify(x)
+			to, got := m.receive(t)
+			subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject"))
+			if err != nil || to != "ops@example.org" || got.Header.Get("From") != `"Parley" <parley@example.org>` || !strings.HasPrefix(subject, "Parley: deliveries to Desk") ||
+				got.Header.Get("Bcc") != "" || got.Header.Get("Auto-Submitted") != "auto-generated" {
+				t.Errorf("mail to %s with %q %v", to, subject, got.Header)
+			}
+			body := text(t, got)
+			for _, want := range []string{"Desk", "custom_bot", "live", "422", x.Delivery.String(), "2026-11-26T02:00:00Z", "GET https://hub.example/admin/v1/deadletters\n",
+				"POST https://hub.example/admin/v1/clientapplications/" + receiver.Application.String() + "/roles/custom_bot/enable\n"} {
+				if !strings.Contains(body, want) {
+					t.Errorf("the mail does not say %q:\n%s", want, body)
+				}
+			}
+			if strings.Contains(body, "\nBcc:") {
+				t.Errorf("a name wrote a line of the mail:\n%s", body)
+			}
+			x.Event, x.Reason, x.Delivery = dispatch.ReceiverDisabled, "the receiver answered 410", parley.DeliveryID{}
+			s.Notify(x)
+			_, got = m.receive(t)
+			if body := text(t, got); !strings.Contains(body, "disabled") || !strings.Contains(body, "410") || !strings.Contains(body, "/enable\n") {
+				t.Errorf("about a disabled role:\n%s", body)
+			}
+			s.end()
+			if s.count("mail", "sent") != 2 || s.count("mail", "failed") != 0 {
+				t.Errorf("counted %d sent, %d failed", s.count("mail", "sent"), s.count("mail", "failed"))
+			}
+		})
+	}
+}
+
+// text is a mail's body, with its transfer encoding taken off.
+func text(t *testing.T, m *mail.Message) string {
+	t.Helper()
+	r := m.Body
+	if strings.EqualFold(m.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
+		r = quotedprintable.NewReader(m.Body)
+	}
+	body, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(body), "\r\n", "\n")
+}
+
+// Neither mail nor credentials go out in the clear, or to a server that cannot prove who it is.
+func TestMailIsNotSentInTheClear(t *testing.T) {
+	for name, test := range map[string]struct {
+		starttls, known bool
+		credentials     string
+	}{
+		"a server without STARTTLS":               {false, true, credentials},
+		"a server without STARTTLS or a password": {false, true, ""},
+		"a stranger's certificate":                {true, false, credentials},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMailServer(t, test.starttls, false)
+			s := newStation(t, func(c *Config) {
+				c.Mail = smtpTo(t, "smtp", m, test.credentials, "")
+				if !test.known {
+					c.Mail.roots = x509.NewCertPool()
+				}
+			})
+			s.Notify(given())
+			await(t, func() bool { return s.count("mail", "failed") == 1 })
+			s.end()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if len(m.mail) > 0 || len(m.login) > 0 || m.talked == 0 {
+				t.Errorf("the server got %d mails and the logins %q over %d connections", len(m.mail), m.login, m.talked)
+			}
+		})
+	}
+}
+
+// A server on this machine may be used without TLS.
+func TestMailOnLoopback(t *testing.T) {
+	m := newMailServer(t, false, false)
+	s := newStation(t, func(c *Config) { c.Mail = smtpTo(t, "smtp", m, "", "&tls=off") })
+	s.Notify(given())
+	m.receive(t)
+	s.end()
+}
+
+// What the server puts off is tried again, as the same mail; what it refuses for good is not.
+func TestMailIsTriedAgain(t *testing.T) {
+	m := newMailServer(t, true, false)
+	s := newStation(t, func(c *Config) { c.Mail = smtpTo(t, "smtp", m, credentials, "") })
+	m.refuse = []error{&smtp.SMTPError{Code: 451, Message: "later " + password}, nil, &smtp.SMTPError{Code: 554, Message: "no " + user}}
+	s.Notify(given())
+	_, first := m.receive(t)
+	_, second := m.receive(t)
+	if a, b := first.Header.Get("Message-Id"), second.Header.Get("Message-Id"); a == "" || a != b {
+		t.Errorf("the same mail is %q, then %q", a, b)
+	}
+	await(t, func() bool { return s.count("mail", "sent") == 1 })
+	s.Notify(given())
+	m.receive(t)
+	await(t, func() bool { return s.count("mail", "failed") == 1 })
+	s.end()
+	if len(m.mail) > 0 || !strings.Contains(s.log.String(), "tries=1") || !strings.Contains(s.log.String(), "554") {
+		t.Errorf("after a refusal %d came; log: %s", len(m.mail), s.log)
+	}
+}
+
+// A wrong password is said in the log, without it.
+func TestWrongPassword(t *testing.T) {
+	m := newMailServer(t, true, false)
+	s := newStation(t, func(c *Config) {
+		c.Mail = smtpTo(t, "smtp", m, url.UserPassword(user, "planted-wrong").String()+"@", "")
+	})
+	s.Notify(given())
+	await(t, func() bool { return s.count("mail", "failed") == 1 })
+	s.end()
+	if strings.Contains(s.log.String(), "planted") || !strings.Contains(s.log.String(), "535") {
+		t.Errorf("log: %s", s.log)
+	}
+}
+
+// Connections are made as the operator allows.
+func TestMailObeysTheGuard(t *testing.T) {
+	m := newMailServer(t, true, false)
+	s := newStation(t, func(c *Config) {
+		c.Mail, c.Dial = smtpTo(t, "smtp", m, credentials, ""), (&egress.Guard{}).DialContext
+	})
+	s.Notify(given())
+	await(t, func() bool { return s.count("mail", "failed") == 1 })
+	s.end()
+	if m.talked > 0 || !strings.Contains(s.log.String(), "--callback-allow") {
+		t.Errorf("%d connections; log: %s", m.talked, s.log)
+	}
+}
+
+// The operations URL hears the same, signed, until it answers; a refusal is final.
+func TestOperationsURL(t *testing.T) {
+	hook, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type heard struct{ id, body, problem string }
+	all := make(chan heard, 16)
+	answers := []int{503, 204, 404}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = hook.Verify(body, r.Header)
+		}
+		status := http.StatusTeapot // more than was to come
+		if len(answers) > 0 {
+			status, answers = answers[0], answers[1:]
+		}
+		w.WriteHeader(status)
+		all <- heard{r.Header.Get("Webhook-Id"), string(body), fmt.Sprint(err)}
+	}))
+	t.Cleanup(server.Close)
+	s := newStation(t, func(c *Config) {
+		c.About = func(context.Context, parley.Receiver) (About, error) {
+			return About{"Desk", "live", Operations{server.URL, secret}}, nil
+		}
+	})
+	x := given()
+	s.Notify(x)
+	next := func() heard {
+		t.Helper()
+		select {
+		case h := <-all:
+			return h
+		case <-time.After(20 * time.Second):
+			t.Fatal("the operations URL heard nothing")
+		}
+		return heard{}
+	}
+	first, second := next(), next()
+	want := fmt.Sprintf(`{"type":"delivery.given_up","timestamp":"2026-11-26T02:00:00Z","data":{"environment":{"id":"%s","name":"live"},"application":{"id":"%s","name":"Desk"},`+
+		`"role":"custom_bot","reason":"the receiver answered 422","delivery":"%s"}}`, x.Receiver.Tenant, x.Receiver.Application, x.Delivery)
+	if first != second || first.id == "" || first.problem != "<nil>" || first.body != want {
+		t.Errorf("heard %+v, then %+v; want %s", first, second, want)
+	}
+	await(t, func() bool { return s.count("operations", "sent") == 1 })
+	s.Notify(x)
+	if third := next(); third.id == first.id {
+		t.Error("two notices have one id")
+	}
+	await(t, func() bool { return s.count("operations", "failed") == 1 })
+	s.end()
+	if len(answers) != 0 || len(all) > 0 || strings.Contains(s.log.String(), server.URL) {
+		t.Errorf("log: %s", s.log)
+	}
+}
+
+// Nobody waits for notices: what does not fit is dropped, and counted.
+func TestNotifyNeverWaits(t *testing.T) {
+	meter := prometheus.NewRegistry()
+	n := New(Config{Logger: slog.New(slog.DiscardHandler), Meter: meter}) // nobody runs it
+	for range waiting + 5 {
+		n.Notify(given())
+	}
+	if got := count(meter, "any", "dropped"); got != 5 {
+		t.Errorf("%d were dropped, want 5", got)
+	}
+}
+
+// What waits when the hub stops is tried once more.
+func TestStoppingSendsWhatWaits(t *testing.T) {
+	m := newMailServer(t, true, false)
+	n := New(Config{Mail: smtpTo(t, "smtp", m, credentials, ""), Logger: slog.New(slog.DiscardHandler),
+		About: func(context.Context, parley.Receiver) (About, error) {
+			return About{}, errors.New("the record is closed")
+		}})
+	n.Notify(given())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run = %v", err)
+	}
+	if len(m.mail) != 1 {
+		t.Errorf("%d mails came, want the one that waited", len(m.mail))
+	}
+}
+
+func TestParseSMTP(t *testing.T) {
+	for text, want := range map[string]string{
+		"smtp://u:planted@mail.example:2525?from=a@example.org": "",
+		"smtps://mail.example?from=Parley+<a@example.org>":      "",
+		"smtp://localhost?from=a@example.org&tls=off":           "",
+		"smtp://[::1]:25?from=a@example.org&tls=off":            "",
+		"mail.example:25": "smtp://",
+		"http://planted@mail.example?from=a@example.org": "smtp://",
+		"smtp://u:planted@mail.example":                  "from",
+		"smtp://u:planted@mail.example?from=nobody":      "from",
+		"smtp://mail.example?from=a@example.org&tls=off": "tls=off",
+		"smtp://u:planted@localhost?from=a@b.c&tls=off":  "tls=off",
+		"smtps://localhost?from=a@b.c&tls=off":           "tls=off",
+		"smtp://mail.example?from=a@b.c&tls=maybe":       "tls",
+		"smtp://mail.example?from=a@b.c&planted=1":       "from and tls",
+		"smtp://mail.example:99999?from=a@b.c":           "port",
+		"smtp://u:planted%zz@mail.example?from=a@b.c":    "percent",
+	} {
+		_, err := ParseSMTP(text)
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "planted")) {
+			t.Errorf("ParseSMTP(%q) = %v, want %q", text, err, want)
+		}
+	}
+}
+
+func await(t *testing.T, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(20 * time.Second); !done(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("it does not come to that")
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package notice
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+	"parley/dispatch"
+	"parley/ident"
+)
+
+// About is what a notice says of a receiver besides its ids.
+type About struct {
+	Application string // name
+	Environment string // name
+	Operations  Operations
+}
+
+// Operations is where an environment wants to hear of failures.
+type Operations struct {
+	URL    string // "" = nowhere
+	Secret string // whsec_…
+}
+
+// Config is what a notifier works with. About is required.
+type Config struct {
+	About  func(context.Context, parley.Receiver) (About, error)
+	Mail   *SMTP                                                                // nil = no mail
+	Hub    string                                                               // base URL of the hub, for the text
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil = anywhere; an [egress.Guard]'s, on a hub
+	Logger *slog.Logger                                                         // nil = slog.Default
+	Meter  prometheus.Registerer                                                // nil = no metrics
+	Waits  []time.Duration                                                      // between tries, after the first; nil = waits
+}
+
+// waits are short: people want to know now, and after a minute somebody else may.
+var waits = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute}
+
+const (
+	waiting     = 256              // notices that may wait for a way; a busy hub makes a few an hour
+	atOnce      = 4                // tries of one way at the same time: one that hangs does not hold the others
+	tryTimeout  = 15 * time.Second // of one try, mail or callback
+	lastTimeout = 5 * time.Second  // for what still waits when the hub stops: one try
+)
+
+// A job is a notice on one of its ways.
+type job struct {
+	dispatch.Notice
+	about About
+	id    string // the same on every try
+}
+
+// A way is how a notice goes out.
+type way struct {
+	name  string
+	queue chan job
+	// try says how it went: again is false when another try is of no use. err has no secrets and no text of strangers.
+	try func(context.Context, job) (again bool, err error)
+}
+
+// A Notifier sends notices. Safe for concurrent use; Run must be running.
+type Notifier struct {
+	config Config
+	logger *slog.Logger
+	sent   *prometheus.CounterVec
+	client *http.Client
+	in     chan dispatch.Notice // filled by Notify, drained by Run
+	ways   []*way
+}
+
+// New makes a notifier.
+func New(c Config) *Notifier {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Waits == nil {
+		c.Waits = waits
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{}).DialContext
+	}
+	// Redirects are not followed, as with callbacks, and proxies named by the environment are not used: they would go around
+	// the guard. Notices are rare, so no connection is kept.
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DialContext: c.Dial, ForceAttemptHTTP2: true, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 32 << 10}}
+	n := &Notifier{config: c, logger: c.Logger, client: client, in: make(chan dispatch.Notice, waiting), sent: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_notices_total",
+		Help: "Notices about receivers, by way and outcome."}, []string{"way", "outcome"})}
+	if c.Meter != nil {
+		c.Meter.MustRegister(n.sent)
+	}
+	n.ways = []*way{{name: "operations", queue: make(chan job, waiting), try: n.call}}
+	if c.Mail != nil {
+		n.ways = append(n.ways, &way{name: "mail", queue: make(chan job, waiting), try: n.mail})
+	}
+	return n
+}
+
+// Notify implements [dispatch.Notifier]: it does not wait. What does not fit is dropped and counted.
+func (n *Notifier) Notify(x dispatch.Notice) {
+	select {
+	case n.in <- x:
+	default:
+		n.dropped(x, "any")
+	}
+}
+
+func (n *Notifier) dropped(x dispatch.Notice, way string) {
+	n.sent.WithLabelValues(way, "dropped").Inc()
+	n.logger.Warn("a notice was dropped: too many wait", "way", way, "application", x.Receiver.Application, "role", x.Receiver.Role, "event", x.Event)
+}
+
+// Run sends until ctx ends; then it tries what waits once more, and returns with nothing left of it.
+func (n *Notifier) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, w := range n.ways {
+		for range atOnce {
+			wg.Go(func() {
+				for j := range w.queue {
+					n.send(ctx, w, j)
+				}
+			})
+		}
+	}
+	for done := false; !done; {
+		select {
+		case x := <-n.in:
+			n.spread(ctx, x)
+		case <-ctx.Done():
+			done = true
+		}
+	}
+	for len(n.in) > 0 { // nobody notifies any more, or too late
+		n.spread(ctx, <-n.in)
+	}
+	for _, w := range n.ways {
+		close(w.queue)
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// spread gives a notice to each way that it has. ctx may have ended.
+func (n *Notifier) spread(ctx context.Context, x dispatch.Notice) {
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
+	defer cancel()
+	about, err := n.config.About(reading, x.Receiver)
+	if err != nil { // whom it is about is said by its ids
+		n.logger.WarnContext(ctx, "reading what a notice is about", "application", x.Receiver.Application, "error", err)
+	}
+	j := job{Notice: x, about: about, id: ident.New[parley.Delivery]().String()}
+	for _, w := range n.ways {
+		if w.name == "mail" && x.Email == "" || w.name == "operations" && about.Operations.URL == "" {
+			continue
+		}
+		select {
+		case w.queue <- j:
+		default:
+			n.dropped(x, w.name)
+		}
+	}
+}
+
+// send tries until it went well, is of no use, or has been tried enough; once only when the hub stops.
+func (n *Notifier) send(ctx context.Context, w *way, j job) {
+	for tries := 0; ; tries++ {
+		limit := tryTimeout
+		if ctx.Err() != nil {
+			limit = lastTimeout
+		}
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		again, err := w.try(bounded, j)
+		cancel()
+		if err == nil {
+			n.sent.WithLabelValues(w.name, "sent").Inc()
+			return
+		}
+		if !again || tries == len(n.config.Waits) || ctx.Err() != nil {
+			n.sent.WithLabelValues(w.name, "failed").Inc()
+			n.logger.WarnContext(ctx, "a notice could not be sent", "way", w.name, "application", j.Receiver.Application, "role", j.Receiver.Role,
+				"event", j.Event, "tries", tries+1, "error", err)
+			return
+		}
+		timer := time.NewTimer(n.config.Waits[tries])
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
