@@ -131,13 +131,13 @@ func (s *Store) readOwed(ctx context.Context, together []*owedRequest) error {
 	if err != nil {
 		return err
 	}
-	rows = rows[:0]
+	var of [][]any
 	for i, r := range together {
 		if len(r.messages) > 0 {
-			rows = append(rows, []any{int64(i), r.lane.Key})
+			of = append(of, []any{int64(i), r.lane.Key})
 		}
 	}
-	return owedConversations.run(ctx, s.dialect, s.read.DB, rows, func(row *sql.Rows) error {
+	return owedConversations.run(ctx, s.dialect, s.read.DB, of, func(row *sql.Rows) error {
 		c, err := scanConversation(row, &request)
 		if err == nil {
 			together[request].conversation = c
