@@ -27,9 +27,10 @@ type Step struct {
 	Readdress  *Readdress
 	UsedAssets []AssetID // become Used
 
-	// Lanes that owed nothing before this step, and that nobody works on, are claimed for the caller for so long; zero
-	// claims none.
-	Lease time.Duration
+	// Lanes that owed nothing before this step, and that nobody works on, are claimed for the caller for so long, except
+	// those of receivers whose keys are in LeaseNot; zero claims none.
+	Lease    time.Duration
+	LeaseNot []int64
 }
 
 // A Run is the steps of one conversation that were routed each on what the one before it leaves, while that was still on its

@@ -86,7 +86,8 @@ func (a *api) makeAccount(ctx context.Context, address, callback string) error {
 		if err != nil {
 			return err
 		}
-		participant, err := a.create(ctx, "participants", object{"name": address, "type": "custom_bot", "application": object{"id": app}})
+		participant, err := a.create(ctx, "participants", object{"name": address, "type": "custom_bot", "application": object{"id": app},
+			"options": []object{{"name": "turnDeadlineSeconds", "value": "86400"}}}) // it never answers, and is to be asked all the same
 		if err != nil {
 			return err
 		}

@@ -43,17 +43,17 @@ func stalled(ctx context.Context, o Options, t Target, report *Report) error {
 		return err
 	}
 	defer closeLanes()
-	waiting, behind, closeWaiting, err := callbackSessions(ctx, a, slow, o.Stalled)
-	if err != nil {
-		return err
-	}
-	defer closeWaiting()
 	name := fmt.Sprintf("post to callback, %d/s, beside %d lanes of a slow receiver", stalledRate, o.Stalled)
 	for range o.Repeats {
 		if err := pacedCallbacks(ctx, o, t, well, lanes, conversations, stalledRate, name, "alone", report); err != nil {
 			return err
 		}
 	}
+	waiting, behind, closeWaiting, err := callbackSessions(ctx, a, slow, o.Stalled)
+	if err != nil {
+		return err
+	}
+	defer closeWaiting()
 	for range o.Repeats {
 		for i := range waiting { // what the slow one got since is made up for
 			if err := say(ctx, waiting[i], i, behind[i]); err != nil {

@@ -276,26 +276,36 @@ func TestLaneThatWaitedTooLongIsLeftAlone(t *testing.T) {
 	}
 }
 
-// What a commit claims for the dispatcher goes out without the queue, unless nobody has room for it.
+// What a commit claims for the dispatcher goes out without the queue. A receiver for which enough lanes wait has no more of them
+// claimed; that takes nothing away from another one.
 func TestLanesAreClaimedAsTheyAreCommitted(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
-		s, app := open(t), ident.New[parley.ClientApplication]()
+		s, app, other := open(t), ident.New[parley.ClientApplication](), ident.New[parley.ClientApplication]()
 		release := make(chan struct{})
 		r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) { <-release; return http.StatusOK, nil, "" })
+		well := newReceiver(t, nil)
 		application(t, s, app, r.URL, nil)
-		d := start(t, s, func(config *Config) { config.AtOnce = 1 })
-		for i := range 3 {
+		application(t, s, other, well.URL, nil)
+		d := start(t, s, func(config *Config) { config.AtOnce, config.PerTarget = 4, 2 })
+		say := func(to parley.ApplicationID) parley.Committed {
 			step := storetest.Start("")
-			step.Conversation.State.Parties[1].Application = app
-			step.Lease = d.Lease()
+			step.Conversation.State.Parties[1].Application = to
+			step.Lease, step.LeaseNot = d.Lease()
 			c := storetest.MustCommit(t, s, step)[0]
-			if claimed := i < 2; (len(c.Claimed) == 1) != claimed || (len(c.Wake) == 1) == claimed {
-				t.Fatalf("commit %d claimed %v and wakes %v; there is room for two", i, c.Claimed, c.Wake)
-			}
 			d.Wake(c)
+			return c
 		}
+		for i := range 6 {
+			if c, claimed := say(app), i < 4; (len(c.Claimed) == 1) != claimed || (len(c.Wake) == 1) == claimed {
+				t.Fatalf("commit %d claimed %v and wakes %v; there is room for two that run and two that wait", i, c.Claimed, c.Wake)
+			}
+		}
+		if c := say(other); len(c.Claimed) != 1 {
+			t.Errorf("commit for another receiver claimed %v", c.Claimed)
+		}
+		waitFor(t, "the other receiver's", func() bool { return len(well.got()) == 1 })
 		close(release)
-		waitFor(t, "all three", func() bool { return len(r.got()) == 3 })
+		waitFor(t, "all six", func() bool { return len(r.got()) == 6 })
 	})
 }
 

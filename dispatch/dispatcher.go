@@ -167,11 +167,15 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 }
 
 // Lease implements hub.Dispatcher.
-func (d *Dispatcher) Lease() time.Duration {
-	if !d.config.Work || !d.pool.room() {
-		return 0
+func (d *Dispatcher) Lease() (time.Duration, []int64) {
+	if !d.config.Work {
+		return 0, nil
 	}
-	return lease
+	ok, full := d.pool.room()
+	if !ok {
+		return 0, nil
+	}
+	return lease, full
 }
 
 // Wake implements hub.Dispatcher. Lanes that were claimed as they were committed need no way through the queue.

@@ -46,11 +46,23 @@ func (p *pool) has(conversation parley.ConversationID, slot int) bool {
 	return p.lanes[place{conversation, slot}] > 0
 }
 
-// room says whether what is added now runs at once or soon.
-func (p *pool) room() bool {
+// mostFull bounds the receivers that are named when it is asked for room.
+const mostFull = 64
+
+// room says whether what is added now runs at once or soon, and for which receivers that does not hold because as many lanes
+// wait as may run: a receiver that is slow takes away its own room only.
+func (p *pool) room() (ok bool, full []int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.closed && len(p.lanes) < 2*p.atOnce
+	if p.closed || p.running >= p.atOnce || len(p.turn) > mostFull {
+		return false, nil
+	}
+	for _, r := range p.turn {
+		if waiting := p.waiting[r]; len(waiting) >= p.perTarget(waiting[0].lane.Receiver) {
+			full = append(full, r)
+		}
+	}
+	return true, full
 }
 
 // queued is how many lanes of a receiver wait.

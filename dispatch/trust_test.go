@@ -125,7 +125,7 @@ func TestDeadDeliveryBlocksItsLane(t *testing.T) {
 				d.Wake(parley.Committed{Wake: wake})
 				waitFor(t, "the dead delivery", func() bool { return len(givenUp(t, s, parley.StateDead)) == 1 })
 				later := storetest.Say(steps[2].Conversation, parley.Customer, "", 2)
-				later.Lease = d.Lease()
+				later.Lease, later.LeaseNot = d.Lease()
 				committed := storetest.MustCommit(t, s, later)[0]
 				if len(committed.Claimed)+len(committed.Wake) != 0 {
 					t.Errorf("a message behind a dead delivery gives work: %+v", committed)
@@ -198,7 +198,7 @@ func TestDeadDeliveriesAreReplayed(t *testing.T) {
 			t.Errorf("after the replay the receiver has %+v, want message 2 under its id", got)
 		}
 		next := storetest.Say(steps[2].Conversation, parley.Customer, "", 2)
-		next.Lease = d.Lease()
+		next.Lease, next.LeaseNot = d.Lease()
 		d.Wake(storetest.MustCommit(t, s, next)[0])
 		waitFor(t, "the lane to go on", func() bool { return states(t, s, steps[0].Conversation.ID).Acked[1] == 4 })
 	})

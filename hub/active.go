@@ -323,7 +323,7 @@ func (a *active) launch(p *post, plan *plan) {
 		step.StartKey = p.startKey
 	}
 	if a.h.config.Dispatcher != nil {
-		step.Lease = a.h.config.Dispatcher.Lease()
+		step.Lease, step.LeaseNot = a.h.config.Dispatcher.Lease()
 	}
 	p.base, p.step = base, &step
 	if err := a.h.config.Store.Submit(p.step, func(done parley.Committed, err error) { a.land(p, done, err) }); err != nil {

@@ -33,8 +33,8 @@ type Config struct {
 // finds, whispers apart.
 type Dispatcher interface {
 	// Lease is for how long the lanes that a step makes owe something are to be claimed for the dispatcher as the step is
-	// committed; zero if it has no room for them.
-	Lease() time.Duration
+	// committed, and of which receivers (by key) they are not; zero if it has no room for any.
+	Lease() (lease time.Duration, not []int64)
 	// Wake says that the lanes owe something because of a commit; those that were claimed are the dispatcher's now.
 	Wake(c parley.Committed)
 	// Stirred says that something happened in a tenant, on this node or another: sessions that take deliveries look again.

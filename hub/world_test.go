@@ -34,7 +34,7 @@ type world struct {
 }
 
 // Lease implements hub.Dispatcher.
-func (w *world) Lease() time.Duration { return 0 }
+func (w *world) Lease() (time.Duration, []int64) { return 0, nil }
 
 // Wake implements hub.Dispatcher.
 func (w *world) Wake(c parley.Committed) {

@@ -123,8 +123,10 @@ func (s *Store) Healths(ctx context.Context, tenant parley.TenantID) ([]parley.H
 			(SELECT count(*) FROM lanes AS l WHERE l.receiver = r.key AND l.due IS NOT NULL),
 			(SELECT min(l.due) FROM lanes AS l WHERE l.receiver = r.key AND l.due IS NOT NULL),
 			(SELECT count(*) FROM lanes AS l WHERE l.receiver = r.key AND l.blocked IS NOT NULL),
-			(SELECT count(*) FROM exceptions AS x JOIN lanes AS l ON l.key = x.lane WHERE x.tenant = r.tenant AND x.state = 'dead' AND l.receiver = r.key)
-		FROM receivers AS r JOIN tenants AS tn ON tn.key = r.tenant `+where+` ORDER BY r.key`, args...)
+			COALESCE(dead.n, 0)
+		FROM receivers AS r JOIN tenants AS tn ON tn.key = r.tenant
+		LEFT JOIN (SELECT l.receiver, count(*) AS n FROM exceptions AS x JOIN lanes AS l ON l.key = x.lane WHERE x.state = 'dead' GROUP BY l.receiver) AS dead
+			ON dead.receiver = r.key `+where+` ORDER BY r.key`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read how receivers do: %w", err)
 	}

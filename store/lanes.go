@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -68,7 +69,9 @@ func (l *laneRows) moved(name laneName, tenant, tail int64, e *entry, receiver f
 		l.order = append(l.order, name)
 	}
 	row.tail = tail
-	row.lease = max(row.lease, e.step.Lease)
+	if !slices.Contains(e.step.LeaseNot, row.receiver) {
+		row.lease = max(row.lease, e.step.Lease)
+	}
 	if n := len(row.owners); n == 0 || row.owners[n-1] != e {
 		row.owners = append(row.owners, e)
 	}

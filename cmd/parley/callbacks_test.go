@@ -2,14 +2,19 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
 // The commands of docs/callbacks.md work as they are written: each answers with success, and what it says is not empty.
@@ -79,5 +84,56 @@ func TestCallbacksPageIsTrue(t *testing.T) {
 	}
 	if ran != 12 {
 		t.Errorf("%d commands ran", ran)
+	}
+}
+
+// A receiver that knows nothing but the secret that was shown verifies what the hub sends, before and after a new secret.
+func TestShownSecretVerifies(t *testing.T) {
+	var mu sync.Mutex
+	secret, verdict := "", errors.New("nothing came")
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if verdict = err; err != nil {
+			return
+		}
+		hook, err := standardwebhooks.NewWebhook(secret)
+		if verdict = err; err == nil {
+			verdict = hook.Verify(body, r.Header)
+		}
+	}))
+	t.Cleanup(receiver.Close)
+	_, url := inProcess(t, nil)
+	c, err := login(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := c.create(t, "clientapplications", object{"name": "signed", "roles": []object{{"name": "custom_bot", "version": "v3", "callback": receiver.URL,
+		"notificationEmail": "x@example.org"}}})
+	role := "/admin/v1/clientapplications/" + app + "/roles/custom_bot/secret"
+	var shown struct{ Secret string }
+	try := func(method string, status int) {
+		t.Helper()
+		if err := c.call(t.Context(), method, role, nil, status, &shown); err != nil {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		secret = shown.Secret
+		mu.Unlock()
+		if err := c.call(t.Context(), http.MethodPost, "/admin/v1/clientapplications/"+app+"/test", object{"role": "custom_bot"}, http.StatusOK, nil); err != nil {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if verdict != nil {
+			t.Errorf("verifying with the secret of %s: %v", method, verdict)
+		}
+	}
+	try(http.MethodGet, http.StatusOK)
+	first := secret
+	try(http.MethodPost, http.StatusCreated)
+	if first == secret {
+		t.Error("the new secret is the old one")
 	}
 }
