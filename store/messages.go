@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -132,10 +133,11 @@ func (t *tx) FindMessage(ctx context.Context, tenant parley.TenantID, conversati
 	for _, role := range parley.SenderRoles() {
 		hashes = append(hashes, ident.RepeatHash(conversation, role, reference))
 	}
-	found, err := selectMessages(ctx, t.db, text+"AND m.repeat_hash IN (?) ORDER BY m.seq DESC", tenant[:], conversation[:], bun.List(hashes))
+	found, err := selectMessages(ctx, t.db, text+"AND m.repeat_hash IN (?)", tenant[:], conversation[:], bun.List(hashes))
 	if err != nil {
 		return parley.Message{}, err
 	}
+	slices.SortFunc(found, func(a, b parley.Message) int { return cmp.Compare(b.Seq, a.Seq) }) // newest first; see findRepeats
 	found = slices.DeleteFunc(found, func(m parley.Message) bool { return m.Body.MessageID != reference })
 	if own := slices.IndexFunc(found, func(m parley.Message) bool { return m.Sender == by }); own >= 0 {
 		return found[own], nil
@@ -178,11 +180,13 @@ func findRepeats(ctx context.Context, db bun.IDB, tenant int64, conversation par
 	for i, k := range keys {
 		hashes[i] = k.Hash
 	}
+	// Sorted here: asked for an order, SQLite walks the whole conversation by seq instead of looking the hashes up.
 	messages, err := selectMessages(ctx, db, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
-		WHERE c.tenant = ? AND c.id = ? AND m.repeat_hash IN (?) ORDER BY m.seq`, tenant, conversation[:], bun.List(hashes))
+		WHERE c.tenant = ? AND c.id = ? AND m.repeat_hash IN (?)`, tenant, conversation[:], bun.List(hashes))
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(messages, func(a, b parley.Message) int { return cmp.Compare(a.Seq, b.Seq) })
 	var found []parley.FoundRepeat
 	for _, k := range keys {
 		for _, m := range messages {

@@ -37,7 +37,13 @@ func openPostgres(url string, dialer *dialer) (write, read *bun.DB, err error) {
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	c.DialFunc = dialer.dial
 	c.RuntimeParams["application_name"] = "parley"
-	w, r := stdlib.OpenDB(*c), stdlib.OpenDB(*c)
+	// Writers find rows by key, some hundred at a time. A statement that was prepared while its table was small keeps a plan
+	// that reads the whole table when it has grown, until autovacuum comes by: see touchConversations.
+	keyed := c.Copy()
+	for _, plan := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		keyed.RuntimeParams[plan] = "off"
+	}
+	w, r := stdlib.OpenDB(*keyed), stdlib.OpenDB(*c)
 	w.SetMaxOpenConns(postgresWriters)
 	w.SetMaxIdleConns(postgresWriters)
 	r.SetMaxOpenConns(postgresReaders)
