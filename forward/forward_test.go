@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,6 +76,7 @@ func forwarding(t *testing.T, sessions ...func(*end)) (log string, err error) {
 	h := &fakeHub{t: t}
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
+	var mu sync.Mutex // of sessions: a session may come before the handler of the last one has returned
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /oauth2/token", func(w http.ResponseWriter, _ *http.Request) {
 		h.tokens++
@@ -85,16 +87,19 @@ func forwarding(t *testing.T, sessions ...func(*end)) (log string, err error) {
 	})
 	mux.HandleFunc("GET /ws/v1", func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{ws.Subprotocol}})
+		mu.Lock()
 		if err != nil || len(sessions) == 0 {
+			mu.Unlock()
 			t.Errorf("a session too many: %v", err)
 			return
 		}
-		defer conn.CloseNow()
-		session := sessions[0]
+		session, last := sessions[0], len(sessions) == 1
 		sessions = sessions[1:]
+		mu.Unlock()
+		defer conn.CloseNow()
 		e := &end{t: t, conn: conn}
 		session(e)
-		if len(sessions) == 0 && !e.over {
+		if last && !e.over {
 			cancel()
 		}
 	})
