@@ -123,14 +123,19 @@ func (q *queues) run(ctx context.Context) {
 
 // tell reads the queues that matter here and tells listeners what changed.
 func (q *queues) tell(ctx context.Context) {
+	type listened struct { // what is read of a waiting one, which note may change meanwhile
+		*waiting
+		id     parley.ConversationID
+		queued bool
+	}
 	q.mu.Lock()
-	byKey := map[queueKey][]*waiting{}
+	byKey := map[queueKey][]listened{}
 	for id, w := range q.waiting {
 		if q.h.topics.find(id) == nil {
 			delete(q.waiting, id)
 			continue
 		}
-		byKey[w.key] = append(byKey[w.key], w)
+		byKey[w.key] = append(byKey[w.key], listened{w, id, w.c.Owner.Kind == parley.OwnerQueue})
 	}
 	q.some.Store(len(q.waiting) > 0)
 	q.mu.Unlock()
@@ -140,12 +145,12 @@ func (q *queues) tell(ctx context.Context) {
 			q.h.config.Logger.WarnContext(ctx, "reading a queue", "error", err)
 			continue
 		}
-		for _, w := range all {
-			position := slices.Index(ids, w.c.ID) + 1
-			if position == 0 && len(ids) == maxQueued && w.c.Owner.Kind == parley.OwnerQueue {
+		for _, l := range all {
+			position := slices.Index(ids, l.id) + 1
+			if position == 0 && len(ids) == maxQueued && l.queued {
 				position = maxQueued + 1
 			}
-			q.told(w, QueuePlace{Position: position, Estimate: estimate(position)})
+			q.told(l.waiting, QueuePlace{Position: position, Estimate: estimate(position)})
 		}
 	}
 }
