@@ -173,10 +173,11 @@ func (s *session) acknowledge(id parley.ConversationID, seq int64, ack []byte) {
 	}
 }
 
-// fill reads what lies between the place and target. Called with mu held.
+// fill reads what lies between the place and target. Called with mu held, so that a session which is not over yet cannot have
+// come to where it waits for its goroutines: release takes mu first.
 func (s *session) fill(f *follow, target int64) {
 	f.target = max(f.target, target)
-	if !f.filling {
+	if !f.filling && s.done.Err() == nil {
 		f.filling = true
 		s.work.Go(func() { s.readMissing(f) })
 	}
