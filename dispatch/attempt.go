@@ -25,7 +25,6 @@ import (
 const (
 	// attemptTimeout is the receiver's time (reference section 10: it should answer first and work later).
 	attemptTimeout = 5 * time.Second
-	userAgent      = "Parley"
 	maxAnswer      = 4 << 10 // bytes of an answer that are read
 	keptAnswer     = 1 << 10 // bytes of a failed answer that are kept
 )
@@ -120,17 +119,9 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	for _, h := range to.role.Headers {
 		req.Header.Set(h.Name, h.Value)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Webhook-Id", r.id)
 	now := s.clock()
-	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	signature, err := sign(to.role.Signing.Active(now), r.id, now, r.body)
-	if err != nil {
+	if err := Stamp(req.Header, to.role.Signing.Active(now), r.id, now, r.body); err != nil {
 		return result{ours: err}, ""
-	}
-	if signature != "" {
-		req.Header.Set("Webhook-Signature", signature)
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	if to.authentication != nil {

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"parley"
@@ -13,17 +12,4 @@ import (
 func Judge(status int, header http.Header, now time.Time) (parley.Outcome, time.Duration) {
 	outcome, after := classify(status, header, now, false)
 	return outcome, min(after, maxRetryAfter)
-}
-
-// Stamp sets the headers that every callback has: its id, its time and, with secrets, its signatures.
-func Stamp(h http.Header, secrets []string, id string, at time.Time, body []byte) error {
-	h.Set("Content-Type", "application/json")
-	h.Set("User-Agent", "Parley")
-	h.Set("Webhook-Id", id)
-	h.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
-	signature, err := sign(secrets, id, at, body)
-	if err == nil && signature != "" {
-		h.Set("Webhook-Signature", signature)
-	}
-	return err
 }

@@ -145,10 +145,3 @@ func (p *pool) close() {
 
 // wait returns when nothing runs any more.
 func (p *pool) wait() { p.wg.Wait() }
-
-// idle says whether nothing runs or waits.
-func (p *pool) idle() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.lanes) == 0
-}

@@ -35,3 +35,10 @@ func TestClaimedAgainWhileWaiting(t *testing.T) {
 		t.Errorf("something is left: %d worked again, %v", len(worked), p.pending)
 	}
 }
+
+// idle says whether nothing runs or waits.
+func (p *pool) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.lanes) == 0
+}

@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"errors"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,4 +26,17 @@ func sign(secrets []string, id string, at time.Time, body []byte) (string, error
 		all = append(all, signature)
 	}
 	return strings.Join(all, " "), nil
+}
+
+// Stamp sets the headers that every callback has: its id, its time and, with secrets, its signatures.
+func Stamp(h http.Header, secrets []string, id string, at time.Time, body []byte) error {
+	h.Set("Content-Type", "application/json")
+	h.Set("User-Agent", "Parley")
+	h.Set("Webhook-Id", id)
+	h.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
+	signature, err := sign(secrets, id, at, body)
+	if err == nil && signature != "" {
+		h.Set("Webhook-Signature", signature)
+	}
+	return err
 }

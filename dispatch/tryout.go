@@ -90,11 +90,11 @@ func (d *Dispatcher) Request(ctx context.Context, dead *parley.DeadLetter) (Sent
 	for _, h := range to.role.Headers {
 		header.Set(h.Name, masked)
 	}
-	header.Set("Content-Type", "application/json")
-	header.Set("User-Agent", userAgent)
-	header.Set("Webhook-Id", dead.Delivery.String())
+	if err := Stamp(header, to.role.Signing.Active(d.config.Clock()), dead.Delivery.String(), d.config.Clock(), nil); err != nil {
+		return Sent{}, err
+	}
 	header.Set("Webhook-Timestamp", "now")
-	if len(to.role.Signing.Active(d.config.Clock())) > 0 {
+	if header.Get("Webhook-Signature") != "" {
 		header.Set("Webhook-Signature", masked)
 	}
 	if to.authentication != nil {
