@@ -27,11 +27,6 @@ const (
 	StateSkipped  DeadState = "skipped"  // somebody decided that it is not needed any more
 )
 
-// DeadStates lists every state, in the order of a dead letter's life.
-func DeadStates() []DeadState {
-	return []DeadState{StateDead, StateAgain, StateReplayed, StateSkipped}
-}
-
 // A DeadLetterQuery selects dead letters; zero members select all.
 type DeadLetterQuery struct {
 	Tenant       TenantID // required

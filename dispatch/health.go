@@ -41,6 +41,13 @@ type condition struct {
 	openUntil time.Time // the breaker is open, as far as this node knows; zero = closed
 }
 
+// slide begins a new window when the last one is over.
+func (c *condition) slide(now time.Time) {
+	if now.Sub(c.since) > breakerWindow {
+		c.since, c.tries, c.bad = now, 0, 0
+	}
+}
+
 func (h *health) condition(receiver int64) *condition {
 	c := h.of[receiver]
 	if c == nil {
@@ -72,9 +79,7 @@ func (h *health) judge(ctx context.Context, lane *parley.Lane, to target, outcom
 	}
 	h.mu.Lock()
 	c := h.condition(r.Key)
-	if now.Sub(c.since) > breakerWindow {
-		c.since, c.tries, c.bad = now, 0, 0
-	}
+	c.slide(now)
 	if outcome != Rejected {
 		c.tries++
 		c.bad++
@@ -113,10 +118,7 @@ func (h *health) judge(ctx context.Context, lane *parley.Lane, to target, outcom
 func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 	h.mu.Lock()
 	c := h.condition(r.Key)
-	now := h.d.config.Clock()
-	if now.Sub(c.since) > breakerWindow {
-		c.since, c.tries, c.bad = now, 0, 0
-	}
+	c.slide(h.d.config.Clock())
 	c.tries++
 	news := !c.known || !c.failing.IsZero() || !c.openUntil.IsZero() || !delivered
 	h.mu.Unlock()
