@@ -20,6 +20,8 @@ var layers = map[string]string{
 	"parley/tokens": "ident", "parley/directory": "egress ident tokens", "parley/assets": "ident tokens hub",
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
+	// Detection, and the language of groups.
+	"parley/insight/criteria": "",
 	"parley/dispatch": "egress ident wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
@@ -34,7 +36,7 @@ var layers = map[string]string{
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
 	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "",
-	"parley/bench": "internal/loopback", "parley/internal/loopback": "",
+	"parley/bench": "insight/criteria internal/loopback", "parley/internal/loopback": "",
 	// The crash campaign looks at the hub from outside, as its clients do, and reads the record past it.
 	"parley/chaos": "internal/loopback store store/keyset store/storetest", "parley/chaos/campaign": "chaos",
 	"parley/cmd/parley": "*",

@@ -43,6 +43,7 @@ type Tx interface {
 	DeadLetters
 	Audit
 	Assets
+	Insights
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

@@ -1,0 +1,57 @@
+package parley
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+)
+
+// An Insight is what is known about a conversation beyond what was said in it, and by which it is found in groups.
+type Insight struct {
+	Conversation ConversationID
+	Tenant       TenantID
+	Number       int64     // its public id on the manage surface, unique in its tenant; given by PutInsight
+	Name         string    // "" = shown as the number
+	Type         string    // such as "meeting"; a word, no number
+	Started      time.Time // start of the first message; whole milliseconds
+	Ended        time.Time // end of the last one
+	Seq          int64     // how far detection went
+	Metadata     map[string]string
+	Labels       []string // put on it by trackers; sorted, no doubles
+}
+
+// An InsightQuery asks for a page of insights.
+type InsightQuery struct {
+	Tenant     TenantID
+	Condition  *Condition // of a group; nil = all
+	Filter     *Condition // besides; nil = all
+	From       time.Time  // Started is not before; zero = no bound
+	Until      time.Time  // Ended is not after; zero = no bound
+	Sort       []Selector // none = by start; labels are no order. Equals go by start, then by the conversation's id
+	Descending bool       // all of the order, ties too
+	Offset     int
+	Limit      int // 0 = none are wanted
+}
+
+// Insights keeps what is known about conversations.
+type Insights interface {
+	// PutInsight stores an insight in place of what is known about the conversation, metadata and labels included, and
+	// sets its Number: once given it stays. NotFound if there is no such conversation, Invalid if a text cannot be stored
+	// or Started is not between the years 1970 and 2200. It is cheap when only Ended and Seq differ from what is stored.
+	PutInsight(ctx context.Context, in *Insight) error
+	// FindInsight is the insight of that number, and InsightOf that of a conversation; NotFound if there is none.
+	FindInsight(ctx context.Context, tenant TenantID, number int64) (Insight, error)
+	InsightOf(ctx context.Context, tenant TenantID, conversation ConversationID) (Insight, error)
+	// ListInsights is a page of those that fit.
+	ListInsights(ctx context.Context, q InsightQuery) ([]Insight, error)
+	// DeleteInsight forgets one, not its conversation; NotFound if there is none.
+	DeleteInsight(ctx context.Context, tenant TenantID, number int64) error
+}
+
+// PublicNumber is a UUIDv7 as the decimal id that a published API wants: its milliseconds and the 12 bits after them, 16
+// digits until the year 2039, below 2^53 and in order of creation. Two ids of the same millisecond may share one: whoever
+// stores it takes the next that is free.
+func PublicNumber[T any](id ID[T]) int64 {
+	ms := binary.BigEndian.Uint64(id[0:8]) >> 16
+	return int64(ms<<12 | uint64(binary.BigEndian.Uint16(id[6:8])&0xfff))
+}

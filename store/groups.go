@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"parley"
+)
+
+// ListInsights implements [parley.Insights].
+func (t *tx) ListInsights(ctx context.Context, q parley.InsightQuery) ([]parley.Insight, error) {
+	places, err := t.listPlaces(ctx, q, true)
+	if err != nil {
+		return nil, err
+	}
+	return t.insightsAt(ctx, q.Tenant, places)
+}
+
+// walked is how many conversations PostgreSQL looks at, one after the other in their order, before it asks the index of
+// terms, which has no order: every conversation that it finds is read and sorted. Measured 2026-11-26 (docs/performance.md).
+const walked = 4000
+
+// listPlaces are the places of a page; without terms, as a query by hand would find them.
+func (t *tx) listPlaces(ctx context.Context, q parley.InsightQuery, terms bool) ([]int64, error) {
+	tenant, err := t.s.tenantKey(ctx, t.db, q.Tenant)
+	if err != nil || q.Limit <= 0 {
+		return nil, err
+	}
+	var all parley.Condition
+	for _, c := range []*parley.Condition{q.Condition, q.Filter} {
+		if c != nil {
+			all.All = append(all.All, *c)
+		}
+	}
+	set := termSet{more: len(all.All) > 0}
+	if terms && len(all.All) > 0 && !picksNumbers(all) {
+		if set, err = t.termSet(ctx, tenant, all); err != nil {
+			return nil, err
+		}
+	}
+	l := listing{tx: t, tenant: tenant, q: q, postgres: t.s.dialect.unnest, all: all, set: set, place: "i.place"}
+	switch {
+	case set.kind == everybody:
+		return l.run(ctx, "insights AS i", "")
+	case !l.postgres:
+		// FTS5 gives the places in order, one by one, however many there are, if it is asked by its own name for them.
+		l.place = "insight_terms.rowid"
+		return l.run(ctx, "insight_terms CROSS JOIN insights AS i ON i.place = insight_terms.rowid",
+			" AND insight_terms MATCH ?", set.text(fts5Syntax, l.everybody()))
+	}
+	found := " AND i.terms @@ ?::tsquery"
+	text := set.text(tsquerySyntax, l.everybody())
+	if l.byPlace() {
+		w := where{postgres: true}
+		l.bounds(&w)
+		w.add(" ORDER BY i.place"+l.direction()+" LIMIT ?", walked)
+		places, err := l.runOf(ctx, "(SELECT * FROM insights AS i WHERE "+w.String()+") AS i", w.args, found, text)
+		if err != nil || len(places) == q.Limit {
+			return places, err
+		}
+	}
+	// The planner knows how many have each word, and takes them for independent.
+	if err := t.run(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off"); err != nil {
+		return nil, err
+	}
+	places, err := l.run(ctx, "insights AS i", found, text)
+	if err != nil {
+		return nil, err
+	}
+	return places, t.run(ctx, "SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_indexscan = DEFAULT")
+}
+
+// picksNumbers says whether a condition names the conversations that it can fit.
+func picksNumbers(c parley.Condition) bool {
+	for _, part := range c.All {
+		if picksNumbers(part) {
+			return true
+		}
+	}
+	return c.Selector.Kind == parley.SelectID && (c.Op == parley.Equal || c.Op == parley.In)
+}
+
+// A listing is a query in the making.
+type listing struct {
+	*tx
+	tenant   int64
+	q        parley.InsightQuery
+	postgres bool
+	all      parley.Condition
+	set      termSet
+	place    string // column
+}
+
+func (l *listing) everybody() string { return term(l.tenant, parley.Selector{}, "") }
+
+// byPlace says whether the order is that of places.
+func (l *listing) byPlace() bool {
+	return len(l.q.Sort) == 0 || l.q.Sort[0].Kind == parley.SelectStart
+}
+
+func (l *listing) direction() string {
+	if l.q.Descending {
+		return " DESC"
+	}
+	return ""
+}
+
+// bounds writes the conditions that every query has.
+func (l *listing) bounds(w *where) {
+	w.add("i.tenant = ?", l.tenant)
+	if !l.q.From.IsZero() {
+		from := l.q.From.UnixMilli()
+		if l.q.From.UnixNano()%1e6 != 0 { // nothing starts within a millisecond
+			from++
+		}
+		w.and(l.place+" >= ?", firstPlace(from))
+	}
+	if !l.q.Until.IsZero() { // who ends before a time starts before it
+		w.and(l.place+" < ?", firstPlace(l.q.Until.UnixMilli()+1))
+		w.and("i.ended <= ?", l.q.Until.UnixMilli())
+	}
+}
+
+func (l *listing) run(ctx context.Context, from, found string, args ...any) ([]int64, error) {
+	return l.runOf(ctx, from, nil, found, args...)
+}
+
+// runOf lists the places of the page; found is how terms narrow the rows, if they do.
+func (l *listing) runOf(ctx context.Context, from string, fromArgs []any, found string, args ...any) ([]int64, error) {
+	w := where{postgres: l.postgres}
+	w.add("SELECT i.place FROM "+from+" WHERE ", fromArgs...)
+	l.bounds(&w)
+	w.add(found, args...)
+	if l.set.more {
+		w.and("")
+		w.condition(l.all)
+	}
+	l.order(&w)
+	w.add(" LIMIT ? OFFSET ?", l.q.Limit, l.q.Offset)
+	var places []int64
+	err := query(ctx, l.db, w.String(), w.args, func(rows *sql.Rows) error {
+		var place int64
+		if err := rows.Scan(&place); err != nil {
+			return err
+		}
+		places = append(places, place)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list insights: %w", err)
+	}
+	return places, nil
+}
+
+func (l *listing) order(w *where) {
+	w.add(" ORDER BY ")
+	nulls := " NULLS FIRST"
+	if l.q.Descending {
+		nulls = " NULLS LAST"
+	}
+	for _, s := range l.q.Sort {
+		if s.Kind == parley.SelectStart {
+			break // nothing after it makes a difference
+		}
+		column, args := l.sortColumn(s)
+		w.add(column+l.direction()+nulls+", ", args...)
+	}
+	w.add(l.place + l.direction())
+}
+
+// sortColumn is what a selector sorts by: a conversation without that metadata key comes before all that have it.
+func (l *listing) sortColumn(s parley.Selector) (column string, args []any) {
+	w := where{postgres: l.postgres}
+	switch s.Kind {
+	case parley.SelectMetadata:
+		return w.collated("(SELECT m.value FROM conversation_metadata AS m WHERE m.place = i.place AND m.name = ?)"), []any{s.Name}
+	case parley.SelectName:
+		return w.collated("CASE i.name WHEN '' THEN " + numberText + " ELSE i.name END"), nil
+	case parley.SelectType:
+		return w.collated("i.type"), nil
+	case parley.SelectEnd:
+		return "i.ended", nil
+	default:
+		return "i.number", nil
+	}
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"parley"
+)
+
+// noMetadata is how none is stored.
+const noMetadata = "{}"
+
+// insightRows are the rows of one insight, or of many, as the bulks take them.
+type insightRows struct{ insights, metadata, labels, terms [][]any }
+
+// The columns of insights are the same in both databases but for the terms, which SQLite keeps apart.
+var (
+	insertInsights = newBulk(`INSERT INTO insights (place, conversation, tenant, number, name, figure, type, ended, seq, metadata)
+		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata FROM %ROWS%`, insightColumns...)
+	insertInsightsTerms = newBulk(`INSERT INTO insights (place, conversation, tenant, number, name, figure, type, ended, seq, metadata, terms)
+		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata, terms::tsvector FROM %ROWS%`,
+		append(insightColumns[:len(insightColumns):len(insightColumns)], column{"terms", text})...)
+	insertTerms    = newBulk("INSERT INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", column{"place", bigint}, column{"terms", text})
+	insertMetadata = newBulk("INSERT INTO conversation_metadata (tenant, place, name, value, figure) SELECT tenant, place, name, value, figure FROM %ROWS%",
+		column{"tenant", bigint}, column{"place", bigint}, column{"name", text}, column{"value", text}, column{"figure", bigint})
+	insertLabels = newBulk("INSERT INTO conversation_labels (tenant, place, label, figure, at) SELECT tenant, place, label, figure, at FROM %ROWS%",
+		column{"tenant", bigint}, column{"place", bigint}, column{"label", text}, column{"figure", bigint}, column{"at", bigint})
+)
+
+var insightColumns = []column{{"place", bigint}, {"conversation", bigint}, {"tenant", bigint}, {"number", bigint}, {"name", text}, {"figure", bigint},
+	{"type", text}, {"ended", bigint}, {"seq", bigint}, {"metadata", text}}
+
+// insightRows are the rows of an insight; labelled says since when it has those labels that are not new.
+func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insight, labelled map[string]int64) (r insightRows, err error) {
+	metadata := []byte(noMetadata)
+	if len(in.Metadata) > 0 {
+		if metadata, err = json.Marshal(in.Metadata); err != nil {
+			return r, err
+		}
+	}
+	found := []string{term(tenant, parley.Selector{}, ""), term(tenant, parley.Selector{Kind: parley.SelectType}, in.Type)}
+	if in.Name != "" {
+		found = append(found, term(tenant, parley.Selector{Kind: parley.SelectName}, in.Name))
+	}
+	for name, value := range in.Metadata {
+		found = append(found, term(tenant, parley.Selector{Kind: parley.SelectMetadata, Name: name}, value))
+		r.metadata = append(r.metadata, []any{tenant, place, name, value, figure(value)})
+	}
+	for _, label := range sortedLabels(in.Labels) {
+		found = append(found, term(tenant, parley.Selector{Kind: parley.SelectLabel}, label))
+		at, ok := labelled[label]
+		if !ok {
+			at = s.now().UnixMilli()
+		}
+		r.labels = append(r.labels, []any{tenant, place, label, figure(label), at})
+	}
+	terms := strings.Join(found, " ")
+	row := []any{place, conversation, tenant, in.Number, in.Name, figure(cmp.Or(in.Name, strconv.FormatInt(in.Number, 10))), in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata)}
+	if s.dialect.unnest {
+		row = append(row, terms)
+	} else {
+		r.terms = append(r.terms, []any{place, terms})
+	}
+	r.insights = append(r.insights, row)
+	return r, nil
+}
+
+// add joins the rows of another insight to these.
+func (r *insightRows) add(more insightRows) {
+	r.insights, r.metadata = append(r.insights, more.insights...), append(r.metadata, more.metadata...)
+	r.labels, r.terms = append(r.labels, more.labels...), append(r.terms, more.terms...)
+}
+
+func (r *insightRows) write(ctx context.Context, t *tx) error {
+	insights := insertInsights
+	if t.s.dialect.unnest {
+		insights = insertInsightsTerms
+	}
+	for _, part := range []struct {
+		bulk *bulk
+		rows [][]any
+	}{{insights, r.insights}, {insertMetadata, r.metadata}, {insertLabels, r.labels}, {insertTerms, r.terms}} {
+		if err := part.bulk.run(ctx, t.s.dialect, t.db.Tx, part.rows, discard); err != nil {
+			return fmt.Errorf("write insight: %w", err)
+		}
+	}
+	return nil
+}
+
+// figure is the number that a text is, as an integer in the order of numbers, so that both databases compare it as Go
+// does; nil if it is none.
+func figure(text string) *int64 {
+	f, ok := parley.Figure(text)
+	if !ok {
+		return nil
+	}
+	if f == 0 {
+		f = 0 // not -0
+	}
+	bits := int64(math.Float64bits(f))
+	if bits < 0 {
+		bits ^= math.MaxInt64
+	}
+	return &bits
+}

@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/uptrace/bun"
+
+	"parley"
+)
+
+// placeBits of a place tell conversations of one millisecond apart.
+const placeBits = 20
+
+// firstPlace is the smallest place of a millisecond; before the first and after the last that can be stored, the bound of
+// all places.
+func firstPlace(ms int64) int64 {
+	const bound = 1 << (63 - placeBits)
+	switch {
+	case ms >= bound:
+		return math.MaxInt64
+	case ms < -bound:
+		return math.MinInt64
+	}
+	return ms << placeBits
+}
+
+// started is the time that a place stands for.
+func started(place int64) time.Time { return time.UnixMilli(place >> placeBits).UTC() }
+
+// firstYear and lastYear bound what a place can stand for, with room to spare.
+const firstYear, lastYear = 1970, 2200
+
+// checkInsight refuses what cannot be stored.
+func checkInsight(in *parley.Insight) error {
+	invalid := func(what string) error {
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Msg: what}
+	}
+	if y := in.Started.UTC().Year(); y < firstYear || y > lastYear {
+		return invalid(fmt.Sprintf("a conversation starts between the years %d and %d", firstYear, lastYear))
+	}
+	if in.Ended.Before(in.Started) {
+		return invalid("a conversation ends before it starts")
+	}
+	texts := append([]string{in.Name, in.Type}, in.Labels...)
+	for name, value := range in.Metadata {
+		texts = append(texts, name, value)
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return invalid("a text is not UTF-8 without the character 0")
+		}
+	}
+	return nil
+}
+
+// PutInsight implements [parley.Insights].
+func (t *tx) PutInsight(ctx context.Context, in *parley.Insight) error {
+	if err := checkInsight(in); err != nil {
+		return err
+	}
+	tenant, err := t.s.tenantKey(ctx, t.db, in.Tenant)
+	if err != nil {
+		return err
+	}
+	var conversation int64
+	if err := t.db.NewRaw("SELECT key FROM conversations WHERE tenant = ? AND id = ?", tenant, in.Conversation[:]).Scan(ctx, &conversation); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return errConversationUnknown
+		}
+		return err
+	}
+	old, place, err := t.insight(ctx, in.Tenant, "conversation = ?", conversation)
+	labelled := map[string]int64{}
+	switch {
+	case parley.KindOf(err) == parley.NotFound:
+		if in.Number, err = t.freeNumber(ctx, tenant, parley.PublicNumber(in.Conversation)); err != nil {
+			return err
+		}
+		if place, err = t.freePlace(ctx, in); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		in.Number = old.Number
+		if sameTerms(&old, in) {
+			return t.run(ctx, "UPDATE insights SET ended = ?, seq = ? WHERE place = ?", in.Ended.UnixMilli(), in.Seq, place)
+		}
+		if labelled, err = t.labelled(ctx, place); err != nil {
+			return err
+		}
+		if err := t.removeInsight(ctx, place); err != nil {
+			return err
+		}
+		if in.Started.UnixMilli() != old.Started.UnixMilli() {
+			if place, err = t.freePlace(ctx, in); err != nil {
+				return err
+			}
+		}
+	}
+	rows, err := t.s.insightRows(tenant, conversation, place, in, labelled)
+	if err != nil {
+		return err
+	}
+	return rows.write(ctx, t)
+}
+
+// sameTerms says whether two insights of a conversation differ in nothing by which it is found.
+func sameTerms(a, b *parley.Insight) bool {
+	return a.Name == b.Name && a.Type == b.Type && a.Started.UnixMilli() == b.Started.UnixMilli() && maps.Equal(a.Metadata, b.Metadata) &&
+		slices.Equal(a.Labels, sortedLabels(b.Labels))
+}
+
+func sortedLabels(labels []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(labels)))
+}
+
+// freeNumber is the first number from one on that no conversation of the tenant has.
+func (t *tx) freeNumber(ctx context.Context, tenant, number int64) (int64, error) {
+	for ; ; number++ {
+		if free, err := t.free(ctx, "SELECT 1 FROM insights WHERE tenant = ? AND number = ?", tenant, number); free || err != nil {
+			return number, err
+		}
+	}
+}
+
+// freePlace is the first place of the start's millisecond that none has, from the one on that the conversation's id makes.
+func (t *tx) freePlace(ctx context.Context, in *parley.Insight) (int64, error) {
+	id := in.Conversation
+	for bits := int64(id[6]&0xf)<<16 | int64(id[7])<<8 | int64(id[9]); ; bits++ {
+		place := firstPlace(in.Started.UnixMilli()) | bits&(1<<placeBits-1)
+		if free, err := t.free(ctx, "SELECT 1 FROM insights WHERE place = ?", place); free || err != nil {
+			return place, err
+		}
+	}
+}
+
+// free says whether a query finds nothing.
+func (t *tx) free(ctx context.Context, text string, args ...any) (bool, error) {
+	var taken int64
+	err := t.db.NewRaw(text, args...).Scan(ctx, &taken)
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	return false, err
+}
+
+// labelled says since when each label is on a conversation.
+func (t *tx) labelled(ctx context.Context, place int64) (map[string]int64, error) {
+	since := map[string]int64{}
+	err := query(ctx, t.db, "SELECT label, at FROM conversation_labels WHERE place = ?", []any{place}, func(rows *sql.Rows) error {
+		var label string
+		var at int64
+		if err := rows.Scan(&label, &at); err != nil {
+			return err
+		}
+		since[label] = at
+		return nil
+	})
+	return since, err
+}
+
+// removeInsight removes every row of an insight.
+func (t *tx) removeInsight(ctx context.Context, place int64) error {
+	texts := []string{"DELETE FROM conversation_metadata WHERE place = ?", "DELETE FROM conversation_labels WHERE place = ?", "DELETE FROM insights WHERE place = ?"}
+	if !t.s.dialect.unnest {
+		texts = append(texts, "DELETE FROM insight_terms WHERE rowid = ?")
+	}
+	for _, text := range texts {
+		if err := t.run(ctx, text, place); err != nil {
+			return fmt.Errorf("remove insight: %w", err)
+		}
+	}
+	return nil
+}
+
+// FindInsight implements [parley.Insights].
+func (t *tx) FindInsight(ctx context.Context, tenant parley.TenantID, number int64) (parley.Insight, error) {
+	in, _, err := t.insight(ctx, tenant, "number = ?", number)
+	return in, err
+}
+
+// InsightOf implements [parley.Insights].
+func (t *tx) InsightOf(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID) (parley.Insight, error) {
+	in, _, err := t.insight(ctx, tenant, "conversation = (SELECT key FROM conversations WHERE id = ?)", conversation[:])
+	return in, err
+}
+
+// DeleteInsight implements [parley.Insights].
+func (t *tx) DeleteInsight(ctx context.Context, tenant parley.TenantID, number int64) error {
+	_, place, err := t.insight(ctx, tenant, "number = ?", number)
+	if err != nil {
+		return err
+	}
+	return t.removeInsight(ctx, place)
+}
+
+// insight is the one that a condition picks; NotFound if there is none.
+func (t *tx) insight(ctx context.Context, tenant parley.TenantID, where string, arg any) (in parley.Insight, place int64, err error) {
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return in, 0, err
+	}
+	if err := t.db.NewRaw("SELECT place FROM insights WHERE tenant = ? AND "+where, key, arg).Scan(ctx, &place); err != nil {
+		return in, 0, notFound(err, "conversation")
+	}
+	all, err := t.insightsAt(ctx, tenant, []int64{place})
+	if err != nil {
+		return in, 0, err
+	}
+	return all[0], place, nil
+}
+
+// insightsAt are the insights of places, in their order.
+func (t *tx) insightsAt(ctx context.Context, tenant parley.TenantID, places []int64) ([]parley.Insight, error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
+	found := make(map[int64]*parley.Insight, len(places))
+	err := query(ctx, t.db, `SELECT i.place, c.id, i.number, i.name, i.type, i.ended, i.seq, i.metadata
+		FROM insights AS i JOIN conversations AS c ON c.key = i.conversation WHERE i.place IN (?)`, []any{bun.List(places)}, func(rows *sql.Rows) error {
+		in := &parley.Insight{Tenant: tenant}
+		var place, ended int64
+		var id, metadata []byte
+		if err := rows.Scan(&place, &id, &in.Number, &in.Name, &in.Type, &ended, &in.Seq, &metadata); err != nil {
+			return err
+		}
+		in.Conversation, in.Started, in.Ended = parley.ConversationID(id), started(place), moment(&ended)
+		found[place] = in
+		if string(metadata) == noMetadata {
+			return nil
+		}
+		return json.Unmarshal(metadata, &in.Metadata)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read insights: %w", err)
+	}
+	err = query(ctx, t.db, "SELECT place, label FROM conversation_labels WHERE place IN (?)", []any{bun.List(places)}, func(rows *sql.Rows) error {
+		var place int64
+		var label string
+		if err := rows.Scan(&place, &label); err != nil {
+			return err
+		}
+		found[place].Labels = append(found[place].Labels, label)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read labels: %w", err)
+	}
+	all := make([]parley.Insight, len(places))
+	for i, place := range places {
+		all[i] = *found[place]
+		slices.Sort(all[i].Labels)
+	}
+	return all, nil
+}
