@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 
 	"parley"
 )
@@ -96,7 +97,7 @@ func (l *listing) everybody() string { return term(l.tenant, parley.Selector{}, 
 
 // byPlace says whether the order is that of places.
 func (l *listing) byPlace() bool {
-	return len(l.q.Sort) == 0 || l.q.Sort[0].Kind == parley.SelectStart
+	return len(l.q.Sort) == 0 || len(l.q.Sort) == 1 && l.q.Sort[0].Kind == parley.SelectStart
 }
 
 func (l *listing) direction() string {
@@ -160,8 +161,8 @@ func (l *listing) order(w *where) {
 		nulls = " NULLS LAST"
 	}
 	for _, s := range l.q.Sort {
-		if s.Kind == parley.SelectStart {
-			break // nothing after it makes a difference
+		if l.byPlace() {
+			break // as it is, so that an index gives the order
 		}
 		column, args := l.sortColumn(s)
 		w.add(column+l.direction()+nulls+", ", args...)
@@ -179,6 +180,8 @@ func (l *listing) sortColumn(s parley.Selector) (column string, args []any) {
 		return w.collated("CASE i.name WHEN '' THEN " + numberText + " ELSE i.name END"), nil
 	case parley.SelectType:
 		return w.collated("i.type"), nil
+	case parley.SelectStart:
+		return "i.place >> " + strconv.Itoa(placeBits), nil
 	case parley.SelectEnd:
 		return "i.ended", nil
 	default:
