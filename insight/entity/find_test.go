@@ -1,0 +1,59 @@
+package entity
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Each text, in a language, has these entities and no others.
+func TestFind(t *testing.T) {
+	type is struct{ Name, Text, Value string }
+	for _, c := range []struct {
+		text, language string
+		want           []is
+	}{
+		{"nothing here", "en-US", nil},
+		{"mail Anna.Lee+x@Example.ORG, please", "en-US", []is{{EmailAddress, "Anna.Lee+x@Example.ORG", "Anna.Lee+x@example.org"}}},
+		{"(anna@example.org)", "en-US", []is{{EmailAddress, "anna@example.org", "anna@example.org"}}},
+		{"почта: анна@пример.рф!", "ru-RU", []is{{EmailAddress, "анна@пример.рф", "анна@пример.рф"}}},
+		{"see https://example.org/a?b=1#c, or www.example.com.", "en-US", []is{
+			{URL, "https://example.org/a?b=1#c", "https://example.org/a?b=1#c"}, {URL, "www.example.com", "www.example.com"}}},
+		{"(https://en.wikipedia.org/wiki/Go_(verb))", "en-US", []is{
+			{URL, "https://en.wikipedia.org/wiki/Go_(verb)", "https://en.wikipedia.org/wiki/Go_(verb)"}}},
+		{"it is example.com/help", "en-US", []is{{URL, "example.com/help", "example.com/help"}}},
+		{"end of line.Now new", "en-US", nil},
+		{"card 4111 1111 1111 1111 12/27", "en-US", []is{
+			{CardNumber, "4111 1111 1111 1111", "4111111111111111"}, {Number, "12", "12"}, {Number, "27", "27"}}},
+		{"5500-0055-5555-5559", "en-US", []is{{CardNumber, "5500-0055-5555-5559", "5500005555555559"}}},
+		{"41\u200b11 1111\u20111111\u00a01111", "en-US", []is{{CardNumber, "41\u200b11 1111\u20111111\u00a01111", "4111111111111111"}}},
+		{"٤١١١ ١١١١ ١١١١ ١١١١", "ar-EG", []is{{CardNumber, "٤١١١ ١١١١ ١١١١ ١١١١", "4111111111111111"}}},
+		{"4111 1111 1111 1112", "", []is{{Number, "4111", "4111"}, {Number, "1111", "1111"}, {Number, "1111", "1111"}, {Number, "1112", "1112"}}},
+		{"IBAN de89 3704 0044 0532 0130 00 please", "de-DE", []is{{IBAN, "de89 3704 0044 0532 0130 00", "DE89370400440532013000"}}},
+		{"GB82WEST12345698765432", "en-GB", []is{{IBAN, "GB82WEST12345698765432", "GB82WEST12345698765432"}}},
+		{"call +49 30 901820 or (212) 555-2368", "en-US", []is{
+			{PhoneNumber, "+49 30 901820", "+4930901820"}, {PhoneNumber, "(212) 555-2368", "+12125552368"}}},
+		{"020 7946 0958", "en-GB", []is{{PhoneNumber, "020 7946 0958", "+442079460958"}}},
+		{"on 2026-11-26 at 14:30", "en-US", []is{{Date, "2026-11-26", "2026-11-26"}, {Time, "14:30", "14:30"}}},
+		{"1/2/2026", "en-US", []is{{Date, "1/2/2026", "2026-01-02"}}},
+		{"1/2/2026", "en-GB", []is{{Date, "1/2/2026", "2026-02-01"}}},
+		{"31/12/2026", "en-US", []is{{Date, "31/12/2026", "2026-12-31"}}},
+		{"am 3. März 2026 um 9 Uhr", "de-DE", []is{{Date, "3. März 2026", "2026-03-03"}, {Time, "9 Uhr", "09:00"}}},
+		{"November 26th, 2026 at 2:30 p.m.", "en-US", []is{{Date, "November 26th, 2026", "2026-11-26"}, {Time, "2:30 p.m.", "14:30"}}},
+		{"5 de mayo", "es-MX", []is{{Date, "5 de mayo", "--05-05"}}},
+		{"２０２６年１１月２６日", "ja-JP", []is{{Date, "２０２６年１１月２６日", "2026-11-26"}}},
+		{"30 February 2026", "en-US", []is{{Number, "30", "30"}, {Number, "2026", "2026"}}},
+		{"-3.5 degrees, 1,000.25 and B2B 4th", "en-US", []is{{Number, "-3.5", "-3.5"}, {Number, "1,000.25", "1,000.25"}}},
+		{"192.168.1.20", "en-US", []is{{Number, "192.168.1.20", "192.168.1.20"}}},
+		{"1 000 000,50 and 12'345", "fr-FR", []is{{Number, "1 000 000,50", "1 000 000,50"}, {Number, "12'345", "12'345"}}},
+		{"\xff\xfe 12\xff", "en-US", []is{{Number, "12", "12"}}},
+	} {
+		var got []is
+		for _, f := range Find(c.text, c.language) {
+			got = append(got, is{f.Name, c.text[f.Start:f.End], f.Value})
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("Find(%q, %q) (-want +got):\n%s", c.text, c.language, diff)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package entity
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+func TestRedact(t *testing.T) {
+	const text = "I am Zoë, write to zoe@example.org or call +49 30 901820."
+	for _, c := range []struct {
+		name string
+		r    Redaction
+		want string
+	}{
+		{"zero value", Redaction{}, "I am Zoë, write to [EMAIL_ADDRESS] or call [PHONE_NUMBER]."},
+		{"default", Redaction{Type: Default}, "I am Zoë, write to [EMAIL_ADDRESS] or call [PHONE_NUMBER]."},
+		{"unknown type", Redaction{Type: "hide"}, "I am Zoë, write to [EMAIL_ADDRESS] or call [PHONE_NUMBER]."},
+		{"obfuscation", Redaction{Type: Obfuscation}, "I am Zoë, write to *************** or call *************."},
+		{"exclude", Redaction{Exclude: []string{PhoneNumber}}, "I am Zoë, write to [EMAIL_ADDRESS] or call +49 30 901820."},
+		{"custom", Redaction{Type: Custom, Custom: map[string]string{EmailAddress: "(mail)", "default": Obfuscation}},
+			"I am Zoë, write to (mail) or call *************."},
+		{"custom without default", Redaction{Type: Custom, Custom: map[string]string{PhoneNumber: ""}},
+			"I am Zoë, write to [EMAIL_ADDRESS] or call ."},
+	} {
+		if got := c.r.Apply(text, Spans(Find(text, "de-DE"))); got != c.want {
+			t.Errorf("%s: Apply = %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestApplyMergesAndMends(t *testing.T) {
+	for _, c := range []struct {
+		spans []Span
+		want  string
+	}{
+		{[]Span{{"B", 3, 8}, {"A", 0, 5}}, "[A]ij"},
+		{[]Span{{"A", 0, 2}, {"B", 2, 4}}, "[A][B]efghij"},
+		{[]Span{{"A", 0, 2}, {"B", 0, 4}}, "[B]efghij"},
+		{[]Span{{"A", -3, 2}, {"B", 8, 99}, {"C", 5, 5}, {"D", 7, 3}, {"E", 50, 60}}, "[A]cdefgh[B]"},
+	} {
+		if got := (Redaction{}).Apply("abcdefghij", c.spans); got != c.want {
+			t.Errorf("Apply(%v) = %q, want %q", c.spans, got, c.want)
+		}
+	}
+	if got := (Redaction{Type: Obfuscation}).Apply("a€b", []Span{{"A", 2, 3}}); got != "a*b" {
+		t.Errorf("a span inside a character: %q, want a*b", got)
+	}
+}
+
+// messages are of what people write, and of what they should not get away with.
+func messages() *rapid.Generator[string] {
+	piece := rapid.SampledFrom([]string{"4111 1111 1111 1111", "4111\u200b111111111111", "DE89 3704 0044 0532 0130 00", "anna@example.org",
+		"+49 30 901820", "(212) 555-2368", "https://example.org/x", "www.example.com", "1/2/2026", "2026-11-26", "14:30", "2 pm", "3.5", "1,000",
+		"[NUMBER]", "[", "]", "@", ".", "-", "+", " ", "  ", "/", "a", "é", "٤١١١", "12", "7", "👍🏽", "中", "\u0301", "\xff", "\u200d", "e.g.", "x.com"})
+	return rapid.Custom(func(t *rapid.T) string {
+		if rapid.Bool().Draw(t, "free") {
+			return rapid.String().Draw(t, "text")
+		}
+		return strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "pieces"), rapid.SampledFrom([]string{"", " "}).Draw(t, "between"))
+	})
+}
+
+var languages = []string{"", "en-US", "en-GB", "de-DE", "xx", "-", "en_US", "zh-Hant-TW"}
+
+// What is found lies in order inside the text, on whole characters; what is redacted is gone, and redacting again changes nothing.
+func TestFindAndRedactHoldForAnyText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		checkText(t, messages().Draw(t, "message"), rapid.SampledFrom(languages).Draw(t, "language"))
+	})
+}
+
+func checkText(t interface{ Errorf(string, ...any) }, text, language string) {
+	found := Find(text, language)
+	at := 0
+	for _, f := range found {
+		if f.Start < at || f.End <= f.Start || f.End > len(text) || !cutsCharacters(text, f.Start) || !cutsCharacters(text, f.End) {
+			t.Errorf("Find(%q, %q) = %+v: a span that overlaps, is empty or cuts a character", text, language, found)
+			return
+		}
+		at = f.End
+	}
+	for _, kind := range []string{Default, Obfuscation} {
+		r := Redaction{Type: kind}
+		once := r.Redact(text, language)
+		if left := Find(once, language); len(left) > 0 {
+			t.Errorf("Redact(%q, %q) with %s = %q, where %+v is left", text, language, kind, once, left)
+		}
+		if twice := r.Redact(once, language); twice != once {
+			t.Errorf("redacted twice, %q becomes %q and then %q", text, once, twice)
+		}
+	}
+	// Put together from what is kept and what replaces, nothing else: so no redacted text stays at its place.
+	want, at := "", 0
+	for _, f := range found {
+		want += text[at:f.Start] + "[" + f.Name + "]"
+		at = f.End
+	}
+	if got := (Redaction{}).Apply(text, Spans(found)); got != want+text[at:] {
+		t.Errorf("Apply(%q) = %q, want %q", text, got, want+text[at:])
+	}
+}
+
+func cutsCharacters(text string, at int) bool {
+	return at == len(text) || utf8.RuneStart(text[at]) || !utf8.ValidString(text)
+}
+
+func FuzzFind(f *testing.F) {
+	for _, s := range []string{"", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "a@b.cd 1/2/2026 14:30 +49 30 901820", "\xff1\u200d2"} {
+		f.Add(s, "en-US")
+	}
+	f.Fuzz(func(t *testing.T, text, language string) { checkText(t, text, language) })
+}
+
+func FuzzApply(f *testing.F) {
+	f.Add("a€b", 0, 2, 1, 9)
+	f.Fuzz(func(t *testing.T, text string, a, b, c, d int) {
+		got := Redaction{Type: Obfuscation}.Apply(text, []Span{{"A", a, b}, {"B", c, d}})
+		if utf8.RuneCountInString(got) != utf8.RuneCountInString(text) {
+			t.Errorf("Apply(%q, %d:%d, %d:%d) = %q, which has another number of characters", text, a, b, c, d, got)
+		}
+	})
+}
