@@ -2,7 +2,6 @@ package parley
 
 import (
 	"context"
-	"encoding/binary"
 	"time"
 )
 
@@ -10,7 +9,7 @@ import (
 type Insight struct {
 	Conversation ConversationID
 	Tenant       TenantID
-	Number       int64     // its public id on the manage surface, unique in its tenant; given by PutInsight
+	Number       Number    // its public id on the manage surface, unique in its tenant; given by PutInsight
 	Name         string    // "" = shown as the number
 	Type         string    // such as "meeting"; a word, no number
 	Started      time.Time // start of the first message; whole milliseconds
@@ -40,18 +39,10 @@ type Insights interface {
 	// or Started is not between the years 1970 and 2200. It is cheap when only Ended and Seq differ from what is stored.
 	PutInsight(ctx context.Context, in *Insight) error
 	// FindInsight is the insight of that number, and InsightOf that of a conversation; NotFound if there is none.
-	FindInsight(ctx context.Context, tenant TenantID, number int64) (Insight, error)
+	FindInsight(ctx context.Context, tenant TenantID, number Number) (Insight, error)
 	InsightOf(ctx context.Context, tenant TenantID, conversation ConversationID) (Insight, error)
 	// ListInsights is a page of those that fit.
 	ListInsights(ctx context.Context, q InsightQuery) ([]Insight, error)
 	// DeleteInsight forgets one, not its conversation; NotFound if there is none.
-	DeleteInsight(ctx context.Context, tenant TenantID, number int64) error
-}
-
-// PublicNumber is a UUIDv7 as the decimal id that a published API wants: its milliseconds and the 12 bits after them, 16
-// digits until the year 2039, below 2^53 and in order of creation. Two ids of the same millisecond may share one: whoever
-// stores it takes the next that is free.
-func PublicNumber[T any](id ID[T]) int64 {
-	ms := binary.BigEndian.Uint64(id[0:8]) >> 16
-	return int64(ms<<12 | uint64(binary.BigEndian.Uint16(id[6:8])&0xfff))
+	DeleteInsight(ctx context.Context, tenant TenantID, number Number) error
 }

@@ -33,6 +33,8 @@ type Body struct {
 	Metadata    []NameValue   `json:"metadata,omitempty"`   // of the request, handed on to receivers
 	Transcript  int64         `json:"transcript,omitempty"` // bit n: the party in slot n gets the conversation so far with it
 	Recipients  []Role        `json:"recipients,omitempty"` // as asked for by the sender; empty = the hub decides
+	Job         JobID         `json:"job,omitzero"`         // of a text given from outside: the job that looks at it
+	Duration    int64         `json:"duration,omitempty"`   // of such a text: milliseconds that it took to say
 	Trace       string        `json:"trace,omitempty"`      // W3C traceparent of the request it came with; callbacks go on with it
 }
 

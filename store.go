@@ -44,6 +44,9 @@ type Tx interface {
 	Audit
 	Assets
 	Insights
+	Understanding
+	Detections
+	Jobs
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

@@ -18,6 +18,7 @@ func (t *tx) DeleteTenant(ctx context.Context, id parley.TenantID) error {
 	for _, use := range []struct{ what, count string }{
 		{"API clients", "SELECT count(*) FROM clients WHERE tenant = ? AND revoked IS NULL"},
 		{"configuration", "SELECT count(*) FROM objects WHERE tenant = ? AND built_in = 0"},
+		{"trackers, entities or groups", "SELECT count(*) FROM vocabularies WHERE tenant = ?"},
 		{"conversations", "SELECT count(*) FROM conversations WHERE tenant = ?"},
 		{"assets", "SELECT count(*) FROM assets WHERE tenant = ?"},
 	} {
@@ -31,7 +32,8 @@ func (t *tx) DeleteTenant(ctx context.Context, id parley.TenantID) error {
 	}
 	for _, text := range []string{
 		"DELETE FROM clients WHERE tenant = ?", "DELETE FROM objects WHERE tenant = ?", "DELETE FROM availability WHERE tenant = ?",
-		"DELETE FROM receivers WHERE tenant = ?", "DELETE FROM tenants WHERE key = ?",
+		"DELETE FROM receivers WHERE tenant = ?", "DELETE FROM user_settings WHERE tenant = ?", "DELETE FROM generations WHERE tenant = ?",
+		"DELETE FROM jobs WHERE tenant = ?", "DELETE FROM tenants WHERE key = ?",
 	} {
 		if _, err := t.db.NewRaw(text, key).Exec(ctx); err != nil {
 			return err

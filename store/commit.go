@@ -405,6 +405,12 @@ func changeDeletion(ctx context.Context, t bun.Tx, conversation int64, d parley.
 	if err != nil {
 		return err
 	}
+	// What was found in it quotes it.
+	for _, hits := range []string{"tracker_hits", "entity_hits"} {
+		if _, err := t.NewRaw("DELETE FROM ? WHERE conversation = ? AND seq = ?", bun.Ident(hits), conversation, d.Seq).Exec(ctx); err != nil {
+			return err
+		}
+	}
 	_, err = t.NewRaw("UPDATE messages SET deleted = ?, body = ? WHERE conversation = ? AND seq = ?",
 		d.To, string(erased), conversation, d.Seq).Exec(ctx)
 	return err

@@ -80,7 +80,7 @@ func filledInsight(random *rand.Rand, at time.Time, i, n int) parley.Insight {
 	in := parley.Insight{Type: "meeting", Started: at, Ended: at.Add(time.Minute), Seq: 1}
 	binary.BigEndian.PutUint64(in.Conversation[:], uint64(at.UnixMilli())<<16|0x7000|uint64(i&0xfff))
 	binary.BigEndian.PutUint64(in.Conversation[8:], 0x8000<<48|uint64(random.Uint32())<<16|uint64(i)>>16)
-	in.Number = parley.PublicNumber(in.Conversation)
+	in.Number = parley.NumberOf(in.Conversation)
 	regions, tiers := [...]string{"north", "east", "south", "west"}, [...]string{"gold", "silver", "bronze", "none"}
 	region := regions[random.IntN(4)]
 	in.Metadata = map[string]string{"region": region, "desk": region, "tier": tiers[random.IntN(4)], "era": "old",

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +90,7 @@ func drawPattern(r *rapid.T, c parley.Condition, known []parley.Insight) parley.
 	}
 	values := append([]string{"meeting", "call", "1e20"}, groupValues...)
 	for _, in := range known[:min(3, len(known))] {
-		values = append(values, strconv.FormatInt(in.Number, 10))
+		values = append(values, in.Number.String())
 	}
 	value := rapid.SampledFrom(values)
 	stars := 0
@@ -226,7 +225,7 @@ func listed(q parley.InsightQuery, all map[parley.ConversationID]parley.Insight)
 }
 
 func compareInsights(sort []parley.Selector, a, b parley.Insight) int {
-	shown := func(in parley.Insight) string { return cmp.Or(in.Name, strconv.FormatInt(in.Number, 10)) }
+	shown := func(in parley.Insight) string { return cmp.Or(in.Name, in.Number.String()) }
 	for _, s := range append(sort, parley.Selector{Kind: parley.SelectStart}) {
 		order := 0
 		switch s.Kind {
@@ -285,7 +284,7 @@ func newConversation(t *testing.T, s *store.Store, tenant parley.TenantID) parle
 func TestInsightsHaveNumbersOfTheirOwn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		s := open(t)
-		seen := map[int64]bool{}
+		seen := map[parley.Number]bool{}
 		for i := range 3 {
 			step := storetest.Start("")
 			step.Conversation.ID = parley.ConversationID{0, 1, 2, 3, 4, 5, 0x7a, 0xbc, 0x80, 1, 15: byte(i)}
@@ -293,7 +292,7 @@ func TestInsightsHaveNumbersOfTheirOwn(t *testing.T) {
 			storetest.MustCommit(t, s, step)
 			in := parley.Insight{Conversation: step.Conversation.ID, Tenant: parley.DefaultTenant, Type: "meeting", Started: groupStart, Ended: groupStart}
 			update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &in) })
-			if want := int64(0x000102030405)<<12 + 0xabc + int64(i); in.Number != want {
+			if want := parley.Number(0x000102030405)<<12 + 0xabc + parley.Number(i); in.Number != want {
 				t.Errorf("number %d = %d, want %d", i, in.Number, want)
 			}
 			seen[in.Number] = true

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"parley"
@@ -60,7 +59,7 @@ func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insigh
 		r.labels = append(r.labels, []any{tenant, place, label, figure(label), at})
 	}
 	terms := strings.Join(found, " ")
-	row := []any{place, conversation, tenant, in.Number, in.Name, figure(cmp.Or(in.Name, strconv.FormatInt(in.Number, 10))), in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata)}
+	row := []any{place, conversation, tenant, int64(in.Number), in.Name, figure(cmp.Or(in.Name, in.Number.String())), in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata)}
 	if s.dialect.unnest {
 		row = append(row, terms)
 	} else {

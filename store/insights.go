@@ -83,7 +83,7 @@ func (t *tx) PutInsight(ctx context.Context, in *parley.Insight) error {
 	labelled := map[string]int64{}
 	switch {
 	case parley.KindOf(err) == parley.NotFound:
-		if in.Number, err = t.freeNumber(ctx, tenant, parley.PublicNumber(in.Conversation)); err != nil {
+		if in.Number, err = t.freeNumber(ctx, tenant, parley.NumberOf(in.Conversation)); err != nil {
 			return err
 		}
 		if place, err = t.freePlace(ctx, in); err != nil {
@@ -126,7 +126,7 @@ func sortedLabels(labels []string) []string {
 }
 
 // freeNumber is the first number from one on that no conversation of the tenant has.
-func (t *tx) freeNumber(ctx context.Context, tenant, number int64) (int64, error) {
+func (t *tx) freeNumber(ctx context.Context, tenant int64, number parley.Number) (parley.Number, error) {
 	for ; ; number++ {
 		if free, err := t.free(ctx, "SELECT 1 FROM insights WHERE tenant = ? AND number = ?", tenant, number); free || err != nil {
 			return number, err
@@ -185,7 +185,7 @@ func (t *tx) removeInsight(ctx context.Context, place int64) error {
 }
 
 // FindInsight implements [parley.Insights].
-func (t *tx) FindInsight(ctx context.Context, tenant parley.TenantID, number int64) (parley.Insight, error) {
+func (t *tx) FindInsight(ctx context.Context, tenant parley.TenantID, number parley.Number) (parley.Insight, error) {
 	in, _, err := t.insight(ctx, tenant, "number = ?", number)
 	return in, err
 }
@@ -197,7 +197,7 @@ func (t *tx) InsightOf(ctx context.Context, tenant parley.TenantID, conversation
 }
 
 // DeleteInsight implements [parley.Insights].
-func (t *tx) DeleteInsight(ctx context.Context, tenant parley.TenantID, number int64) error {
+func (t *tx) DeleteInsight(ctx context.Context, tenant parley.TenantID, number parley.Number) error {
 	_, place, err := t.insight(ctx, tenant, "number = ?", number)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package criteria
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +29,7 @@ func Match(c parley.Condition, facts parley.Insight) bool {
 
 // texts are what a selector finds.
 func texts(s parley.Selector, facts parley.Insight) []string {
-	number := strconv.FormatInt(facts.Number, 10)
+	number := facts.Number.String()
 	switch s.Kind {
 	case parley.SelectMetadata:
 		if value, ok := facts.Metadata[s.Name]; ok {

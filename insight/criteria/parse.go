@@ -25,11 +25,12 @@ func ParseFilter(text string) (parley.Condition, error) { return parse(text, Max
 func parse(text string, length int, filter bool) (parley.Condition, error) {
 	p := &parser{text: []rune(text), filter: filter}
 	for i, c := range text {
-		if size := 1; c == 0 || c == utf8.RuneError {
-			if _, size = utf8.DecodeRuneInString(text[i:]); c == 0 || size == 1 {
-				p.at = utf8.RuneCountInString(text[:i])
-				return parley.Condition{}, p.expected("text in UTF-8 without the character 0")
-			}
+		if c != 0 && c != utf8.RuneError {
+			continue
+		}
+		if _, size := utf8.DecodeRuneInString(text[i:]); c == 0 || size == 1 {
+			p.at = utf8.RuneCountInString(text[:i])
+			return parley.Condition{}, p.expected("text in UTF-8 without the character 0")
 		}
 	}
 	if len(p.text) > length {

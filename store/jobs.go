@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"parley"
+)
+
+// InsertJob implements [parley.Jobs].
+func (t *tx) InsertJob(ctx context.Context, j parley.Job) error {
+	tenant, err := t.s.tenantKey(ctx, t.db, j.Tenant)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("write job: %w", err)
+	}
+	return t.run(ctx, "INSERT INTO jobs (id, tenant, kind, status, todo, body, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		j.ID[:], tenant, string(j.Kind), string(j.Status), flag(todo(&j)), string(body), j.Created.UnixMilli())
+}
+
+// ReplaceJob implements [parley.Jobs].
+func (t *tx) ReplaceJob(ctx context.Context, j parley.Job) error {
+	tenant, err := t.s.tenantKey(ctx, t.db, j.Tenant)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("write job: %w", err)
+	}
+	return t.one(ctx, "job", "UPDATE jobs SET status = ?, todo = ?, body = ? WHERE id = ? AND tenant = ?",
+		string(j.Status), flag(todo(&j)), string(body), j.ID[:], tenant)
+}
+
+func todo(j *parley.Job) bool {
+	return !j.Status.Over() || j.Request.Webhook != "" && !j.Told
+}
+
+// Job implements [parley.Jobs].
+func (t *tx) Job(ctx context.Context, tenant parley.TenantID, id parley.JobID) (parley.Job, error) {
+	found, err := t.selectJobs(ctx, "WHERE tn.id = ? AND j.id = ?", tenant[:], id[:])
+	if err == nil && len(found) == 0 {
+		err = &parley.Error{Kind: parley.NotFound, Msg: "job not found"}
+	}
+	if err != nil {
+		return parley.Job{}, err
+	}
+	return found[0], nil
+}
+
+// JobsOf implements [parley.Jobs].
+func (t *tx) JobsOf(ctx context.Context, tenant parley.TenantID, kind parley.JobKind, offset, limit int) (page []parley.Job, count int, err error) {
+	if err := t.db.NewRaw("SELECT count(*) FROM jobs AS j JOIN tenants AS tn ON tn.key = j.tenant WHERE tn.id = ? AND j.kind = ?", tenant[:], string(kind)).
+		Scan(ctx, &count); err != nil {
+		return nil, 0, fmt.Errorf("count jobs: %w", err)
+	}
+	page, err = t.selectJobs(ctx, "WHERE tn.id = ? AND j.kind = ? ORDER BY j.created DESC, j.id DESC LIMIT ? OFFSET ?", tenant[:], string(kind), limit, offset)
+	return page, count, err
+}
+
+// JobsOpen implements [parley.Jobs].
+func (t *tx) JobsOpen(ctx context.Context, limit int) ([]parley.Job, error) {
+	return t.selectJobs(ctx, "WHERE j.todo > 0 ORDER BY j.created LIMIT ?", limit)
+}
+
+func (t *tx) selectJobs(ctx context.Context, rest string, args ...any) ([]parley.Job, error) {
+	rows, err := t.db.QueryContext(ctx, "SELECT tn.id, j.body FROM jobs AS j JOIN tenants AS tn ON tn.key = j.tenant "+rest, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read jobs: %w", err)
+	}
+	defer rows.Close()
+	var found []parley.Job
+	for rows.Next() {
+		j, err := scanJob(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, j)
+	}
+	return found, rows.Err()
+}
+
+func scanJob(rows *sql.Rows) (j parley.Job, err error) {
+	var tenant, body []byte
+	if err := rows.Scan(&tenant, &body); err != nil {
+		return j, err
+	}
+	if err := json.Unmarshal(body, &j); err != nil {
+		return j, fmt.Errorf("read job: %w", err)
+	}
+	j.Tenant = parley.TenantID(tenant)
+	return j, nil
+}
