@@ -301,6 +301,10 @@ func (a *active) launch(p *post, plan *plan) {
 			if k, ok := in.key(a.id); ok {
 				keys = append(keys, k)
 			}
+		case in.kind == detected && len(r.step.Messages) > at:
+			if k, ok := in.key(a.id); ok {
+				keys = append(keys, k)
+			}
 		case in.kind == said:
 			id := in.newID()
 			p.placed[i] = in.posted(a.id, id, 0)

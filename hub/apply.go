@@ -69,10 +69,11 @@ func (r *routing) checkContent() error {
 	return nil
 }
 
-// body is the draft's body as it is stored: with the program and the name of whoever spoke.
+// body is the draft's body as it is stored: redacted if the tenant wants that, with the program and the name of whoever spoke.
 func (r *routing) body() parley.Body {
 	d := &r.in.draft
 	b := d.Body
+	b.Content = r.plan.redacted(b.Content)
 	switch {
 	case d.Sender == parley.Customer:
 		if b.Name == "" {

@@ -74,10 +74,16 @@ func agentOwner(a plannedAgent) parley.Owner {
 	return parley.Owner{Kind: parley.OwnerAgent, Application: a.party.Application, Role: a.party.Role}
 }
 
-// nextAgent is the agent program to turn to: the one the bot escalates to, else the first listed one that was not tried.
+// nextAgent is the agent program to turn to: the one that a tracker names, else the one the bot escalates to, else the first
+// listed one that was not tried.
 // ok is false if there is none at all; it may be unavailable.
 func (r *routing) nextAgent() (a plannedAgent, ok bool) {
 	candidates := make([]plannedAgent, 0, len(r.plan.agents))
+	if r.in.kind == detected {
+		if a, ok := r.plan.agent(r.in.found.Action.To); ok {
+			candidates = append(candidates, a)
+		}
+	}
 	if bot, known := r.plan.bot(r.c.Owner); known && r.c.Owner.Kind == parley.OwnerBot {
 		if a, ok := r.plan.agent(bot.escalate); ok {
 			candidates = append(candidates, a)

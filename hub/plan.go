@@ -21,6 +21,7 @@ type plan struct {
 	agents        []plannedAgent // all agent programs it names, escalation targets included
 	customer      *parley.Party  // nil = no customer program
 	active        bool           // account, channel and orchestration are
+	redact        Redactor       // nil = what is said stays as it was said
 }
 
 // A plannedBot is a bot of the orchestration.
@@ -78,10 +79,11 @@ const planTTL = 5 * time.Second
 
 // plans caches plans by account. Safe for concurrent use.
 type plans struct {
-	store parley.Store
-	now   func() time.Time
-	mu    sync.Mutex
-	byID  map[parley.AccountID]cachedPlan
+	store     parley.Store
+	now       func() time.Time
+	redaction Redaction
+	mu        sync.Mutex
+	byID      map[parley.AccountID]cachedPlan
 
 	byAddress map[addressKey]cachedAddress
 }
@@ -113,7 +115,9 @@ func (p *plans) of(ctx context.Context, tenant parley.TenantID, account parley.A
 		if err != nil {
 			return err
 		}
-		made, err = readPlan(ctx, tx, tenant, a)
+		if made, err = readPlan(ctx, tx, tenant, a); err == nil && p.redaction != nil {
+			made.redact, err = p.redaction(ctx, tx, tenant)
+		}
 		return err
 	})
 	if err != nil {

@@ -231,7 +231,7 @@ func (p *post) refers() bool {
 // key is the repeat key of an input; ok is false if its sender gave it no id, or it is not stored.
 func (in *input) key(conversation parley.ConversationID) (k parley.RepeatKey, ok bool) {
 	d := &in.draft
-	if in.kind != said || d.Body.MessageID == "" || d.Type.Ephemeral() {
+	if in.kind != said && in.kind != detected || d.Body.MessageID == "" || d.Type.Ephemeral() {
 		return k, false
 	}
 	if in.repeat.MessageID == "" { // an input belongs to one conversation, so the hash is made once

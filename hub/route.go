@@ -18,7 +18,8 @@ type input struct {
 	notice  notice               // notify
 	slot    int                  // failed: the party that a delivery could not be made to
 	created time.Time            // failed: when that message came
-	sender  parley.Role          // failed: who sent that message
+	sender  parley.Role          // failed: who sent that message; detected: likewise
+	found   parley.Detected      // detected
 	newID   func() parley.MessageID
 	repeat  parley.RepeatKey // made by key
 	path    string           // said: of the message in a request with several, for errors; "" = the only one
@@ -33,6 +34,7 @@ const (
 	released                  // an agent program is available
 	ended                     // the account goes away
 	notified                  // a hub text is due to a party
+	detected                  // a tracker hit something that was said
 )
 
 // An effect is typing or presence: told to whoever can be reached now, never stored.
@@ -85,6 +87,8 @@ func (r *routing) route(in *input) error {
 		r.released()
 	case ended:
 		r.end(parley.System, parley.Body{Name: systemName}, "the account was removed")
+	case detected:
+		r.detected()
 	case notified:
 		if r.c.Status == parley.Open {
 			r.tell(in.notice.text, in.notice.args, in.notice.slot, "a message was refused")
