@@ -1,0 +1,334 @@
+package insight
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"parley"
+	"parley/insight/criteria"
+	"parley/insight/text"
+)
+
+// Conversations reads what was found in conversations, and takes texts from outside. Safe for concurrent use.
+type Conversations struct{ *Vocabularies }
+
+// A ListQuery asks for conversations (reference 5.4). The zero value asks for none; see NewListQuery.
+type ListQuery struct {
+	Limit, Offset int
+	Descending    bool
+	Sort          string // comma-separated selectors; "" = conversation.startTime
+	From, Until   time.Time
+	Filter        string
+}
+
+// The bounds and defaults of a list.
+const (
+	maxList       = 65536
+	defaultList   = 20
+	defaultWindow = 7 * 24 * time.Hour
+)
+
+// NewListQuery is the query that asks for what is listed by default.
+func NewListQuery() ListQuery { return ListQuery{Limit: defaultList} }
+
+// List is a page of a tenant's conversations; with a group those that satisfy its criteria. Invalid; NotFound if there is no
+// such group.
+func (c *Conversations) List(ctx context.Context, tenant parley.TenantID, group *parley.Number, q ListQuery) (page []parley.Insight, err error) {
+	query, err := c.query(tenant, q)
+	if err != nil {
+		return nil, err
+	}
+	err = c.store.View(ctx, func(tx parley.Tx) error {
+		if group != nil {
+			g, err := tx.Groups().Find(ctx, tenant, *group)
+			if err != nil {
+				return err
+			}
+			condition, err := criteria.Parse(g.Criteria)
+			if err != nil {
+				return fmt.Errorf("criteria of group %s: %w", g.Number, err)
+			}
+			query.Condition = &condition
+		}
+		page, err = tx.ListInsights(ctx, query)
+		return err
+	})
+	return page, err
+}
+
+// query checks what was asked for.
+func (c *Conversations) query(tenant parley.TenantID, q ListQuery) (parley.InsightQuery, error) {
+	query := parley.InsightQuery{Tenant: tenant, Limit: q.Limit, Offset: q.Offset, Descending: q.Descending}
+	now := c.now()
+	if q.Limit < 0 || q.Limit > maxList {
+		return query, invalid("limit", "%q must be from 0 to %d", "limit", maxList)
+	}
+	if q.Offset < 0 {
+		return query, invalid("offset", "%q must not be negative", "offset")
+	}
+	if query.Until = q.Until; query.Until.IsZero() || query.Until.After(now) {
+		query.Until = now
+	}
+	if query.From = q.From; query.From.IsZero() {
+		query.From = query.Until.Add(-defaultWindow)
+	}
+	if query.From.After(now) {
+		return query, invalid("startTime", "%q must not be in the future", "startTime")
+	}
+	if !query.From.Before(query.Until) {
+		return query, invalid("startTime", "%q must be before %q", "startTime", "endTime")
+	}
+	for name := range strings.SplitSeq(q.Sort, ",") {
+		if name == "" {
+			continue
+		}
+		s, ok := parley.ParseSelector(strings.TrimSpace(name))
+		if !ok || s.Kind == parley.SelectLabel {
+			return query, invalid("sort", "%q: there is no order by %q", "sort", name)
+		}
+		query.Sort = append(query.Sort, s)
+	}
+	if q.Filter != "" {
+		condition, err := criteria.ParseFilter(q.Filter)
+		if err != nil {
+			return query, err
+		}
+		query.Filter = &condition
+	}
+	return query, nil
+}
+
+// A Member is somebody who took part in a conversation.
+type Member struct {
+	ID, Name, Email string
+}
+
+// member is who said a message. The id is made up, but the same wherever the person shows up in the conversation.
+func member(c *parley.Conversation, m *parley.Message) Member {
+	user := ""
+	for _, a := range m.Body.Attributes {
+		if a.Name == attributeUser {
+			user = a.Value
+		}
+	}
+	if user == "" && m.Sender == parley.Customer {
+		for _, contact := range c.State.Customer.Contacts {
+			if contact.Type == "email" {
+				user = contact.Address
+			}
+		}
+	}
+	out := Member{Name: m.Body.Name}
+	if out.Name == "" {
+		out.Name = cmp.Or(user, string(m.Sender))
+	}
+	if at := strings.IndexByte(user, '@'); at > 0 && at < len(user)-1 {
+		out.Email = user
+	}
+	who := c.ID.String() + "\x00" + string(m.Sender) + "\x00" + cmp.Or(user, out.Name)
+	out.ID = strconv.FormatUint(xxhash.Sum64String(who)>>13+1_000_000_000_000_000, 10) // 16 digits, below 2^53
+	return out
+}
+
+// Find is a conversation with who took part in it.
+func (c *Conversations) Find(ctx context.Context, tenant parley.TenantID, n parley.Number) (in parley.Insight, members []Member, err error) {
+	in, _, messages, err := c.read(ctx, tenant, n)
+	seen := map[string]bool{}
+	members = []Member{}
+	for _, m := range messages {
+		if !seen[m.From.ID] {
+			seen[m.From.ID] = true
+			members = append(members, m.From)
+		}
+	}
+	return in, members, err
+}
+
+// A SaidMessage is a message as the manage surface shows it.
+type SaidMessage struct {
+	Seq        int64
+	Number     parley.Number
+	Text       string
+	From       Member
+	Start, End time.Time
+}
+
+// read reads a conversation with what was said in it.
+func (c *Conversations) read(ctx context.Context, tenant parley.TenantID, n parley.Number) (in parley.Insight, conversation parley.Conversation, said []SaidMessage, err error) {
+	err = c.store.View(ctx, func(tx parley.Tx) (err error) {
+		if in, err = tx.FindInsight(ctx, tenant, n); err != nil {
+			return err
+		}
+		if conversation, err = tx.Conversation(ctx, tenant, in.Conversation); err != nil {
+			return err
+		}
+		said, err = c.said(ctx, tx, &conversation)
+		return err
+	})
+	return in, conversation, said, err
+}
+
+// said reads what was said, as it may be shown.
+func (c *Conversations) said(ctx context.Context, tx parley.Tx, conversation *parley.Conversation) ([]SaidMessage, error) {
+	said := []SaidMessage{}
+	for after := int64(0); ; {
+		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: conversation.Tenant, Conversation: conversation.ID, After: after, Limit: feedPage})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page {
+			if words := Said(&m); words != "" {
+				said = append(said, SaidMessage{Seq: m.Seq, Number: parley.NumberOf(m.ID), Text: words, From: member(conversation, &m), Start: m.Created,
+					End: m.Created.Add(time.Duration(m.Body.Duration) * time.Millisecond)})
+			}
+		}
+		if len(page) < feedPage {
+			return said, nil
+		}
+		after = page[len(page)-1].Seq
+	}
+}
+
+// Messages is what was said in a conversation. It is redacted if that is asked for, or is the tenant's setting; exclude are further
+// entity names to leave as they are.
+func (c *Conversations) Messages(ctx context.Context, tenant parley.TenantID, n parley.Number, redact bool, exclude []string) (in parley.Insight, said []SaidMessage, err error) {
+	for i, name := range exclude {
+		if !entityName.MatchString(name) {
+			return in, nil, invalid("exclude", "%q must be an entity name such as PERSON_NAME, not %q", fmt.Sprintf("exclude[%d]", i), name)
+		}
+	}
+	in, conversation, said, err := c.read(ctx, tenant, n)
+	if err != nil {
+		return in, nil, err
+	}
+	redactor, err := c.redactor(ctx, tenant, redact, exclude)
+	if err != nil || redactor == nil {
+		return in, said, err
+	}
+	for i := range said {
+		said[i].Text = redactor(said[i].Text, conversation.State.Language)
+	}
+	return in, said, nil
+}
+
+// A Ref is where something was found.
+type Ref struct {
+	Message SaidMessage
+	Hit     parley.TrackerHit // of trackers: with the similarity, and the words that speak for it
+	Offset  int               // in UTF-16 code units; -1 = of similar meaning
+}
+
+// A Match is one value that was found.
+type Match struct {
+	Value string
+	Refs  []Ref
+}
+
+// A Finding is a tracker or an entity with what was found of it.
+type Finding struct {
+	Number                  parley.Number
+	Name                    string // of a tracker
+	Type, SubType, Category string // of an entity
+	Matches                 []Match
+}
+
+// Trackers is what trackers found in a conversation, in the order of reference 3.5.
+func (c *Conversations) Trackers(ctx context.Context, tenant parley.TenantID, n parley.Number) ([]Finding, error) {
+	var hits []parley.TrackerHit
+	said, err := c.withHits(ctx, tenant, n, func(tx parley.Tx, id parley.ConversationID) (err error) {
+		hits, err = tx.TrackerHits(ctx, tenant, id)
+		return err
+	})
+	findings := []Finding{}
+	for _, h := range hits {
+		m, ok := said[h.Seq]
+		if !ok {
+			continue
+		}
+		if last := len(findings) - 1; last < 0 || findings[last].Number != h.Tracker {
+			findings = append(findings, Finding{Number: h.Tracker, Name: h.Name})
+		}
+		findings[len(findings)-1].add(h.Value, Ref{Message: m, Hit: h, Offset: placeIn(m.Text, h.Value, h.Offset)})
+	}
+	return findings, err
+}
+
+// Entities is which entities were found in a conversation.
+func (c *Conversations) Entities(ctx context.Context, tenant parley.TenantID, n parley.Number) ([]Finding, error) {
+	var hits []parley.EntityHit
+	said, err := c.withHits(ctx, tenant, n, func(tx parley.Tx, id parley.ConversationID) (err error) {
+		hits, err = tx.EntityHits(ctx, tenant, id)
+		return err
+	})
+	findings := []Finding{}
+	for _, h := range hits {
+		m, ok := said[h.Seq]
+		if !ok {
+			continue
+		}
+		if i := len(findings) - 1; i < 0 || findings[i].Number != h.Entity || findings[i].Type != h.Type || findings[i].SubType != h.SubType {
+			findings = append(findings, Finding{Number: h.Entity, Type: h.Type, SubType: h.SubType, Category: h.Category})
+		}
+		findings[len(findings)-1].add(h.Value, Ref{Message: m, Offset: h.Offset})
+	}
+	return findings, err
+}
+
+func (f *Finding) add(value string, r Ref) {
+	i := slices.IndexFunc(f.Matches, func(m Match) bool { return m.Value == value })
+	if i < 0 {
+		f.Matches = append(f.Matches, Match{Value: value})
+		i = len(f.Matches) - 1
+	}
+	f.Matches[i].Refs = append(f.Matches[i].Refs, r)
+}
+
+// withHits reads hits together with what was said, by Seq, redacted if that is the tenant's setting.
+func (c *Conversations) withHits(ctx context.Context, tenant parley.TenantID, n parley.Number, hits func(parley.Tx, parley.ConversationID) error) (map[int64]SaidMessage, error) {
+	in, said, err := c.Messages(ctx, tenant, n, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.store.View(ctx, func(tx parley.Tx) error { return hits(tx, in.Conversation) }); err != nil {
+		return nil, err
+	}
+	bySeq := make(map[int64]SaidMessage, len(said))
+	for _, m := range said {
+		bySeq[m.Seq] = m
+	}
+	return bySeq, nil
+}
+
+// placeIn is the place of a phrase in a message as it is shown: where it was found, unless the message was redacted since.
+func placeIn(shown, phrase string, found int) int {
+	if found < 0 {
+		return found
+	}
+	places := text.NewLexicon([]string{phrase}).Find(shown)
+	if len(places) == 0 {
+		return -1
+	}
+	return text.UTF16Offset(shown, places[0].Start)
+}
+
+// PutMetadata replaces the metadata of a conversation.
+func (c *Conversations) PutMetadata(ctx context.Context, tenant parley.TenantID, n parley.Number, metadata map[string]string) (in parley.Insight, err error) {
+	if err := checkMetadata(metadata); err != nil {
+		return in, err
+	}
+	err = c.store.Update(ctx, func(tx parley.Tx) (err error) {
+		if in, err = tx.FindInsight(ctx, tenant, n); err != nil {
+			return err
+		}
+		in.Metadata = metadata
+		return tx.PutInsight(ctx, &in)
+	})
+	return in, err
+}

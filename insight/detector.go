@@ -1,0 +1,128 @@
+package insight
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+	"parley/ident"
+)
+
+// Config is what a detector works with. Record is required.
+type Config struct {
+	Record Record
+	Live   Locker                // nil = this node leads always
+	Hub    Actor                 // does what hits ask for; nil = nothing is done
+	Teller Teller                // tells webhooks that a text was looked at; nil = they are not told
+	Logger *slog.Logger          // nil = slog.Default
+	Meter  prometheus.Registerer // nil = no metrics
+	Clock  func() time.Time      // nil = time.Now
+}
+
+// A Locker makes one node lead; see [parley.Live].
+type Locker interface {
+	Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error)
+}
+
+// An Actor does what a tracker's hit asks for. It must not do it twice when asked twice.
+type Actor interface {
+	Detected(ctx context.Context, tenant parley.TenantID, d parley.Detected) error
+}
+
+// A Detector looks for trackers and entities in what is said. Run is called once.
+type Detector struct {
+	config  Config
+	node    string
+	metrics *metrics
+	engines *engines
+	feed    follower
+	known   map[parley.ConversationID]known // what the leader remembers of conversations; bounded by maxKnown
+	tick    <-chan time.Time                // for tests; nil = every pollEvery
+}
+
+const (
+	// pollEvery is how often the leader looks for new messages; with the time of one batch it is what a hit waits for.
+	pollEvery = 250 * time.Millisecond
+	// leadFor is how long a node leads before another may.
+	leadFor = 5 * time.Second
+	// maxKnown bounds the conversations whose language and progress are kept in memory; beyond it all are forgotten.
+	maxKnown = 100_000
+)
+
+// NewDetector returns a detector.
+func NewDetector(c Config) *Detector {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return &Detector{config: c, node: ident.New[Detector]().String(), metrics: newMetrics(c.Meter), engines: newEngines(c.Record),
+		known: map[parley.ConversationID]known{}}
+}
+
+func (d *Detector) now() time.Time { return d.config.Clock().UTC().Truncate(time.Millisecond) }
+
+// Run follows the record and works on jobs until ctx ends. A failure is logged and tried again.
+func (d *Detector) Run(ctx context.Context) error {
+	tick := d.tick
+	if tick == nil {
+		ticker := time.NewTicker(pollEvery)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	var led time.Time // zero = this node does not lead
+	for {
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if d.config.Live != nil && d.now().Sub(led) > leadFor/4 {
+			mine, err := d.config.Live.Lock(ctx, "detection", d.node, leadFor)
+			if err == nil && !mine {
+				led, d.feed = time.Time{}, follower{} // another one's progress is in the record
+				clear(d.known)
+				continue
+			}
+			led = d.now()
+		}
+		for _, work := range []func(context.Context) error{d.follow, d.work, d.tell} {
+			if err := work(ctx); err != nil && ctx.Err() == nil {
+				d.config.Logger.WarnContext(ctx, "detection", "error", err)
+				d.metrics.errors.Inc()
+			}
+		}
+	}
+}
+
+// metrics counts what is looked at and found.
+type metrics struct {
+	messages prometheus.Counter
+	hits     *prometheus.CounterVec
+	seconds  prometheus.Histogram
+	lag      prometheus.Histogram
+	errors   prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		messages: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_detection_messages_total",
+			Help: "Messages that were looked at for trackers and entities."}),
+		hits: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_detection_hits_total",
+			Help: "What was found, by kind: exact and similar (trackers), entity."}, []string{"kind"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_detection_seconds",
+			Help: "Looking at one message.", Buckets: []float64{.00001, .00005, .0001, .0005, .001, .005, .01, .05, .1}}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_detection_lag_seconds",
+			Help: "From accepting a message to storing what was found in it.", Buckets: []float64{.1, .25, .5, 1, 2, 5, 10, 60, 600}}),
+		errors: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_detection_errors_total",
+			Help: "Rounds of detection that failed and are tried again."}),
+	}
+	if r != nil {
+		r.MustRegister(m.messages, m.hits, m.seconds, m.lag, m.errors)
+	}
+	return m
+}

@@ -1,0 +1,179 @@
+package insight
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"parley"
+	"parley/insight/entity"
+	"parley/insight/text"
+)
+
+// An engine finds the trackers and entities of one tenant. It is immutable and safe for concurrent use.
+type engine struct {
+	trackers []parley.Tracker
+	matcher  *text.Matcher
+	entities []parley.Entity
+	lexicon  *text.Lexicon
+	values   []valueOf // of the lexicon's phrases
+	managed  bool      // built-in entities are found, too
+	least    float64   // similarity that counts; 0 = whatever the matcher calls similar
+}
+
+// A valueOf says whose value a phrase of a lexicon is.
+type valueOf struct{ entity, ordinal int }
+
+// newEngine compiles trackers and entities. similarity is the least that counts as similar; 0 = whatever the matcher calls similar.
+func newEngine(trackers []parley.Tracker, entities []parley.Entity, managed bool, similarity float64) *engine {
+	e := &engine{trackers: trackers, entities: entities, managed: managed, least: similarity}
+	vocabularies := make([]text.Vocabulary, len(trackers))
+	for i, t := range trackers {
+		vocabularies[i] = text.Vocabulary{Languages: t.Languages, Phrases: t.Vocabulary, Exclude: t.Exclude}
+	}
+	e.matcher = text.NewMatcher(vocabularies)
+	var phrases []string
+	for i, x := range entities {
+		for j, v := range x.Values {
+			phrases = append(phrases, v)
+			e.values = append(e.values, valueOf{i, j})
+		}
+	}
+	e.lexicon = text.NewLexicon(phrases)
+	return e
+}
+
+// only is the engine with no trackers but these; with none named itself.
+func (e *engine) only(numbers []parley.Number) *engine {
+	if len(numbers) == 0 {
+		return e
+	}
+	kept := slices.DeleteFunc(slices.Clone(e.trackers), func(t parley.Tracker) bool { return !slices.Contains(numbers, t.Number) })
+	return newEngine(kept, nil, false, 0)
+}
+
+// action is what a hit of a tracker does.
+func (e *engine) action(n parley.Number) parley.TrackerAction {
+	i := slices.IndexFunc(e.trackers, func(t parley.Tracker) bool { return t.Number == n })
+	if i < 0 {
+		return parley.TrackerAction{}
+	}
+	return e.trackers[i].Action
+}
+
+// find looks at a message.
+func (e *engine) find(said, language string, seq int64) (trackers []parley.TrackerHit, entities []parley.EntityHit) {
+	place := utf16Places(said)
+	for _, h := range e.matcher.Match(said, language) {
+		if h.Start < 0 && h.Similarity < e.least {
+			continue
+		}
+		t := &e.trackers[h.Vocabulary]
+		hit := parley.TrackerHit{Tracker: t.Number, Name: t.Name, Phrase: h.Phrase, Value: t.Vocabulary[h.Phrase], Seq: seq, Offset: -1, Similarity: h.Similarity, Words: h.Words}
+		if h.Start >= 0 {
+			hit.Offset = place(h.Start)
+			hit.Length = place(h.End) - hit.Offset
+		}
+		trackers = append(trackers, hit)
+	}
+	for _, o := range e.lexicon.Find(said) {
+		v := e.values[o.Phrase]
+		x := &e.entities[v.entity]
+		entities = append(entities, parley.EntityHit{Entity: x.Number, Type: x.Type, SubType: x.SubType, Category: categoryCustom, Value: x.Values[v.ordinal],
+			Ordinal: v.ordinal, Seq: seq, Offset: place(o.Start), Length: place(o.End) - place(o.Start)})
+	}
+	if e.managed {
+		for _, f := range entity.Find(said, language) {
+			entities = append(entities, parley.EntityHit{Type: f.Name, SubType: f.Name, Category: categoryManaged, Value: f.Value, Seq: seq,
+				Offset: place(f.Start), Length: place(f.End) - place(f.Start)})
+		}
+	}
+	return trackers, entities
+}
+
+// The categories of entities (reference 4.1, 4.3).
+const (
+	categoryCustom  = "Custom"
+	categoryManaged = "Managed"
+)
+
+// utf16Places turns places in bytes into places in UTF-16 code units, which is what offsets count (reference 3.5).
+func utf16Places(s string) func(int) int {
+	if isASCII(s) {
+		return func(at int) int { return at }
+	}
+	return func(at int) int { return text.UTF16Offset(s, at) }
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
+}
+
+// engines keeps the compiled engine of each tenant as long as its vocabularies are what they were. Safe for concurrent use.
+type engines struct {
+	record Record
+	mu     sync.Mutex
+	byID   map[parley.TenantID]compiled
+}
+
+type compiled struct {
+	generation int64
+	engine     *engine
+}
+
+func newEngines(record Record) *engines {
+	return &engines{record: record, byID: map[parley.TenantID]compiled{}}
+}
+
+// of is the engine of a tenant as its vocabularies are now.
+func (s *engines) of(ctx context.Context, tenant parley.TenantID) (*engine, error) {
+	var generation int64
+	var trackers []parley.Tracker
+	var entities []parley.Entity
+	s.mu.Lock()
+	have, ok := s.byID[tenant]
+	s.mu.Unlock()
+	err := s.record.View(ctx, func(tx parley.Tx) (err error) {
+		if generation, err = tx.Generation(ctx, tenant); err != nil || ok && generation == have.generation {
+			return err
+		}
+		if trackers, err = tx.Trackers().List(ctx, tenant); err != nil {
+			return err
+		}
+		entities, err = tx.Entities().List(ctx, tenant)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if ok && generation == have.generation {
+		return have.engine, nil
+	}
+	made := compiled{generation, newEngine(trackers, entities, true, 0)}
+	s.mu.Lock()
+	s.byID[tenant] = made
+	s.mu.Unlock()
+	return made.engine, nil
+}
+
+// forJob is the engine that a job asks for.
+func (s *engines) forJob(ctx context.Context, j *parley.Job) (*engine, error) {
+	own, err := s.of(ctx, j.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	r := &j.Request
+	trackers := own.trackers
+	if r.NoTrackers {
+		trackers = slices.DeleteFunc(slices.Clone(own.trackers), func(t parley.Tracker) bool { return !slices.Contains(r.Stored, t.Number) })
+	}
+	entities := own.entities
+	if r.NoEntities {
+		entities = nil
+	}
+	if len(trackers) == len(own.trackers) && len(entities) == len(own.entities) && len(r.Trackers) == 0 && len(r.Entities) == 0 && !r.NoEntities && r.Similarity == 0 {
+		return own, nil
+	}
+	return newEngine(slices.Concat(trackers, r.Trackers), slices.Concat(entities, r.Entities), !r.NoEntities, r.Similarity), nil
+}

@@ -1,0 +1,175 @@
+package insight
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"parley"
+)
+
+// A follower reads the messages of all conversations in the order of their keys. A key is given before its transaction
+// commits, so on PostgreSQL a smaller one may turn up after a greater one: the holes between keys are looked at again until
+// they are filled, or too old for a commit to be on its way still.
+type follower struct {
+	loaded  bool
+	cursor  int64 // greatest key seen
+	saved   int64 // what the record has of it
+	holes   []hole
+	history int64 // key up to which the messages from before the first start were looked at
+	until   int64 // where that ends
+}
+
+// A hole is keys that were not there when greater ones were, both bounds exclusive.
+type hole struct {
+	after, before int64
+	since         time.Time
+}
+
+const (
+	feedPage = 1000
+	// holeFor is for how long a commit may be on its way. Writers are cut off long before (see store.Config.Silence).
+	holeFor = time.Minute
+	// maxHoles bounds the memory for them; the oldest go first.
+	maxHoles = 10_000
+)
+
+// The names under which the record keeps how far the follower is.
+const (
+	feedName    = "detection"
+	historyName = "detection.history"
+	historyEnd  = "detection.history.end"
+)
+
+// load reads how far the follower of the last leader was. The very first one begins with what is said from now on, and goes
+// through what was said before beside that.
+func (f *follower) load(ctx context.Context, record Record) error {
+	return record.Update(ctx, func(tx parley.Tx) (err error) {
+		*f = follower{}
+		if f.cursor, err = tx.FeedCursor(ctx, feedName); err != nil {
+			return err
+		}
+		if f.history, err = tx.FeedCursor(ctx, historyName); err != nil {
+			return err
+		}
+		if f.until, err = tx.FeedCursor(ctx, historyEnd); err != nil {
+			return err
+		}
+		if f.cursor == 0 {
+			if f.cursor, err = tx.LastFed(ctx); err != nil {
+				return err
+			}
+			f.until = f.cursor
+			for name, key := range map[string]int64{feedName: f.cursor, historyEnd: f.until} {
+				if err := tx.SetFeedCursor(ctx, name, key); err != nil {
+					return err
+				}
+			}
+		}
+		f.saved, f.loaded = f.cursor, true
+		return nil
+	})
+}
+
+// next reads what is new: behind the cursor, and in the holes. The follower does not move yet; see passed.
+func (f *follower) next(ctx context.Context, record Record) (page []parley.FedMessage, late []parley.FedMessage, err error) {
+	err = record.View(ctx, func(tx parley.Tx) (err error) {
+		page, late = nil, nil
+		if page, err = tx.Fed(ctx, f.cursor, feedPage); err != nil {
+			return err
+		}
+		for _, h := range f.holes {
+			found, err := tx.FedBetween(ctx, h.after, h.before, feedPage)
+			if err != nil {
+				return err
+			}
+			late = append(late, found...)
+		}
+		return nil
+	})
+	return page, late, err
+}
+
+// passed moves the follower over what was looked at.
+func (f *follower) passed(page, late []parley.FedMessage, now time.Time) {
+	for _, m := range late {
+		i := slices.IndexFunc(f.holes, func(h hole) bool { return h.after < m.Key && m.Key < h.before })
+		if i < 0 {
+			continue
+		}
+		h := f.holes[i]
+		f.holes = slices.Replace(f.holes, i, i+1, slices.DeleteFunc([]hole{{h.after, m.Key, h.since}, {m.Key, h.before, h.since}}, hole.empty)...)
+	}
+	for _, m := range page {
+		if h := (hole{f.cursor, m.Key, now}); !h.empty() {
+			f.holes = append(f.holes, h)
+		}
+		f.cursor = m.Key
+	}
+	f.holes = slices.DeleteFunc(f.holes, func(h hole) bool { return now.Sub(h.since) > holeFor })
+	if extra := len(f.holes) - maxHoles; extra > 0 {
+		f.holes = slices.Delete(f.holes, 0, extra)
+	}
+}
+
+func (h hole) empty() bool { return h.before-h.after < 2 }
+
+// safe is the key up to which nothing can turn up any more: where another leader would begin.
+func (f *follower) safe() int64 {
+	if len(f.holes) > 0 {
+		return f.holes[0].after
+	}
+	return f.cursor
+}
+
+// follow looks at what was said since the last time, and, when that is not much, at some of what was said before.
+func (d *Detector) follow(ctx context.Context) error {
+	f := &d.feed
+	if !f.loaded {
+		if err := f.load(ctx, d.config.Record); err != nil {
+			return err
+		}
+	}
+	for ctx.Err() == nil {
+		page, late, err := f.next(ctx, d.config.Record)
+		if err != nil {
+			return err
+		}
+		if err := d.look(ctx, slices.Concat(late, page), true); err != nil {
+			return err
+		}
+		f.passed(page, late, d.now())
+		if safe := f.safe(); safe > f.saved {
+			if err := d.save(ctx, feedName, safe); err != nil {
+				return err
+			}
+			f.saved = safe
+		}
+		if len(page) < feedPage {
+			break
+		}
+	}
+	if f.history >= f.until {
+		return nil
+	}
+	var page []parley.FedMessage
+	err := d.config.Record.View(ctx, func(tx parley.Tx) (err error) {
+		page, err = tx.FedBetween(ctx, f.history, f.until+1, feedPage)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.look(ctx, page, false); err != nil {
+		return err
+	}
+	f.history = f.until
+	if len(page) == feedPage {
+		f.history = page[len(page)-1].Key
+	}
+	return d.save(ctx, historyName, f.history)
+}
+
+func (d *Detector) save(ctx context.Context, name string, key int64) error {
+	return d.config.Record.Update(ctx, func(tx parley.Tx) error { return tx.SetFeedCursor(ctx, name, key) })
+}

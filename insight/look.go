@@ -1,0 +1,315 @@
+package insight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+	"unicode/utf8"
+
+	"parley"
+	"parley/markup"
+)
+
+// known is what the leader remembers of a conversation.
+type known struct {
+	seq      int64 // up to which it was looked at
+	language string
+}
+
+// A talk is what there is to look at in one conversation.
+type talk struct {
+	conversation parley.Conversation
+	known        known
+	messages     []parley.Message // in order of Seq, without a hole, from known.seq+1
+}
+
+// look finds what there is to find in messages of any conversations, stores it, and does what fresh hits ask for.
+func (d *Detector) look(ctx context.Context, fed []parley.FedMessage, fresh bool) error {
+	tenants, order := map[parley.TenantID][]parley.FedMessage{}, []parley.TenantID{}
+	for _, m := range fed {
+		if tenants[m.Tenant] == nil {
+			order = append(order, m.Tenant)
+		}
+		tenants[m.Tenant] = append(tenants[m.Tenant], m)
+	}
+	for _, tenant := range order {
+		if err := d.lookAt(ctx, tenant, tenants[tenant], fresh); err != nil {
+			return fmt.Errorf("look at messages of tenant %s: %w", tenant, err)
+		}
+	}
+	return nil
+}
+
+func (d *Detector) lookAt(ctx context.Context, tenant parley.TenantID, fed []parley.FedMessage, fresh bool) error {
+	talks, err := d.talks(ctx, tenant, fed)
+	if err != nil {
+		return err
+	}
+	engine, err := d.engines.of(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	jobs, err := d.jobsOf(ctx, tenant, talks)
+	if err != nil {
+		return err
+	}
+	var found []parley.Detection
+	for i := range talks {
+		if len(talks[i].messages) == 0 {
+			continue
+		}
+		detection, acts := d.detect(&talks[i], engine, jobs)
+		if fresh {
+			if err := d.act(ctx, tenant, acts); err != nil {
+				return err
+			}
+		}
+		found = append(found, detection)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	err = d.config.Record.Update(ctx, func(tx parley.Tx) error {
+		if err := tx.PutDetections(ctx, tenant, found); err != nil {
+			return err
+		}
+		for _, j := range jobs {
+			if j.seen == 0 {
+				continue
+			}
+			job, err := tx.Job(ctx, tenant, j.job.ID)
+			if err != nil {
+				return err
+			}
+			job.Done, job.Status = job.Done+j.seen, parley.JobInProgress
+			if job.Done >= job.Total {
+				job.Status, job.Finished = parley.JobCompleted, d.now()
+			}
+			if err := tx.ReplaceJob(ctx, job); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d.remember(talks, fresh)
+	return nil
+}
+
+// remember notes how far conversations were looked at, and how long the newest messages waited for it.
+func (d *Detector) remember(talks []talk, fresh bool) {
+	if len(d.known) > maxKnown {
+		clear(d.known)
+	}
+	for i := range talks {
+		t := &talks[i]
+		n := len(t.messages)
+		if n == 0 {
+			continue
+		}
+		t.known.seq = t.messages[n-1].Seq
+		d.known[t.conversation.ID] = t.known
+		d.metrics.messages.Add(float64(n))
+		if fresh && t.messages[n-1].Body.Job.IsZero() {
+			d.metrics.lag.Observe(d.now().Sub(t.messages[n-1].Created).Seconds())
+		}
+	}
+}
+
+// talks groups messages by conversation, in the order in which they turn up, and reads what else is needed: what was looked at
+// before is left out, what the feed does not have is filled in.
+func (d *Detector) talks(ctx context.Context, tenant parley.TenantID, fed []parley.FedMessage) ([]talk, error) {
+	places := map[parley.ConversationID]int{}
+	var talks []talk
+	for _, m := range fed {
+		i, ok := places[m.Conversation]
+		if !ok {
+			i = len(talks)
+			places[m.Conversation] = i
+			talks = append(talks, talk{})
+			talks[i].conversation.ID = m.Conversation
+		}
+		talks[i].messages = append(talks[i].messages, m.Message)
+	}
+	err := d.config.Record.View(ctx, func(tx parley.Tx) error {
+		for i := range talks {
+			if err := d.complete(ctx, tx, tenant, &talks[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return talks, err
+}
+
+// complete reads what is not known of a conversation, and leaves in the talk what is to be looked at.
+func (d *Detector) complete(ctx context.Context, tx parley.Tx, tenant parley.TenantID, t *talk) (err error) {
+	id, last := t.conversation.ID, int64(0)
+	for _, m := range t.messages {
+		last = max(last, m.Seq)
+	}
+	t.conversation.Tenant = tenant
+	k, ok := d.known[id]
+	if !ok {
+		if t.conversation, err = tx.Conversation(ctx, tenant, id); parley.KindOf(err) == parley.NotFound {
+			t.messages = nil // erased meanwhile
+			return nil
+		} else if err != nil {
+			return err
+		}
+		in, err := tx.InsightOf(ctx, tenant, id)
+		if err != nil && parley.KindOf(err) != parley.NotFound {
+			return err
+		}
+		k.seq = in.Seq
+		if k.language = t.conversation.State.Language; k.language == "" {
+			k.language = defaultLanguage
+		}
+	}
+	t.known = k
+	expected := k.seq + 1
+	fedInOrder := t.messages[:0]
+	for _, m := range t.messages {
+		if m.Seq == expected {
+			fedInOrder = append(fedInOrder, m)
+			expected++
+		}
+	}
+	t.messages = fedInOrder
+	if expected > last {
+		return nil
+	}
+	t.messages = t.messages[:0]
+	for after := k.seq; after < last; {
+		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, After: after, Before: last + 1, Limit: feedPage})
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		t.messages = append(t.messages, page...)
+		after = page[len(page)-1].Seq
+	}
+	return nil
+}
+
+// defaultLanguage is that of conversations that have none (reference 7.1).
+const defaultLanguage = "en-US"
+
+// detect looks at the messages of one conversation.
+func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (parley.Detection, []parley.Detected) {
+	first, last := t.messages[0], t.messages[len(t.messages)-1]
+	out := parley.Detection{From: first.Seq, At: d.now(), Insight: insightOf(&t.conversation, first, last, nil)}
+	var acts []parley.Detected
+	for _, m := range t.messages {
+		with := e
+		if j := jobs[m.Body.Job]; j != nil {
+			with = j.engine
+			j.seen++
+			out.Insight = insightOf(&t.conversation, first, last, &j.job)
+		}
+		said := Said(&m)
+		if said == "" {
+			continue
+		}
+		began := time.Now()
+		trackers, entities := d.find(with, said, t.known.language, &m)
+		d.metrics.seconds.Observe(time.Since(began).Seconds())
+		out.Trackers, out.Entities = append(out.Trackers, trackers...), append(out.Entities, entities...)
+		for _, h := range trackers {
+			d.metrics.hits.WithLabelValues(hitKind(h)).Inc()
+			action := with.action(h.Tracker)
+			if action.Label != "" {
+				out.Labels = append(out.Labels, action.Label)
+			}
+			if action.Callback || action.HandOver {
+				acts = append(acts, parley.Detected{Tracker: h.Tracker, Name: h.Name, Phrase: h.Value, Message: m, Action: action})
+			}
+		}
+		d.metrics.hits.WithLabelValues("entity").Add(float64(len(entities)))
+	}
+	return out, acts
+}
+
+func hitKind(h parley.TrackerHit) string {
+	if h.Offset >= 0 {
+		return "exact"
+	}
+	return "similar"
+}
+
+// find looks at one message. Should the engine fail on a text that nobody thought of, the message counts as one in which there
+// is nothing, and the log has it.
+func (d *Detector) find(e *engine, said, language string, m *parley.Message) (trackers []parley.TrackerHit, entities []parley.EntityHit) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.metrics.errors.Inc()
+			d.config.Logger.Error("looking at a message", "conversation", m.Conversation, "seq", m.Seq, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return e.find(said, language, m.Seq)
+}
+
+// Said is the text of a message in which something may be found: what a person or a bot said, as long as it may be shown. Rich
+// text counts as a reader sees it.
+func Said(m *parley.Message) string {
+	c := m.Body.Content
+	if m.Deleted != parley.NotDeleted || m.Sender == parley.System || c == nil || c.Redact {
+		return ""
+	}
+	said := c.Text
+	if said == "" {
+		said = markup.Text(c.HTML)
+	}
+	if !utf8.ValidString(said) {
+		return ""
+	}
+	return said
+}
+
+// insightOf is the insight of a conversation with what its messages from first to last add.
+func insightOf(c *parley.Conversation, first, last parley.Message, job *parley.Job) parley.Insight {
+	i := parley.Insight{Conversation: c.ID, Tenant: c.Tenant, Number: parley.NumberOf(c.ID), Type: "meeting", Seq: last.Seq,
+		Started: first.Created, Ended: last.Created.Add(time.Duration(last.Body.Duration) * time.Millisecond), Metadata: map[string]string{}}
+	if job != nil {
+		i.Name = job.Request.Name
+		for name, value := range job.Request.Metadata {
+			i.Metadata[name] = value
+		}
+		return i
+	}
+	for _, a := range c.State.Customer.Attributes {
+		if a.Name != "" && utf8.RuneCountInString(a.Value) <= maxMetadata {
+			i.Metadata[a.Name] = a.Value
+		}
+	}
+	return i
+}
+
+// maxMetadata is the length of a value of metadata, in characters (reference 5.5).
+const maxMetadata = 128
+
+// act does what hits ask for. What fails because too much is going on is an error, and the messages are looked at again;
+// what fails otherwise is given up, so that it holds up nothing else.
+func (d *Detector) act(ctx context.Context, tenant parley.TenantID, acts []parley.Detected) error {
+	if d.config.Hub == nil {
+		return nil
+	}
+	for _, a := range acts {
+		err := d.config.Hub.Detected(ctx, tenant, a)
+		if err == nil || errors.Is(err, context.Canceled) {
+			continue
+		}
+		if parley.KindOf(err) == parley.Busy {
+			return err
+		}
+		d.metrics.errors.Inc()
+		d.config.Logger.WarnContext(ctx, "acting on a hit", "conversation", a.Message.Conversation, "tracker", a.Tracker, "error", err)
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package insight
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"parley"
+	"parley/ident"
+)
+
+// TextChannel is the channel type of conversations that were given as texts from outside (reference 7.1).
+const TextChannel = "text"
+
+// The limits of a text.
+const (
+	maxTextMessages = 10_000
+	maxTextRunes    = 100_000 // of one message
+)
+
+// A Text is a conversation that took place elsewhere, or some more of one.
+type Text struct {
+	Messages []TextMessage
+	Name     string
+	Language string            // "" = en-US
+	Metadata map[string]string // nil = none, or for more of a text: as it is
+
+	// What is looked for. Trackers is nil unless the request says something about it.
+	AllTrackers *bool            // whether the tenant's trackers are used; nil = unless Trackers or Stored are given
+	Trackers    []parley.Tracker // used for this text only: name and vocabulary
+	Stored      []parley.Number  // trackers of the tenant, used although AllTrackers is not
+	NoEntities  bool
+	Entities    []parley.Entity // used for this text only
+	Similarity  float64         // least that counts; 0 = the engine's own
+	Webhook     string          // hears when the job is over
+}
+
+// A TextMessage is one thing that was said in a text.
+type TextMessage struct {
+	Content      string
+	UserID, Name string
+	Start, End   time.Time // zero = not known
+}
+
+// Process stores a text, or with a number more of that one, and begins to look for trackers and entities in it. It returns once the
+// text is stored; the job tells how far the rest is. Invalid; NotFound, also if the conversation is none that was given as a text.
+func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, more *parley.Number, t Text) (parley.Number, parley.JobID, error) {
+	if err := formText(&t); err != nil {
+		return 0, parley.JobID{}, err
+	}
+	job := parley.Job{ID: ident.New[parley.Job](), Tenant: tenant, Kind: parley.JobText, Status: parley.JobScheduled, Total: len(t.Messages), Created: c.now(),
+		Request: parley.JobRequest{Name: t.Name, Metadata: t.Metadata, NoEntities: t.NoEntities, Entities: t.Entities, Trackers: t.Trackers, Stored: t.Stored,
+			Similarity: t.Similarity, Webhook: t.Webhook, NoTrackers: len(t.Trackers)+len(t.Stored) > 0}}
+	if t.AllTrackers != nil {
+		job.Request.NoTrackers = !*t.AllTrackers
+	}
+	conversation := parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: tenant}
+	err := c.store.Update(ctx, func(tx parley.Tx) error {
+		for _, n := range t.Stored {
+			if _, err := tx.Trackers().Find(ctx, tenant, n); parley.KindOf(err) == parley.NotFound {
+				return invalid("trackers", "%q has the id %s, and there is no such tracker", "trackers", n)
+			} else if err != nil {
+				return err
+			}
+		}
+		if more != nil {
+			in, err := tx.FindInsight(ctx, tenant, *more)
+			if err != nil {
+				return err
+			}
+			if conversation, err = tx.Conversation(ctx, tenant, in.Conversation); err != nil {
+				return err
+			}
+			if conversation.State.ChannelType != TextChannel {
+				return &parley.Error{Kind: parley.NotFound, Msg: "the conversation was not given as a text, so nothing can be appended to it"}
+			}
+		}
+		job.Conversation = conversation.ID
+		return tx.InsertJob(ctx, job)
+	})
+	if err != nil {
+		return 0, job.ID, fmt.Errorf("process text: %w", err)
+	}
+	if err := c.append(ctx, conversation, &t, job.ID); err != nil {
+		return 0, job.ID, err
+	}
+	number, err := c.announce(ctx, tenant, conversation.ID, &job)
+	return number, job.ID, err
+}
+
+// append commits the messages of a text. Another request may append at the same time; the one that comes second is routed again.
+func (c *Conversations) append(ctx context.Context, base parley.Conversation, t *Text, job parley.JobID) error {
+	for {
+		step := textStep(base, t, job, c.now())
+		answer := make(chan error, 1)
+		if err := c.store.Submit(step, func(_ parley.Committed, err error) { answer <- err }); err != nil {
+			return fmt.Errorf("store text: %w", err)
+		}
+		var err error
+		select {
+		case err = <-answer:
+		case <-ctx.Done():
+			return fmt.Errorf("store text: %w", ctx.Err())
+		}
+		if parley.KindOf(err) != parley.Conflict {
+			return err
+		}
+		if err := c.store.View(ctx, func(tx parley.Tx) (err error) {
+			base, err = tx.Conversation(ctx, base.Tenant, base.ID)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+}
+
+// announce makes the insight of a text at once, so that whoever was told its id finds it. The detector would make the same.
+func (c *Conversations) announce(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, job *parley.Job) (n parley.Number, err error) {
+	err = c.store.Update(ctx, func(tx parley.Tx) error {
+		in, err := tx.InsightOf(ctx, tenant, id)
+		if err == nil {
+			if job.Request.Metadata != nil {
+				in.Metadata = job.Request.Metadata
+			}
+			if job.Request.Name != "" {
+				in.Name = job.Request.Name
+			}
+			n = in.Number
+			return tx.PutInsight(ctx, &in)
+		}
+		if parley.KindOf(err) != parley.NotFound {
+			return err
+		}
+		conversation, err := tx.Conversation(ctx, tenant, id)
+		if err != nil {
+			return err
+		}
+		all, err := tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, Limit: math.MaxInt32})
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		in = insightOf(&conversation, all[0], all[len(all)-1], job)
+		in.Seq = 0 // nothing was looked at yet
+		if err := tx.PutInsight(ctx, &in); err != nil {
+			return err
+		}
+		n = in.Number
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("announce text: %w", err)
+	}
+	return n, nil
+}
+
+// textStep is the step that adds a text to a conversation, which is over: nobody answers in it.
+func textStep(base parley.Conversation, t *Text, job parley.JobID, now time.Time) *parley.Step {
+	c := base
+	step := &parley.Step{Conversation: &c, BaseEpoch: base.Epoch, BaseSeq: base.Seq, New: base.Status == ""}
+	if step.New {
+		step.StateChanged = true
+		c.Status, c.Owner, c.Epoch, c.Created, c.Ended = parley.Ended, parley.Owner{Kind: parley.OwnerNone}, 1, now, now
+		c.State = parley.ConversationState{ChannelType: TextChannel, Language: t.Language, Customer: parley.CustomerData{}, Parties: []parley.Party{{Role: parley.Customer}}}
+	}
+	slot := now.Add(-time.Duration(len(t.Messages)) * time.Second) // of one without times; the last ends now
+	for i, m := range t.Messages {
+		start, end := m.Start, m.End
+		if start.IsZero() {
+			start = slot.Add(time.Duration(i) * time.Second)
+			end = start.Add(time.Second)
+		}
+		if end.Before(start) {
+			end = start
+		}
+		c.Seq++
+		body := parley.Body{Name: m.Name, Content: &parley.Content{Text: m.Content}, Job: job, Duration: end.Sub(start).Milliseconds()}
+		if m.UserID != "" {
+			body.Attributes = []parley.Attribute{{Name: attributeUser, Value: m.UserID}}
+		}
+		step.Messages = append(step.Messages, parley.Message{ID: ident.New[parley.Message](), Conversation: c.ID, Seq: c.Seq, Type: parley.TypeText,
+			Sender: parley.Customer, Created: start.UTC().Truncate(time.Millisecond), Explanation: "given as a text", Body: body})
+	}
+	c.Touched = now
+	return step
+}
+
+// attributeUser names the attribute of a text's message that says which person of the other system spoke.
+const attributeUser = "userId"
+
+// formText checks a text and puts its messages in order of time.
+func formText(t *Text) error {
+	if len(t.Messages) == 0 {
+		return invalid("messages", "%q needs at least one message", "messages")
+	}
+	if len(t.Messages) > maxTextMessages {
+		return invalid("messages", "%q may have %d messages, not %d; append the rest with PUT", "messages", maxTextMessages, len(t.Messages))
+	}
+	for i := range t.Messages {
+		m := &t.Messages[i]
+		if strings.TrimSpace(m.Content) == "" {
+			return invalid("content", "%q is not allowed to be empty", fmt.Sprintf("messages[%d].payload.content", i))
+		}
+		if len(m.Content) > maxTextRunes {
+			return invalid("content", "%q may have %d bytes", fmt.Sprintf("messages[%d].payload.content", i), maxTextRunes)
+		}
+		if m.Start.IsZero() != m.End.IsZero() || m.End.Before(m.Start) {
+			return invalid("duration", "%q needs a startTime and an endTime that is not before it", fmt.Sprintf("messages[%d].duration", i))
+		}
+	}
+	slices.SortStableFunc(t.Messages, func(a, b TextMessage) int {
+		if a.Start.IsZero() || b.Start.IsZero() {
+			return 0
+		}
+		return a.Start.Compare(b.Start)
+	})
+	if t.Similarity != 0 && (t.Similarity < 0.5 || t.Similarity > 1) {
+		return invalid("confidenceThreshold", "%q must be from 0.5 to 1.0", "confidenceThreshold")
+	}
+	if t.Language == "" {
+		t.Language = defaultLanguage
+	}
+	if err := checkMetadata(t.Metadata); err != nil {
+		return err
+	}
+	if t.Webhook != "" {
+		if u, err := url.Parse(t.Webhook); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return invalid("webhookUrl", "%q must be an absolute http or https URL", "webhookUrl")
+		}
+	}
+	return formInline(t)
+}
+
+// formInline checks the trackers and entities that a text brings along, and numbers them: made up, but in order and apart from
+// each other.
+func formInline(t *Text) error {
+	t.Trackers, t.Entities = slices.Clone(t.Trackers), slices.Clone(t.Entities)
+	for i := range t.Trackers {
+		x := &t.Trackers[i]
+		x.Number, x.Languages = newNumber(), nil
+		if err := formTracker(x); err != nil {
+			return at(err, i, true)
+		}
+		x.Languages = []string{t.Language}
+	}
+	for i := range t.Entities {
+		t.Entities[i].Number = newNumber()
+		if err := formEntity(&t.Entities[i]); err != nil {
+			return at(err, i, true)
+		}
+	}
+	return nil
+}
+
+// checkMetadata checks metadata of a conversation (reference 5.5).
+func checkMetadata(metadata map[string]string) error {
+	for name, value := range metadata {
+		if name == "" {
+			return invalid("metadata", "%q has a key that is empty", "metadata")
+		}
+		if err := checkText("metadata."+name, value+" ", maxMetadata+1); err != nil {
+			return invalid("metadata", "%q may have %d characters", "metadata."+name, maxMetadata)
+		}
+	}
+	return nil
+}
+
+// Job is a job of a tenant.
+func (c *Conversations) Job(ctx context.Context, tenant parley.TenantID, id parley.JobID) (j parley.Job, err error) {
+	err = c.store.View(ctx, func(tx parley.Tx) (err error) {
+		j, err = tx.Job(ctx, tenant, id)
+		return err
+	})
+	return j, err
+}

@@ -1,0 +1,175 @@
+package insight
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"parley"
+)
+
+// Settings has the rules of user settings (reference 6). Safe for concurrent use.
+type Settings struct{ *Vocabularies }
+
+// Of are the settings of a tenant; Document is empty if nothing is set.
+func (s Settings) Of(ctx context.Context, tenant parley.TenantID) (u parley.UserSettings, err error) {
+	err = s.store.View(ctx, func(tx parley.Tx) (err error) {
+		u, err = tx.UserSettings(ctx, tenant)
+		return err
+	})
+	return u, err
+}
+
+// Patch applies operations (RFC 6902: add, replace, remove), all of them or none.
+func (s Settings) Patch(ctx context.Context, tenant parley.TenantID, ops []PatchOperation) (u parley.UserSettings, err error) {
+	if len(ops) == 0 {
+		return u, invalid("", "the body must be an array of at least one operation")
+	}
+	for i, op := range ops {
+		if err := checkOperation(op); err != nil {
+			return u, at(err, i, len(ops) > 1)
+		}
+	}
+	err = s.store.Update(ctx, func(tx parley.Tx) (err error) {
+		if u, err = tx.UserSettings(ctx, tenant); err != nil {
+			return err
+		}
+		document := u.Document
+		if len(document) == 0 {
+			document = []byte("{}")
+		}
+		if document, err = applyPatch(document, ops, ""); err != nil {
+			return err
+		}
+		if u.Document, err = formSettings(document); err != nil {
+			return err
+		}
+		if u.Number == 0 {
+			u.Number = newNumber()
+		}
+		return tx.PutUserSettings(ctx, u)
+	})
+	if err != nil {
+		return u, fmt.Errorf("patch settings: %w", err)
+	}
+	return u, nil
+}
+
+func checkOperation(op PatchOperation) error {
+	switch {
+	case op.Op != "add" && op.Op != "replace" && op.Op != "remove":
+		return invalid("op", "%q must be add, replace or remove, not %q", "op", op.Op)
+	case len(op.Path) < 2 || op.Path[0] != '/':
+		return invalid("path", "%q must name a setting, as /redaction/type does, not %q", "path", op.Path)
+	case op.Op != "remove" && op.Value == nil:
+		return invalid("value", "%q is required for %s", "value", op.Op)
+	}
+	return nil
+}
+
+// settings is the document of a tenant's settings.
+type settings struct {
+	Intelligence *intelligence `json:"intelligence,omitempty"`
+	Redaction    *Redaction    `json:"redaction,omitempty"`
+}
+
+type intelligence struct {
+	Bookmarks *bookmarks `json:"bookmarks,omitempty"`
+}
+
+type bookmarks struct {
+	Duration *float64 `json:"duration,omitempty"` // seconds
+}
+
+// Redaction says what is made unrecognisable, and how.
+type Redaction struct {
+	Default *bool             `json:"default,omitempty"` // everything that is said from now on
+	Type    string            `json:"type,omitempty"`    // "default", "obfuscation" or "custom"; "" = "default"
+	Exclude []string          `json:"exclude,omitempty"` // entity names
+	Custom  map[string]string `json:"custom,omitempty"`  // entity name → replacement; "default" → the mode of all others
+}
+
+// ByDefault says whether everything that is said is redacted.
+func (r *Redaction) ByDefault() bool { return r != nil && r.Default != nil && *r.Default }
+
+var entityName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+
+// formSettings checks a document and leaves out what is empty; nothing at all if all is.
+func formSettings(document []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.DisallowUnknownFields()
+	var s settings
+	if err := d.Decode(&s); err != nil {
+		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Err: err, Msg: "there is no such setting, or it has another type: " + settingsProblem(err)}
+	}
+	if i := s.Intelligence; i != nil {
+		if i.Bookmarks != nil && i.Bookmarks.Duration == nil {
+			i.Bookmarks = nil
+		}
+		if i.Bookmarks == nil {
+			s.Intelligence = nil
+		} else if *i.Bookmarks.Duration <= 0 {
+			return nil, invalid("duration", "%q must be more than 0 seconds", "duration")
+		}
+	}
+	if s.Redaction != nil {
+		if err := s.Redaction.check(); err != nil {
+			return nil, err
+		}
+		if s.Redaction.Default == nil && s.Redaction.Type == "" && len(s.Redaction.Exclude) == 0 && len(s.Redaction.Custom) == 0 {
+			s.Redaction = nil
+		}
+	}
+	if s.Intelligence == nil && s.Redaction == nil {
+		return nil, nil
+	}
+	return json.Marshal(s)
+}
+
+func (r *Redaction) check() error {
+	switch r.Type {
+	case "", "default", "obfuscation", "custom":
+	default:
+		return invalid("type", "%q must be default, obfuscation or custom, not %q", "type", r.Type)
+	}
+	for i, name := range r.Exclude {
+		if !entityName.MatchString(name) {
+			return invalid("exclude", "%q must be an entity name such as PERSON_NAME, not %q", fmt.Sprintf("exclude[%d]", i), name)
+		}
+	}
+	for name, to := range r.Custom {
+		if name == "default" {
+			if to != "default" && to != "obfuscation" {
+				return invalid("default", "%q must be default or obfuscation, not %q", "custom.default", to)
+			}
+			continue
+		}
+		if !entityName.MatchString(name) {
+			return invalid("custom", "%q must have entity names such as PERSON_NAME, not %q", "custom", name)
+		}
+	}
+	return nil
+}
+
+// settingsProblem is what of a decoder's error concerns the sender.
+func settingsProblem(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("%q must not be a JSON %s", e.Field, e.Value)
+	}
+	return err.Error()
+}
+
+// redactionOf reads the settings of redaction; nil if there are none.
+func redactionOf(u parley.UserSettings) (*Redaction, error) {
+	if len(u.Document) == 0 {
+		return nil, nil
+	}
+	var s settings
+	if err := json.Unmarshal(u.Document, &s); err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	return s.Redaction, nil
+}
