@@ -105,21 +105,23 @@ func (a *active) submit(p *post) {
 }
 
 // wait puts a post into the backlog, in the place of its turn, and sees to it that somebody works on that. Posts that are
-// tried again keep their order so, among themselves too: they may come back while others of them still wait.
+// tried again keep their order so, among themselves too: they may come back while others of them still wait. Nobody works on
+// it once the hub has ended; the post is answered Busy then. Called with mu held.
 func (a *active) wait(p *post) {
 	if p.turn == 0 {
 		a.turns++
 		p.turn = a.turns
 	}
+	if !a.working && !a.h.work.start(a.workOff) {
+		p.done(nil, errEnding)
+		return
+	}
+	a.working = true
 	at := slices.IndexFunc(a.backlog, func(other *post) bool { return other.turn > p.turn })
 	if at < 0 {
 		at = len(a.backlog)
 	}
 	a.backlog = slices.Insert(a.backlog, at, p)
-	if !a.working {
-		a.working = true
-		a.h.work.Go(a.workOff)
-	}
 }
 
 // mayRepeat says whether one of the post's messageIds was seen before, so that SQL must be asked where.

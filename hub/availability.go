@@ -97,7 +97,8 @@ func (a *active) noteAvailability(ctx context.Context, p *post, state *parley.Co
 	return a.h.plans.of(ctx, a.tenant, state.Account)
 }
 
-// releaseTimeout bounds giving out what was held; what is left then goes out by the conversations' own reminders.
+// releaseTimeout bounds giving out what was held; what is left then, or was not begun because the hub had ended, goes out by
+// the conversations' own reminders.
 const releaseTimeout = 5 * time.Minute
 
 // setAvailable stores what an agent program said and, if it is back, gives out what was held for it.
@@ -110,7 +111,7 @@ func (h *Hub) setAvailable(ctx context.Context, tenant parley.TenantID, app parl
 	}
 	h.ConfigChanged(ctx, tenant)
 	if available {
-		h.work.Go(func() {
+		h.work.start(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout) // outlives the request that caused it
 			defer cancel()
 			if err := h.release(ctx, tenant, app); err != nil {

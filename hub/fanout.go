@@ -36,7 +36,7 @@ type topics struct {
 	byID      map[parley.ConversationID]*topic
 	followers map[follow]map[Subscriber]struct{}
 	tenants   map[parley.TenantID]int // how many followers each has
-	typing    map[typist]*typingMark  // who types; see whisper
+	typing    map[typist]*typingMark  // who types; see whisper. nil once the hub has ended
 }
 
 // A typist is a party that types.
@@ -265,7 +265,7 @@ func (ts *topics) keepTyping(e *Event, y *parley.Typing) {
 	defer ts.mu.Unlock()
 	who := typist{e.Conversation.ID, y.Slot}
 	mark := ts.typing[who]
-	if !y.On || ts.byID[e.Conversation.ID] == nil && ts.tenants[e.Conversation.Tenant] == 0 { // nobody here would see it stick
+	if !y.On || ts.typing == nil || ts.byID[e.Conversation.ID] == nil && ts.tenants[e.Conversation.Tenant] == 0 { // nobody here would see it stick
 		if mark != nil {
 			mark.timer.Stop()
 			delete(ts.typing, who)
@@ -297,14 +297,14 @@ func (ts *topics) endTyping(who typist) {
 	ts.whisper(over)
 }
 
-// stopTyping ends the timers.
+// stopTyping ends the timers, and lets no more start.
 func (ts *topics) stopTyping() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for _, mark := range ts.typing {
 		mark.timer.Stop()
 	}
-	clear(ts.typing)
+	ts.typing = nil
 }
 
 func (t *topic) deliver(e *Event) {
@@ -313,14 +313,14 @@ func (t *topic) deliver(e *Event) {
 	}
 }
 
-// fill makes sure that everything up to target is published. Called with the topic's lock held.
+// fill makes sure that everything up to target is published, unless the hub has ended and reads no more. Called with the
+// topic's lock held.
 func (ts *topics) fill(t *topic, target int64) {
 	t.target = max(t.target, target)
 	if t.filling {
 		return
 	}
-	t.filling = true
-	ts.h.work.Go(func() { ts.readMissing(t) })
+	t.filling = ts.h.work.start(func() { ts.readMissing(t) })
 }
 
 const (

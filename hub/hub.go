@@ -66,7 +66,7 @@ type Hub struct {
 
 	mu     sync.Mutex
 	active map[parley.ConversationID]*active
-	work   sync.WaitGroup // workers of active conversations, and fills of topics
+	work   workers // of active conversations, fills of topics, and releases of what was held
 }
 
 // New makes a hub.
@@ -104,8 +104,9 @@ func New(c Config) *Hub {
 func (h *Hub) now() time.Time { return h.config.Clock().UTC().Truncate(time.Millisecond) }
 
 // Run does what is not done by a caller: deadlines, marks of reading, places in queues, hints to and from other nodes,
-// forgetting idle conversations. When
-// it returns, after ctx has ended, nothing of it is left; posts may still be made until the store closes.
+// forgetting idle conversations. When it returns, after ctx has ended, nothing of the hub runs any more. Posts may still be
+// made until the store closes, but those that need more than what is in memory are answered Busy from the end of ctx on; a
+// caller that cannot try them again, on another node or later, must have ended before.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { h.sendHints(ctx) })
@@ -117,8 +118,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	wg.Go(func() { h.every(ctx, time.Second, h.remind) })
 	wg.Go(func() { h.every(ctx, time.Minute, func(context.Context) { h.forget() }) })
 	wg.Wait()
-	h.topics.stopTyping()
-	h.work.Wait()
+	h.work.end()
+	h.topics.stopTyping() // after the workers, which may mark somebody
 	return ctx.Err()
 }
 

@@ -275,6 +275,9 @@ func (in *input) posted(conversation parley.ConversationID, id parley.MessageID,
 // errTooMany is what a caller hears when a conversation has more waiting than it may.
 var errTooMany = &parley.Error{Kind: parley.Busy, Msg: "too many messages of this conversation are waiting"}
 
+// errEnding is what a caller hears of a post that would need a worker, once there are none: nothing of it was stored.
+var errEnding = &parley.Error{Kind: parley.Busy, Msg: "the hub is stopping, try again"}
+
 // plainError takes a refusal apart: what the caller hears, and the notice that is due besides.
 func plainError(err error) (*notice, error) {
 	if r, ok := errors.AsType[*refusal](err); ok {
