@@ -29,6 +29,7 @@ type Options struct {
 	Churn   time.Duration // how long sessions come and go; zero = not at all
 	Missed  int           // messages of one conversation that a session missed
 	Return  int           // sessions that come back at the same time
+	Groups  int           // conversations among which groups are looked for
 }
 
 // A side is one server in a comparison, with the pairs that are connected to it.

@@ -93,3 +93,17 @@ func filledInsight(random *rand.Rand, at time.Time, i, n int) parley.Insight {
 	}
 	return in
 }
+
+// ScanInsights is what ListInsights does, without the index of terms: the baseline of benchmarks.
+func (s *Store) ScanInsights(ctx context.Context, q parley.InsightQuery) (found []parley.Insight, err error) {
+	err = s.View(ctx, func(p parley.Tx) error {
+		t := p.(*tx)
+		places, err := t.listPlaces(ctx, q, false)
+		if err != nil {
+			return err
+		}
+		found, err = t.insightsAt(ctx, q.Tenant, places)
+		return err
+	})
+	return found, err
+}

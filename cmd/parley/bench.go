@@ -8,13 +8,14 @@ import (
 	"net/http"
 	"time"
 
+	"parley"
 	"parley/bench"
 	"parley/configs"
 	"parley/store"
 )
 
 type benchCommand struct {
-	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, stalled, held, memory, typing, growth, resume, churn; none = all."`
+	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, stalled, held, memory, typing, growth, resume, churn, groups; none = all."`
 	Database []string      `help:"PostgreSQL URLs of empty databases to measure with besides SQLite." env:"PARLEY_BENCH_DATABASE"`
 	Redis    string        `help:"Redis for the PostgreSQL runs." env:"PARLEY_BENCH_REDIS"`
 	SQLite   bool          `name:"sqlite" help:"Measure with SQLite." default:"true" negatable:""`
@@ -31,12 +32,14 @@ type benchCommand struct {
 	Churn    time.Duration `help:"How long sessions come and go; 0 = not at all." default:"0s"`
 	Missed   int           `help:"Messages that a session missed." default:"10000"`
 	Return   int           `help:"Sessions that come back at the same time." default:"5000"`
+	Groups   int           `help:"Conversations among which those of groups are looked for; 0 = not at all." default:"1000000"`
 
 	Relay      string `hidden:"" help:"Be the baseline relay, plain or coalesced."`
 	RelayPprof string `hidden:"" help:"Address of its profiles."`
 	SendTo     string `hidden:"" help:"Be the baseline sender, to this URL."`
 	Fill       int    `hidden:"" default:"-1" help:"Fill a record with so many messages."`
 	FillHeld   int    `hidden:"" default:"-1" help:"Fill a record with so many lanes that owe something."`
+	ListGroups int    `hidden:"" default:"-1" help:"Fill a record with so many conversations of groups, and list them."`
 	Data       string `hidden:"" help:"Folder of that record."`
 }
 
@@ -49,20 +52,26 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.out, "listening: nowhere, it sends")
 		bench.Send(ctx, c.SendTo)
 		return nil
-	case c.Fill >= 0, c.FillHeld >= 0:
+	case c.Fill >= 0, c.FillHeld >= 0, c.ListGroups >= 0:
 		record := configs.Store{Data: c.Data}
 		if len(c.Database) > 0 {
 			record.Database = c.Database[0]
 		}
 		return withStore(ctx, &record, s, func(record *store.Store) error {
-			if c.FillHeld >= 0 {
+			switch {
+			case c.FillHeld >= 0:
 				return record.FillHeld(ctx, c.FillHeld, bench.HeldEach)
+			case c.Fill >= 0:
+				return record.Fill(ctx, c.Fill)
 			}
-			return record.Fill(ctx, c.Fill)
+			if err := record.FillInsights(ctx, c.ListGroups); err != nil {
+				return err
+			}
+			return bench.MeasureGroups(ctx, lister{record}, c.Repeats, s.out)
 		})
 	}
 	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Settle: c.Settle, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
-		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return}
+		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return, Groups: c.Groups}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
 	}
@@ -73,6 +82,24 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		return errors.New("nothing to measure: give --database, or leave out --no-sqlite")
 	}
 	return bench.Run(ctx, o, c.Cases, s.out)
+}
+
+// A lister is a [bench.Lister] over a record.
+type lister struct{ record *store.Store }
+
+// ListInsights implements [bench.Lister].
+func (l lister) ListInsights(ctx context.Context, q parley.InsightQuery, terms bool) (int, error) {
+	if !terms {
+		found, err := l.record.ScanInsights(ctx, q)
+		return len(found), err
+	}
+	n := 0
+	err := l.record.View(ctx, func(tx parley.Tx) error {
+		found, err := tx.ListInsights(ctx, q)
+		n = len(found)
+		return err
+	})
+	return n, err
 }
 
 // serveRelay is the baseline's process.

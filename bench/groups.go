@@ -1,0 +1,149 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"time"
+
+	"parley"
+	"parley/insight/criteria"
+)
+
+// groupCriteria are what is asked about the conversations of the store's FillInsights: a region, a tier and an era are a
+// quarter, a quarter and a half of all, an agent is one in 200, a customer has about five.
+var groupCriteria = []struct{ name, text string }{
+	{"narrow and narrow", "conversation.metadata.agentId==agent-17;conversation.metadata.customerId==customer-12*"},
+	{"one customer and broad", "conversation.metadata.customerId==customer-1234;conversation.metadata.region==north"},
+	{"narrow and broad", "conversation.metadata.agentId==agent-17;conversation.metadata.region==north"},
+	{"broad and broad", "conversation.metadata.region==north;conversation.metadata.tier==gold"},
+	{"broad or broad, and broad", "(conversation.metadata.tier==gold,conversation.metadata.tier==silver);conversation.metadata.region==north"},
+	{"broad and not equal", "conversation.metadata.region==north;conversation.metadata.tier!=gold"},
+	{"not equal and not equal", "conversation.metadata.agentId!=agent-17;conversation.metadata.tier!=gold"},
+	{"in list and broad", "conversation.metadata.region=in=(north,east);conversation.metadata.tier==gold"},
+	{"wildcard and broad", "conversation.metadata.agentId==agent-1*;conversation.metadata.region==north"},
+	{"wildcard of many values and broad", "conversation.metadata.customerId==customer-12*;conversation.metadata.region==north"},
+	{"broad and broad, later half", "conversation.metadata.era==new;conversation.metadata.region==north"},
+	{"broad and broad, empty", "conversation.metadata.region==north;conversation.metadata.desk==south"},
+	{"wildcard and broad, empty", "conversation.metadata.desk==s*;conversation.metadata.region==north"},
+	{"no condition", ""},
+}
+
+const (
+	// groupLists is how often each list is asked for, and groupScans how often the baseline, which is slow.
+	groupLists, groupScans = 40, 3
+	// groupWindow is the default of the published API, groupWide one that a year's report has.
+	groupWindow, groupWide = 7 * 24 * time.Hour, 400 * 24 * time.Hour
+)
+
+// A Lister lists the first page of a group: by the index of terms, or by a query as one would write it by hand.
+type Lister interface {
+	ListInsights(ctx context.Context, q parley.InsightQuery, terms bool) (found int, err error)
+}
+
+// A groupFigure is what the process that has the store reports.
+type groupFigure struct {
+	Name, Side string
+	P50, P95   float64 // milliseconds
+}
+
+// groups measures the first page of a group, beside the same question to the metadata's rows.
+func groups(ctx context.Context, o Options, t Target, report *Report) error {
+	if o.Groups == 0 {
+		return nil
+	}
+	data := t.data
+	if data == "" {
+		var err error
+		if data, err = os.MkdirTemp("", "parley-bench-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(data)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{"bench", "--list-groups", strconv.Itoa(o.Groups), "--repeats", strconv.Itoa(o.Repeats), "--data", data}
+	if t.Database != "" {
+		args = append(args, "--database", t.Database)
+	}
+	c := exec.CommandContext(ctx, self, args...)
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var f groupFigure
+		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
+			return fmt.Errorf("list groups: %w: %s", err, lines.Bytes())
+		}
+		name := fmt.Sprintf("%d conversations, %s", o.Groups, f.Name)
+		report.note(t, name, f.Side, "p50 ms", f.P50)
+		report.note(t, name, f.Side, "p95 ms", f.P95)
+	}
+	return c.Wait()
+}
+
+// MeasureGroups lists every group some times over and writes what it took, a line for each, for the process that asked.
+func MeasureGroups(ctx context.Context, l Lister, repeats int, w io.Writer) error {
+	out := json.NewEncoder(w)
+	for range repeats {
+		for _, window := range []struct {
+			name string
+			from time.Duration
+		}{{"7 days", groupWindow}, {"400 days", groupWide}} {
+			for _, g := range groupCriteria {
+				now := time.Now()
+				q := parley.InsightQuery{Tenant: parley.DefaultTenant, From: now.Add(-window.from), Until: now, Limit: 20}
+				if g.text != "" {
+					c, err := criteria.Parse(g.text)
+					if err != nil {
+						return err
+					}
+					q.Condition = &c
+				}
+				f := groupFigure{Name: g.name + ", " + window.name, Side: "scan"}
+				var err error
+				if f.P50, f.P95, err = timeLists(ctx, l, q, false, groupScans); err != nil {
+					return err
+				}
+				if err := out.Encode(f); err != nil {
+					return err
+				}
+				f.Side = "hub"
+				if f.P50, f.P95, err = timeLists(ctx, l, q, true, groupLists); err != nil {
+					return err
+				}
+				if err := out.Encode(f); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func timeLists(ctx context.Context, l Lister, q parley.InsightQuery, terms bool, n int) (p50, p95 float64, err error) {
+	took := make([]time.Duration, n)
+	for i := range took {
+		start := time.Now()
+		if _, err := l.ListInsights(ctx, q, terms); err != nil {
+			return 0, 0, err
+		}
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took)
+	return milliseconds(percentile(took, 0.5)), milliseconds(percentile(took, 0.95)), nil
+}
