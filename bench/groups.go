@@ -19,7 +19,7 @@ import (
 // groupCriteria are what is asked about the conversations of the store's FillInsights: a region, a tier and an era are a
 // quarter, a quarter and a half of all, an agent is one in 200, a customer has about five.
 var groupCriteria = []struct{ name, text string }{
-	{"narrow and narrow", "conversation.metadata.agentId==agent-17;conversation.metadata.customerId==customer-12*"},
+	{"narrow and narrow", "conversation.metadata.agentId==agent-17;conversation.metadata.customerId==customer-1234"},
 	{"one customer and broad", "conversation.metadata.customerId==customer-1234;conversation.metadata.region==north"},
 	{"narrow and broad", "conversation.metadata.agentId==agent-17;conversation.metadata.region==north"},
 	{"broad and broad", "conversation.metadata.region==north;conversation.metadata.tier==gold"},
@@ -32,6 +32,8 @@ var groupCriteria = []struct{ name, text string }{
 	{"broad and broad, later half", "conversation.metadata.era==new;conversation.metadata.region==north"},
 	{"broad and broad, empty", "conversation.metadata.region==north;conversation.metadata.desk==south"},
 	{"wildcard and broad, empty", "conversation.metadata.desk==s*;conversation.metadata.region==north"},
+	{"wildcard of 111 values and broad, empty", "conversation.metadata.agentId==agent-1*;conversation.metadata.shift==early"},
+	{"wildcard of many values and broad, empty", "conversation.metadata.customerId==customer-1*;conversation.metadata.book==second"},
 	{"no condition", ""},
 }
 

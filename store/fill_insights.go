@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"parley"
@@ -19,8 +20,9 @@ const (
 
 // FillInsights adds ended conversations with what is known about them to the default tenant, so many, the last of which
 // started a moment ago: for benchmarks, as [Store.Fill] is. The metadata is the same in each run: region, tier, and desk,
-// which says what region says, have four values each; agentId has 200 and customerId one for five conversations; era is old
-// in the first half and new in the second; every tenth has a campaign.
+// which says what region says, have four values each; agentId has 200 and customerId one for five conversations; shift is late
+// for agents and book first for customers whose number begins with a 1; era is old in the first half and new in the second;
+// every tenth has a campaign.
 func (s *Store) FillInsights(ctx context.Context, n int) error {
 	tenant, err := s.tenantKey(ctx, s.read, parley.DefaultTenant)
 	if err != nil {
@@ -65,7 +67,7 @@ func (s *Store) FillInsights(ctx context.Context, n int) error {
 		}
 	}
 	if s.dialect.unnest { // as autovacuum would, in time
-		_, err = s.write.ExecContext(ctx, "VACUUM ANALYZE insights, conversation_metadata, conversations")
+		_, err = s.write.ExecContext(ctx, "VACUUM ANALYZE insights, insight_terms, conversation_metadata, conversations")
 	}
 	return err
 }
@@ -85,6 +87,13 @@ func filledInsight(random *rand.Rand, at time.Time, i, n int) parley.Insight {
 	region := regions[random.IntN(4)]
 	in.Metadata = map[string]string{"region": region, "desk": region, "tier": tiers[random.IntN(4)], "era": "old",
 		"agentId": fmt.Sprintf("agent-%d", random.IntN(200)), "customerId": fmt.Sprintf("customer-%d", random.IntN(max(1, n/5)))}
+	in.Metadata["shift"], in.Metadata["book"] = "early", "second"
+	if strings.HasPrefix(in.Metadata["agentId"], "agent-1") {
+		in.Metadata["shift"] = "late"
+	}
+	if strings.HasPrefix(in.Metadata["customerId"], "customer-1") {
+		in.Metadata["book"] = "first"
+	}
 	if i >= n/2 {
 		in.Metadata["era"] = "new"
 	}

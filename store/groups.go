@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"parley"
 )
@@ -17,10 +20,6 @@ func (t *tx) ListInsights(ctx context.Context, q parley.InsightQuery) ([]parley.
 	}
 	return t.insightsAt(ctx, q.Tenant, places)
 }
-
-// walked is how many conversations PostgreSQL looks at, one after the other in their order, before it asks the index of
-// terms, which has no order: every conversation that it finds is read and sorted. Measured 2026-11-26 (docs/performance.md).
-const walked = 4000
 
 // listPlaces are the places of a page; without terms, as a query by hand would find them.
 func (t *tx) listPlaces(ctx context.Context, q parley.InsightQuery, terms bool) ([]int64, error) {
@@ -44,32 +43,13 @@ func (t *tx) listPlaces(ctx context.Context, q parley.InsightQuery, terms bool) 
 	switch {
 	case set.kind == everybody:
 		return l.run(ctx, "insights AS i", "")
-	case !l.postgres:
-		// FTS5 gives the places in order, one by one, however many there are, if it is asked by its own name for them.
-		l.place = "insight_terms.rowid"
-		return l.run(ctx, "insight_terms CROSS JOIN insights AS i ON i.place = insight_terms.rowid",
-			" AND insight_terms MATCH ?", set.text(fts5Syntax, l.everybody()))
+	case l.postgres:
+		return l.runPostgres(ctx)
 	}
-	found := " AND i.terms @@ ?::tsquery"
-	text := set.text(tsquerySyntax, l.everybody())
-	if l.byPlace() {
-		w := where{postgres: true}
-		l.bounds(&w)
-		w.add(" ORDER BY i.place"+l.direction()+" LIMIT ?", walked)
-		places, err := l.runOf(ctx, "(SELECT * FROM insights AS i WHERE "+w.String()+") AS i", w.args, found, text)
-		if err != nil || len(places) == q.Limit {
-			return places, err
-		}
-	}
-	// The planner knows how many have each word, and takes them for independent.
-	if err := t.run(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off"); err != nil {
-		return nil, err
-	}
-	places, err := l.run(ctx, "insights AS i", found, text)
-	if err != nil {
-		return nil, err
-	}
-	return places, t.run(ctx, "SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_indexscan = DEFAULT")
+	// FTS5 gives the places in order, one by one, however many there are, if it is asked by its own name for them.
+	l.place = "insight_terms.rowid"
+	return l.run(ctx, "insight_terms CROSS JOIN insights AS i ON i.place = insight_terms.rowid",
+		" AND insight_terms MATCH ?", set.text(fts5Syntax, l.everybody()))
 }
 
 // picksNumbers says whether a condition names the conversations that it can fit.
@@ -107,32 +87,30 @@ func (l *listing) direction() string {
 	return ""
 }
 
-// bounds writes the conditions that every query has.
-func (l *listing) bounds(w *where) {
-	w.add("i.tenant = ?", l.tenant)
+// places writes the bounds of time that places have.
+func (l *listing) places(w *where, column string) {
 	if !l.q.From.IsZero() {
 		from := l.q.From.UnixMilli()
-		if l.q.From.UnixNano()%1e6 != 0 { // nothing starts within a millisecond
+		if l.q.From.UnixNano()%int64(time.Millisecond) != 0 { // nothing starts within a millisecond
 			from++
 		}
-		w.and(l.place+" >= ?", firstPlace(from))
+		w.and(column+" >= ?", firstPlace(from))
 	}
 	if !l.q.Until.IsZero() { // who ends before a time starts before it
-		w.and(l.place+" < ?", firstPlace(l.q.Until.UnixMilli()+1))
-		w.and("i.ended <= ?", l.q.Until.UnixMilli())
+		w.and(column+" < ?", firstPlace(l.q.Until.UnixMilli()+1))
 	}
 }
 
+// run lists the places of the page. from has insights as i and may have arguments; found is how terms narrow the rows.
 func (l *listing) run(ctx context.Context, from, found string, args ...any) ([]int64, error) {
-	return l.runOf(ctx, from, nil, found, args...)
-}
-
-// runOf lists the places of the page; found is how terms narrow the rows, if they do.
-func (l *listing) runOf(ctx context.Context, from string, fromArgs []any, found string, args ...any) ([]int64, error) {
 	w := where{postgres: l.postgres}
-	w.add("SELECT i.place FROM "+from+" WHERE ", fromArgs...)
-	l.bounds(&w)
-	w.add(found, args...)
+	cut := strings.Count(from, "?")
+	w.add("SELECT i.place FROM "+from+" WHERE i.tenant = ?", append(slices.Clone(args[:cut]), l.tenant)...)
+	l.places(&w, l.place)
+	if !l.q.Until.IsZero() {
+		w.and("i.ended <= ?", l.q.Until.UnixMilli())
+	}
+	w.add(found, args[cut:]...)
 	if l.set.more {
 		w.and("")
 		w.condition(l.all)

@@ -16,11 +16,11 @@ import (
 // in a full-text index, which intersects, joins and subtracts long lists of conversations quicker than anything that reads
 // rows (docs/performance.md). SQLite has FTS5 for it, PostgreSQL a GIN index over a tsvector.
 
-// term is the word of a text that a selector finds; the zero selector has one for the tenant. With 120 bits of SHA-256 two
-// texts never share a word.
+// term is the word of a text that a selector finds; the zero selector has one for the tenant. With 80 bits of SHA-256 two
+// texts of a tenant share a word only if it works hard to fool itself.
 func term(tenant int64, s parley.Selector, text string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %d %s%s", tenant, s.Kind, len(s.Name), s.Name, text))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
 // A termSet is a set of conversations that can be told by terms.

@@ -17,22 +17,20 @@ const noMetadata = "{}"
 // insightRows are the rows of one insight, or of many, as the bulks take them.
 type insightRows struct{ insights, metadata, labels, terms [][]any }
 
-// The columns of insights are the same in both databases but for the terms, which SQLite keeps apart.
 var (
 	insertInsights = newBulk(`INSERT INTO insights (place, conversation, tenant, number, name, figure, type, ended, seq, metadata)
-		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata FROM %ROWS%`, insightColumns...)
-	insertInsightsTerms = newBulk(`INSERT INTO insights (place, conversation, tenant, number, name, figure, type, ended, seq, metadata, terms)
-		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata, terms::tsvector FROM %ROWS%`,
-		append(insightColumns[:len(insightColumns):len(insightColumns)], column{"terms", text})...)
-	insertTerms    = newBulk("INSERT INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", column{"place", bigint}, column{"terms", text})
-	insertMetadata = newBulk("INSERT INTO conversation_metadata (tenant, place, name, value, figure) SELECT tenant, place, name, value, figure FROM %ROWS%",
+		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata FROM %ROWS%`,
+		column{"place", bigint}, column{"conversation", bigint}, column{"tenant", bigint}, column{"number", bigint}, column{"name", text},
+		column{"figure", bigint}, column{"type", text}, column{"ended", bigint}, column{"seq", bigint}, column{"metadata", text})
+	insertTermsSQLite = newBulk("INSERT INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", termColumns...)
+	insertTerms       = newBulk("INSERT INTO insight_terms (tenant, place, terms) SELECT tenant, place, terms::tsvector FROM %ROWS%", termColumns...)
+	insertMetadata    = newBulk("INSERT INTO conversation_metadata (tenant, place, name, value, figure) SELECT tenant, place, name, value, figure FROM %ROWS%",
 		column{"tenant", bigint}, column{"place", bigint}, column{"name", text}, column{"value", text}, column{"figure", bigint})
 	insertLabels = newBulk("INSERT INTO conversation_labels (tenant, place, label, figure, at) SELECT tenant, place, label, figure, at FROM %ROWS%",
 		column{"tenant", bigint}, column{"place", bigint}, column{"label", text}, column{"figure", bigint}, column{"at", bigint})
 )
 
-var insightColumns = []column{{"place", bigint}, {"conversation", bigint}, {"tenant", bigint}, {"number", bigint}, {"name", text}, {"figure", bigint},
-	{"type", text}, {"ended", bigint}, {"seq", bigint}, {"metadata", text}}
+var termColumns = []column{{"tenant", bigint}, {"place", bigint}, {"terms", text}}
 
 // insightRows are the rows of an insight; labelled says since when it has those labels that are not new.
 func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insight, labelled map[string]int64) (r insightRows, err error) {
@@ -58,14 +56,9 @@ func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insigh
 		}
 		r.labels = append(r.labels, []any{tenant, place, label, figure(label), at})
 	}
-	terms := strings.Join(found, " ")
-	row := []any{place, conversation, tenant, int64(in.Number), in.Name, figure(cmp.Or(in.Name, in.Number.String())), in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata)}
-	if s.dialect.unnest {
-		row = append(row, terms)
-	} else {
-		r.terms = append(r.terms, []any{place, terms})
-	}
-	r.insights = append(r.insights, row)
+	r.terms = append(r.terms, []any{tenant, place, strings.Join(found, " ")})
+	r.insights = append(r.insights, []any{place, conversation, tenant, int64(in.Number), in.Name, figure(cmp.Or(in.Name, in.Number.String())),
+		in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata)})
 	return r, nil
 }
 
@@ -76,14 +69,14 @@ func (r *insightRows) add(more insightRows) {
 }
 
 func (r *insightRows) write(ctx context.Context, t *tx) error {
-	insights := insertInsights
+	terms := insertTermsSQLite
 	if t.s.dialect.unnest {
-		insights = insertInsightsTerms
+		terms = insertTerms
 	}
 	for _, part := range []struct {
 		bulk *bulk
 		rows [][]any
-	}{{insights, r.insights}, {insertMetadata, r.metadata}, {insertLabels, r.labels}, {insertTerms, r.terms}} {
+	}{{insertInsights, r.insights}, {insertMetadata, r.metadata}, {insertLabels, r.labels}, {terms, r.terms}} {
 		if err := part.bulk.run(ctx, t.s.dialect, t.db.Tx, part.rows, discard); err != nil {
 			return fmt.Errorf("write insight: %w", err)
 		}

@@ -99,7 +99,7 @@ func (t *tx) PutInsight(ctx context.Context, in *parley.Insight) error {
 		if labelled, err = t.labelled(ctx, place); err != nil {
 			return err
 		}
-		if err := t.removeInsight(ctx, place); err != nil {
+		if err := t.removeInsight(ctx, tenant, place); err != nil {
 			return err
 		}
 		if in.Started.UnixMilli() != old.Started.UnixMilli() {
@@ -171,13 +171,16 @@ func (t *tx) labelled(ctx context.Context, place int64) (map[string]int64, error
 }
 
 // removeInsight removes every row of an insight.
-func (t *tx) removeInsight(ctx context.Context, place int64) error {
-	texts := []string{"DELETE FROM conversation_metadata WHERE place = ?", "DELETE FROM conversation_labels WHERE place = ?", "DELETE FROM insights WHERE place = ?"}
-	if !t.s.dialect.unnest {
-		texts = append(texts, "DELETE FROM insight_terms WHERE rowid = ?")
+func (t *tx) removeInsight(ctx context.Context, tenant, place int64) error {
+	terms, args := "DELETE FROM insight_terms WHERE rowid = ?", []any{place}
+	if t.s.dialect.unnest {
+		terms, args = "DELETE FROM insight_terms WHERE tenant = ? AND place = ?", []any{tenant, place}
 	}
-	for _, text := range texts {
-		if err := t.run(ctx, text, place); err != nil {
+	if err := t.run(ctx, terms, args...); err != nil {
+		return fmt.Errorf("remove insight: %w", err)
+	}
+	for _, table := range []string{"conversation_metadata", "conversation_labels", "insights"} {
+		if err := t.run(ctx, "DELETE FROM "+table+" WHERE place = ?", place); err != nil {
 			return fmt.Errorf("remove insight: %w", err)
 		}
 	}
@@ -198,11 +201,15 @@ func (t *tx) InsightOf(ctx context.Context, tenant parley.TenantID, conversation
 
 // DeleteInsight implements [parley.Insights].
 func (t *tx) DeleteInsight(ctx context.Context, tenant parley.TenantID, number parley.Number) error {
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return err
+	}
 	_, place, err := t.insight(ctx, tenant, "number = ?", number)
 	if err != nil {
 		return err
 	}
-	return t.removeInsight(ctx, place)
+	return t.removeInsight(ctx, key, place)
 }
 
 // insight is the one that a condition picks; NotFound if there is none.

@@ -15,11 +15,19 @@ CREATE TABLE insights (
   ended        BIGINT NOT NULL,
   seq          BIGINT NOT NULL,
   metadata     TEXT NOT NULL,   -- JSON, to be shown
-  terms        TSVECTOR NOT NULL, -- hashes of tenant, name, value: what a conversation can be found by
   UNIQUE (tenant, number)
 );
 CREATE INDEX insights_place ON insights (tenant, place);
-CREATE INDEX insights_terms ON insights USING GIN (terms);
+
+-- Hashes of tenant, name, value: what a conversation can be found by. A table of its own, since every row that a query finds
+-- is read before they are sorted.
+CREATE TABLE insight_terms (
+  tenant BIGINT NOT NULL,
+  place  BIGINT NOT NULL,
+  terms  TSVECTOR NOT NULL,
+  PRIMARY KEY (tenant, place)
+);
+CREATE INDEX insight_terms_terms ON insight_terms USING GIN (terms);
 
 -- figure is the number that the value is, as an integer in the same order; NULL = it is none.
 CREATE TABLE conversation_metadata (
