@@ -60,14 +60,11 @@ func groups(ctx context.Context, o Options, t Target, report *Report) error {
 	if o.Groups == 0 {
 		return nil
 	}
-	data := t.data
-	if data == "" {
-		var err error
-		if data, err = os.MkdirTemp("", "parley-bench-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(data)
+	data, remove, err := t.folder()
+	if err != nil {
+		return err
 	}
+	defer remove()
 	self, err := os.Executable()
 	if err != nil {
 		return err

@@ -29,14 +29,11 @@ func growth(ctx context.Context, o Options, t Target, report *Report) error {
 	if err := growOpen(ctx, o, t, report); err != nil {
 		return err
 	}
-	data := t.data
-	if data == "" {
-		var err error
-		if data, err = os.MkdirTemp("", "parley-bench-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(data)
+	data, remove, err := t.folder()
+	if err != nil {
+		return err
 	}
+	defer remove()
 	stored := 0
 	for _, n := range o.Stored {
 		if err := fill(ctx, t, data, n-stored); err != nil {

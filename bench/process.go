@@ -75,6 +75,15 @@ type Target struct {
 	data string // of PostgreSQL: the folder with the keys of its secrets, the same for every hub; made by Run
 }
 
+// folder is that of the record's keys, and of SQLite the record's: a new one that remove removes, unless Run made one.
+func (t Target) folder() (data string, remove func(), err error) {
+	if t.data != "" {
+		return t.data, func() {}, nil
+	}
+	data, err = os.MkdirTemp("", "parley-bench-")
+	return data, func() { os.RemoveAll(data) }, err
+}
+
 // Name is what tables call the target.
 func (t Target) Name() string {
 	if t.Database == "" {

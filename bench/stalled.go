@@ -149,14 +149,11 @@ const HeldEach = 4
 // held measures what a backlog for a receiver that is dead costs: the time until a hub with it is ready, and its memory beside
 // that of a hub without.
 func held(ctx context.Context, o Options, t Target, report *Report) error {
-	data := t.data
-	if data == "" {
-		var err error
-		if data, err = os.MkdirTemp("", "parley-bench-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(data)
+	data, remove, err := t.folder()
+	if err != nil {
+		return err
 	}
+	defer remove()
 	name := fmt.Sprintf("start, %d deliveries held in %d lanes", HeldEach*o.Held, o.Held)
 	measure := func(side string) error {
 		for range o.Repeats {
