@@ -34,7 +34,6 @@ type EntityHit struct {
 // A Detection is what was found in a run of messages of one conversation.
 type Detection struct {
 	Insight  Insight // of the conversation, as it is after these messages; Seq is that of the last one
-	From     int64   // Seq of the first message looked at
 	Trackers []TrackerHit
 	Entities []EntityHit
 	Labels   []string // to put on the conversation

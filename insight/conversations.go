@@ -158,6 +158,7 @@ type SaidMessage struct {
 	Text       string
 	From       Member
 	Start, End time.Time
+	redacted   bool // Text is not what was said
 }
 
 // read reads a conversation with what was said in it.
@@ -177,23 +178,14 @@ func (c *Conversations) read(ctx context.Context, tenant parley.TenantID, n parl
 
 // said reads what was said, as it may be shown.
 func (c *Conversations) said(ctx context.Context, tx parley.Tx, conversation *parley.Conversation) ([]SaidMessage, error) {
+	messages, err := messagesUpTo(ctx, tx, conversation.Tenant, conversation.ID, 0, conversation.Seq)
 	said := []SaidMessage{}
-	for after := int64(0); ; {
-		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: conversation.Tenant, Conversation: conversation.ID, After: after, Limit: feedPage})
-		if err != nil {
-			return nil, err
+	for _, m := range messages {
+		if words := Said(&m); words != "" {
+			said = append(said, SaidMessage{Seq: m.Seq, Number: parley.NumberOf(m.ID), Text: words, From: member(conversation, &m), Start: m.Created, End: endOf(&m)})
 		}
-		for _, m := range page {
-			if words := Said(&m); words != "" {
-				said = append(said, SaidMessage{Seq: m.Seq, Number: parley.NumberOf(m.ID), Text: words, From: member(conversation, &m), Start: m.Created,
-					End: m.Created.Add(time.Duration(m.Body.Duration) * time.Millisecond)})
-			}
-		}
-		if len(page) < feedPage {
-			return said, nil
-		}
-		after = page[len(page)-1].Seq
 	}
+	return said, err
 }
 
 // Messages is what was said in a conversation. It is redacted if that is asked for, or is the tenant's setting; exclude are further
@@ -213,7 +205,8 @@ func (c *Conversations) Messages(ctx context.Context, tenant parley.TenantID, n 
 		return in, said, err
 	}
 	for i := range said {
-		said[i].Text = redactor(said[i].Text, conversation.State.Language)
+		shown := redactor(said[i].Text, conversation.State.Language)
+		said[i].Text, said[i].redacted = shown, shown != said[i].Text
 	}
 	return in, said, nil
 }
@@ -246,18 +239,13 @@ func (c *Conversations) Trackers(ctx context.Context, tenant parley.TenantID, n 
 		hits, err = tx.TrackerHits(ctx, tenant, id)
 		return err
 	})
-	findings := []Finding{}
+	found := findings{}
 	for _, h := range hits {
-		m, ok := said[h.Seq]
-		if !ok {
-			continue
+		if m, ok := said[h.Seq]; ok {
+			found.add(Finding{Number: h.Tracker, Name: h.Name}, h.Value, Ref{Message: m, Hit: h, Offset: placeIn(&m, h.Value, h.Offset)})
 		}
-		if last := len(findings) - 1; last < 0 || findings[last].Number != h.Tracker {
-			findings = append(findings, Finding{Number: h.Tracker, Name: h.Name})
-		}
-		findings[len(findings)-1].add(h.Value, Ref{Message: m, Hit: h, Offset: placeIn(m.Text, h.Value, h.Offset)})
 	}
-	return findings, err
+	return found, err
 }
 
 // Entities is which entities were found in a conversation.
@@ -267,21 +255,24 @@ func (c *Conversations) Entities(ctx context.Context, tenant parley.TenantID, n 
 		hits, err = tx.EntityHits(ctx, tenant, id)
 		return err
 	})
-	findings := []Finding{}
+	found := findings{}
 	for _, h := range hits {
-		m, ok := said[h.Seq]
-		if !ok {
-			continue
+		if m, ok := said[h.Seq]; ok {
+			found.add(Finding{Number: h.Entity, Type: h.Type, SubType: h.SubType, Category: h.Category}, h.Value, Ref{Message: m, Offset: h.Offset})
 		}
-		if i := len(findings) - 1; i < 0 || findings[i].Number != h.Entity || findings[i].Type != h.Type || findings[i].SubType != h.SubType {
-			findings = append(findings, Finding{Number: h.Entity, Type: h.Type, SubType: h.SubType, Category: h.Category})
-		}
-		findings[len(findings)-1].add(h.Value, Ref{Message: m, Offset: h.Offset})
 	}
-	return findings, err
+	return found, err
 }
 
-func (f *Finding) add(value string, r Ref) {
+// findings gathers hits that come in order of what was found.
+type findings []Finding
+
+// add adds a hit of a value: to the last finding, if it is of the same tracker or entity.
+func (all *findings) add(of Finding, value string, r Ref) {
+	if last := len(*all) - 1; last < 0 || (*all)[last].Number != of.Number || (*all)[last].Type != of.Type || (*all)[last].SubType != of.SubType {
+		*all = append(*all, of)
+	}
+	f := &(*all)[len(*all)-1]
 	i := slices.IndexFunc(f.Matches, func(m Match) bool { return m.Value == value })
 	if i < 0 {
 		f.Matches = append(f.Matches, Match{Value: value})
@@ -307,15 +298,15 @@ func (c *Conversations) withHits(ctx context.Context, tenant parley.TenantID, n 
 }
 
 // placeIn is the place of a phrase in a message as it is shown: where it was found, unless the message was redacted since.
-func placeIn(shown, phrase string, found int) int {
-	if found < 0 {
+func placeIn(m *SaidMessage, phrase string, found int) int {
+	if found < 0 || !m.redacted {
 		return found
 	}
-	places := text.NewLexicon([]string{phrase}).Find(shown)
+	places := text.NewLexicon([]string{phrase}).Find(m.Text)
 	if len(places) == 0 {
 		return -1
 	}
-	return text.UTF16Offset(shown, places[0].Start)
+	return text.UTF16Offset(m.Text, places[0].Start)
 }
 
 // PutMetadata replaces the metadata of a conversation.

@@ -40,7 +40,6 @@ type Detector struct {
 	engines *engines
 	feed    follower
 	known   map[parley.ConversationID]known // what the leader remembers of conversations; bounded by maxKnown
-	tick    <-chan time.Time                // for tests; nil = every pollEvery
 }
 
 const (
@@ -68,16 +67,12 @@ func (d *Detector) now() time.Time { return d.config.Clock().UTC().Truncate(time
 
 // Run follows the record and works on jobs until ctx ends. A failure is logged and tried again.
 func (d *Detector) Run(ctx context.Context) error {
-	tick := d.tick
-	if tick == nil {
-		ticker := time.NewTicker(pollEvery)
-		defer ticker.Stop()
-		tick = ticker.C
-	}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
 	var led time.Time // zero = this node does not lead
 	for {
 		select {
-		case <-tick:
+		case <-tick.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -90,8 +85,8 @@ func (d *Detector) Run(ctx context.Context) error {
 			}
 			led = d.now()
 		}
-		for _, work := range []func(context.Context) error{d.follow, d.work, d.tell} {
-			if err := work(ctx); err != nil && ctx.Err() == nil {
+		for _, err := range []error{d.follow(ctx), d.work(ctx)} {
+			if err != nil && ctx.Err() == nil {
 				d.config.Logger.WarnContext(ctx, "detection", "error", err)
 				d.metrics.errors.Inc()
 			}

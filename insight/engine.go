@@ -49,8 +49,12 @@ func (e *engine) only(numbers []parley.Number) *engine {
 	if len(numbers) == 0 {
 		return e
 	}
-	kept := slices.DeleteFunc(slices.Clone(e.trackers), func(t parley.Tracker) bool { return !slices.Contains(numbers, t.Number) })
-	return newEngine(kept, nil, false, 0)
+	return newEngine(e.named(numbers), nil, false, 0)
+}
+
+// named are those of the engine's trackers that have these numbers.
+func (e *engine) named(numbers []parley.Number) []parley.Tracker {
+	return slices.DeleteFunc(slices.Clone(e.trackers), func(t parley.Tracker) bool { return !slices.Contains(numbers, t.Number) })
 }
 
 // action is what a hit of a tracker does.
@@ -157,23 +161,18 @@ func (s *engines) of(ctx context.Context, tenant parley.TenantID) (*engine, erro
 	return made.engine, nil
 }
 
-// forJob is the engine that a job asks for.
-func (s *engines) forJob(ctx context.Context, j *parley.Job) (*engine, error) {
-	own, err := s.of(ctx, j.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	r := &j.Request
-	trackers := own.trackers
+// forJob is the engine that a job asks for, made of the tenant's.
+func (e *engine) forJob(r *parley.JobRequest) *engine {
+	trackers := e.trackers
 	if r.NoTrackers {
-		trackers = slices.DeleteFunc(slices.Clone(own.trackers), func(t parley.Tracker) bool { return !slices.Contains(r.Stored, t.Number) })
+		trackers = e.named(r.Stored)
 	}
-	entities := own.entities
+	entities := e.entities
 	if r.NoEntities {
 		entities = nil
 	}
-	if len(trackers) == len(own.trackers) && len(entities) == len(own.entities) && len(r.Trackers) == 0 && len(r.Entities) == 0 && !r.NoEntities && r.Similarity == 0 {
-		return own, nil
+	if len(trackers) == len(e.trackers) && len(entities) == len(e.entities) && len(r.Trackers) == 0 && len(r.Entities) == 0 && !r.NoEntities && r.Similarity == 0 {
+		return e
 	}
-	return newEngine(slices.Concat(trackers, r.Trackers), slices.Concat(entities, r.Entities), !r.NoEntities, r.Similarity), nil
+	return newEngine(slices.Concat(trackers, r.Trackers), slices.Concat(entities, r.Entities), !r.NoEntities, r.Similarity)
 }

@@ -100,10 +100,10 @@ func (s Entities) Replace(ctx context.Context, e parley.Entity) (parley.Entity, 
 
 func formEntity(e *parley.Entity) error {
 	e.Type, e.SubType = strings.TrimSpace(e.Type), strings.TrimSpace(e.SubType)
-	if err := checkText("type", e.Type, maxName); err != nil {
+	if err := checkName("type", e.Type); err != nil {
 		return err
 	}
-	if err := checkText("subType", e.SubType, maxName); err != nil {
+	if err := checkName("subType", e.SubType); err != nil {
 		return err
 	}
 	if len(e.Values) == 0 {

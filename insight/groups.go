@@ -77,7 +77,7 @@ func (s Groups) Replace(ctx context.Context, g parley.Group) (parley.Group, erro
 
 func formGroup(g *parley.Group) error {
 	g.Name = strings.TrimSpace(g.Name)
-	if err := checkText("name", g.Name, maxName); err != nil {
+	if err := checkName("name", g.Name); err != nil {
 		return err
 	}
 	if i := strings.IndexFunc(g.Name, func(r rune) bool {

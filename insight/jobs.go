@@ -25,8 +25,8 @@ type textJob struct {
 	seen   int // messages of it in this round
 }
 
-// jobsOf reads the jobs that messages of these talks belong to.
-func (d *Detector) jobsOf(ctx context.Context, tenant parley.TenantID, talks []talk) (map[parley.JobID]*textJob, error) {
+// jobsOf reads the jobs that messages of these talks belong to; own is the tenant's engine.
+func (d *Detector) jobsOf(ctx context.Context, tenant parley.TenantID, talks []talk, own *engine) (map[parley.JobID]*textJob, error) {
 	jobs := map[parley.JobID]*textJob{}
 	for i := range talks {
 		for _, m := range talks[i].messages {
@@ -35,25 +35,23 @@ func (d *Detector) jobsOf(ctx context.Context, tenant parley.TenantID, talks []t
 			}
 		}
 	}
-	for id := range jobs {
-		var job parley.Job
-		err := d.config.Record.View(ctx, func(tx parley.Tx) (err error) {
-			job, err = tx.Job(ctx, tenant, id)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		engine, err := d.engines.forJob(ctx, &job)
-		if err != nil {
-			return nil, err
-		}
-		jobs[id] = &textJob{job: job, engine: engine}
+	if len(jobs) == 0 { // most of the time
+		return nil, nil
 	}
-	return jobs, nil
+	err := d.config.Record.View(ctx, func(tx parley.Tx) error {
+		for id := range jobs {
+			job, err := tx.Job(ctx, tenant, id)
+			if err != nil {
+				return err
+			}
+			jobs[id] = &textJob{job: job, engine: own.forJob(&job.Request)}
+		}
+		return nil
+	})
+	return jobs, err
 }
 
-// work goes on with the jobs that have something to do.
+// work goes on with the jobs that have something to do, and tells the webhooks of those that are over.
 func (d *Detector) work(ctx context.Context) error {
 	var open []parley.Job
 	err := d.config.Record.View(ctx, func(tx parley.Tx) (err error) {
@@ -66,6 +64,7 @@ func (d *Detector) work(ctx context.Context) error {
 	for _, j := range open {
 		switch {
 		case j.Status.Over():
+			err = d.tell(ctx, j)
 		case j.Kind == parley.JobRange:
 			err = d.again(ctx, j)
 		case j.Status == parley.JobScheduled && d.now().Sub(j.Created) > strandedAfter:
@@ -135,7 +134,7 @@ func (d *Detector) again(ctx context.Context, j parley.Job) error {
 
 // lookAgain looks at what was looked at of a conversation, and puts what is found now in place of what was.
 func (d *Detector) lookAgain(ctx context.Context, i parley.Insight, e *engine, only []parley.Number) error {
-	found := parley.Detection{Insight: i, From: 1, At: d.now()}
+	found := parley.Detection{Insight: i, At: d.now()}
 	var language string
 	var messages []parley.Message
 	err := d.config.Record.View(ctx, func(tx parley.Tx) error {
@@ -143,27 +142,15 @@ func (d *Detector) lookAgain(ctx context.Context, i parley.Insight, e *engine, o
 		if err != nil {
 			return err
 		}
-		language, messages = c.State.Language, nil
-		for after := int64(0); after < i.Seq; after = messages[len(messages)-1].Seq {
-			page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: i.Tenant, Conversation: i.Conversation, After: after, Before: i.Seq + 1, Limit: feedPage})
-			if err != nil {
-				return err
-			}
-			if len(page) == 0 {
-				break
-			}
-			messages = append(messages, page...)
-		}
-		return nil
+		language = languageOf(&c)
+		messages, err = messagesUpTo(ctx, tx, i.Tenant, i.Conversation, 0, i.Seq)
+		return err
 	})
 	if parley.KindOf(err) == parley.NotFound {
 		return nil // erased meanwhile
 	}
 	if err != nil {
 		return err
-	}
-	if language == "" {
-		language = defaultLanguage
 	}
 	for _, m := range messages {
 		if said := Said(&m); said != "" {
@@ -196,38 +183,25 @@ type Teller interface {
 // be read.
 var webhookWaits = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 5 * time.Minute, 30 * time.Minute}
 
-// tell tells webhooks how their jobs ended.
-func (d *Detector) tell(ctx context.Context) error {
-	var open []parley.Job
-	err := d.config.Record.View(ctx, func(tx parley.Tx) (err error) {
-		open, err = tx.JobsOpen(ctx, openJobs)
-		return err
-	})
+// tell tells the webhook of a job that is over how it ended.
+func (d *Detector) tell(ctx context.Context, j parley.Job) error {
+	if d.now().Before(j.Request.WebhookNext) || d.config.Teller == nil {
+		return nil
+	}
+	body, err := json.Marshal(map[string]string{"jobId": j.ID.String(), "status": string(j.Status)})
 	if err != nil {
-		return err
+		return fmt.Errorf("write status: %w", err)
 	}
-	for _, j := range open {
-		if !j.Status.Over() || d.now().Before(j.Request.WebhookNext) || d.config.Teller == nil {
-			continue
-		}
-		body, err := json.Marshal(map[string]string{"jobId": j.ID.String(), "status": string(j.Status)})
-		if err != nil {
-			return fmt.Errorf("write status of job: %w", err)
-		}
-		failure := d.config.Teller.Tell(ctx, j.Request.Webhook, body)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := d.change(ctx, &j, func(now *parley.Job) {
-			if failure == nil || now.Request.WebhookTry == len(webhookWaits) {
-				now.Told = true
-				return
-			}
-			now.Request.WebhookNext = d.now().Add(webhookWaits[now.Request.WebhookTry])
-			now.Request.WebhookTry++
-		}); err != nil {
-			return err
-		}
+	failure := d.config.Teller.Tell(ctx, j.Request.Webhook, body)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return nil
+	return d.change(ctx, &j, func(now *parley.Job) {
+		if failure == nil || now.Request.WebhookTry == len(webhookWaits) {
+			now.Told = true
+			return
+		}
+		now.Request.WebhookNext = d.now().Add(webhookWaits[now.Request.WebhookTry])
+		now.Request.WebhookTry++
+	})
 }

@@ -1,6 +1,7 @@
 package insight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (d *Detector) lookAt(ctx context.Context, tenant parley.TenantID, fed []par
 	if err != nil {
 		return err
 	}
-	jobs, err := d.jobsOf(ctx, tenant, talks)
+	jobs, err := d.jobsOf(ctx, tenant, talks, engine)
 	if err != nil {
 		return err
 	}
@@ -165,10 +166,7 @@ func (d *Detector) complete(ctx context.Context, tx parley.Tx, tenant parley.Ten
 		if err != nil && parley.KindOf(err) != parley.NotFound {
 			return err
 		}
-		k.seq = in.Seq
-		if k.language = t.conversation.State.Language; k.language == "" {
-			k.language = defaultLanguage
-		}
+		k = known{seq: in.Seq, language: languageOf(&t.conversation)}
 	}
 	t.known = k
 	expected := k.seq + 1
@@ -183,28 +181,35 @@ func (d *Detector) complete(ctx context.Context, tx parley.Tx, tenant parley.Ten
 	if expected > last {
 		return nil
 	}
-	t.messages = t.messages[:0]
-	for after := k.seq; after < last; {
+	t.messages, err = messagesUpTo(ctx, tx, tenant, id, k.seq, last)
+	return err
+}
+
+// messagesUpTo are the messages of a conversation with after < Seq ≤ last, in order.
+func messagesUpTo(ctx context.Context, tx parley.Tx, tenant parley.TenantID, id parley.ConversationID, after, last int64) (all []parley.Message, err error) {
+	for after < last {
 		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, After: after, Before: last + 1, Limit: feedPage})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(page) == 0 {
 			break
 		}
-		t.messages = append(t.messages, page...)
+		all = append(all, page...)
 		after = page[len(page)-1].Seq
 	}
-	return nil
+	return all, nil
 }
 
 // defaultLanguage is that of conversations that have none (reference 7.1).
 const defaultLanguage = "en-US"
 
+func languageOf(c *parley.Conversation) string { return cmp.Or(c.State.Language, defaultLanguage) }
+
 // detect looks at the messages of one conversation.
 func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (parley.Detection, []parley.Detected) {
 	first, last := t.messages[0], t.messages[len(t.messages)-1]
-	out := parley.Detection{From: first.Seq, At: d.now(), Insight: insightOf(&t.conversation, first, last, nil)}
+	out := parley.Detection{At: d.now(), Insight: insightOf(&t.conversation, first, last, nil)}
 	var acts []parley.Detected
 	for _, m := range t.messages {
 		with := e
@@ -272,10 +277,15 @@ func Said(m *parley.Message) string {
 	return said
 }
 
+// endOf is when a message was said to its end.
+func endOf(m *parley.Message) time.Time {
+	return m.Created.Add(time.Duration(m.Body.Duration) * time.Millisecond)
+}
+
 // insightOf is the insight of a conversation with what its messages from first to last add.
 func insightOf(c *parley.Conversation, first, last parley.Message, job *parley.Job) parley.Insight {
 	i := parley.Insight{Conversation: c.ID, Tenant: c.Tenant, Number: parley.NumberOf(c.ID), Type: "meeting", Seq: last.Seq,
-		Started: first.Created, Ended: last.Created.Add(time.Duration(last.Body.Duration) * time.Millisecond), Metadata: map[string]string{}}
+		Started: first.Created, Ended: endOf(&last), Metadata: map[string]string{}}
 	if job != nil {
 		i.Name = job.Request.Name
 		for name, value := range job.Request.Metadata {

@@ -3,11 +3,11 @@ package insight
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"parley"
 	"parley/ident"
@@ -139,11 +139,15 @@ func (c *Conversations) announce(ctx context.Context, tenant parley.TenantID, id
 		if err != nil {
 			return err
 		}
-		all, err := tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, Limit: math.MaxInt32})
-		if err != nil || len(all) == 0 {
-			return err
+		var ends [2]parley.Message
+		for i, newest := range []bool{false, true} {
+			page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, Limit: 1, Newest: newest})
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			ends[i] = page[0]
 		}
-		in = insightOf(&conversation, all[0], all[len(all)-1], job)
+		in = insightOf(&conversation, ends[0], ends[1], job)
 		in.Seq = 0 // nothing was looked at yet
 		if err := tx.PutInsight(ctx, &in); err != nil {
 			return err
@@ -164,7 +168,7 @@ func textStep(base parley.Conversation, t *Text, job parley.JobID, now time.Time
 	if step.New {
 		step.StateChanged = true
 		c.Status, c.Owner, c.Epoch, c.Created, c.Ended = parley.Ended, parley.Owner{Kind: parley.OwnerNone}, 1, now, now
-		c.State = parley.ConversationState{ChannelType: TextChannel, Language: t.Language, Customer: parley.CustomerData{}, Parties: []parley.Party{{Role: parley.Customer}}}
+		c.State = parley.ConversationState{ChannelType: TextChannel, Language: t.Language, Parties: []parley.Party{{Role: parley.Customer}}}
 	}
 	slot := now.Add(-time.Duration(len(t.Messages)) * time.Second) // of one without times; the last ends now
 	for i, m := range t.Messages {
@@ -172,9 +176,6 @@ func textStep(base parley.Conversation, t *Text, job parley.JobID, now time.Time
 		if start.IsZero() {
 			start = slot.Add(time.Duration(i) * time.Second)
 			end = start.Add(time.Second)
-		}
-		if end.Before(start) {
-			end = start
 		}
 		c.Seq++
 		body := parley.Body{Name: m.Name, Content: &parley.Content{Text: m.Content}, Job: job, Duration: end.Sub(start).Milliseconds()}
@@ -261,7 +262,7 @@ func checkMetadata(metadata map[string]string) error {
 		if name == "" {
 			return invalid("metadata", "%q has a key that is empty", "metadata")
 		}
-		if err := checkText("metadata."+name, value+" ", maxMetadata+1); err != nil {
+		if utf8.RuneCountInString(value) > maxMetadata {
 			return invalid("metadata", "%q may have %d characters", "metadata."+name, maxMetadata)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"regexp"
 
+	"parley/insight/entity"
+
 	"parley"
 )
 
@@ -131,7 +133,7 @@ func formSettings(document []byte) ([]byte, error) {
 
 func (r *Redaction) check() error {
 	switch r.Type {
-	case "", "default", "obfuscation", "custom":
+	case "", entity.Default, entity.Obfuscation, entity.Custom:
 	default:
 		return invalid("type", "%q must be default, obfuscation or custom, not %q", "type", r.Type)
 	}
@@ -141,8 +143,8 @@ func (r *Redaction) check() error {
 		}
 	}
 	for name, to := range r.Custom {
-		if name == "default" {
-			if to != "default" && to != "obfuscation" {
+		if name == entity.Default {
+			if to != entity.Default && to != entity.Obfuscation {
 				return invalid("default", "%q must be default or obfuscation, not %q", "custom.default", to)
 			}
 			continue

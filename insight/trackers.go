@@ -140,7 +140,7 @@ func (s Trackers) change(ctx context.Context, tenant parley.TenantID, n parley.N
 // formTracker checks a tracker and fills in what was left out.
 func formTracker(t *parley.Tracker) error {
 	t.Name = strings.TrimSpace(t.Name)
-	if err := checkText("name", t.Name, maxName); err != nil {
+	if err := checkName("name", t.Name); err != nil {
 		return err
 	}
 	if len(t.Vocabulary) == 0 {

@@ -91,13 +91,14 @@ func repeated[T any](items []T, name func(*T) string) int {
 	return -1
 }
 
-// checkText wants a text that is there and has at most so many characters.
-func checkText(field, text string, most int) error {
+// checkName wants a name that is there and not too long.
+func checkName(field, name string) error {
+	n := utf8.RuneCountInString(name)
 	switch {
-	case text == "":
+	case n == 0:
 		return invalid(field, "%q is not allowed to be empty", field)
-	case utf8.RuneCountInString(text) > most:
-		return invalid(field, "%q may have %d characters, not %d", field, most, utf8.RuneCountInString(text))
+	case n > maxName:
+		return invalid(field, "%q may have %d characters, not %d", field, maxName, n)
 	}
 	return nil
 }

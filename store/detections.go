@@ -230,18 +230,10 @@ func (t *tx) InsightsAfter(ctx context.Context, tenant parley.TenantID, after pa
 		return nil, err
 	}
 	first, last := startBounds(from, until)
-	var places []int64
-	err = query(ctx, t.db, "SELECT place FROM insights WHERE tenant = ? AND number > ? AND place >= ? AND place < ? ORDER BY number LIMIT ?",
-		[]any{key, int64(after), first, last, limit}, func(rows *sql.Rows) error {
-			var place int64
-			if err := rows.Scan(&place); err != nil {
-				return err
-			}
-			places = append(places, place)
-			return nil
-		})
+	places, err := t.places(ctx, "SELECT place FROM insights WHERE tenant = ? AND number > ? AND place >= ? AND place < ? ORDER BY number LIMIT ?",
+		key, int64(after), first, last, limit)
 	if err != nil {
-		return nil, fmt.Errorf("list insights: %w", err)
+		return nil, err
 	}
 	return t.insightsAt(ctx, tenant, places)
 }

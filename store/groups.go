@@ -87,8 +87,8 @@ func (l *listing) direction() string {
 	return ""
 }
 
-// places writes the bounds of time that places have.
-func (l *listing) places(w *where, column string) {
+// bounds writes the bounds of time that places have.
+func (l *listing) bounds(w *where, column string) {
 	if !l.q.From.IsZero() {
 		from := l.q.From.UnixMilli()
 		if l.q.From.UnixNano()%int64(time.Millisecond) != 0 { // nothing starts within a millisecond
@@ -106,7 +106,7 @@ func (l *listing) run(ctx context.Context, from, found string, args ...any) ([]i
 	w := where{postgres: l.postgres}
 	cut := strings.Count(from, "?")
 	w.add("SELECT i.place FROM "+from+" WHERE i.tenant = ?", append(slices.Clone(args[:cut]), l.tenant)...)
-	l.places(&w, l.place)
+	l.bounds(&w, l.place)
 	if !l.q.Until.IsZero() {
 		w.and("i.ended <= ?", l.q.Until.UnixMilli())
 	}
@@ -117,8 +117,12 @@ func (l *listing) run(ctx context.Context, from, found string, args ...any) ([]i
 	}
 	l.order(&w)
 	w.add(" LIMIT ? OFFSET ?", l.q.Limit, l.q.Offset)
-	var places []int64
-	err := query(ctx, l.db, w.String(), w.args, func(rows *sql.Rows) error {
+	return l.tx.places(ctx, w.String(), w.args...)
+}
+
+// places are the places that a query finds.
+func (t *tx) places(ctx context.Context, text string, args ...any) (places []int64, err error) {
+	err = query(ctx, t.db, text, args, func(rows *sql.Rows) error {
 		var place int64
 		if err := rows.Scan(&place); err != nil {
 			return err

@@ -24,7 +24,7 @@ func (l *listing) runPostgres(ctx context.Context) ([]int64, error) {
 	if l.byPlace() {
 		w := where{}
 		w.add("(SELECT w.place FROM (SELECT place, terms FROM insight_terms WHERE tenant = ?", l.tenant)
-		l.places(&w, "place")
+		l.bounds(&w, "place")
 		w.add(" ORDER BY place"+l.direction()+" LIMIT ?) AS w WHERE w.terms @@ ?::tsquery) AS f JOIN insights AS i ON i.place = f.place", walked, text)
 		places, err := l.run(ctx, w.String(), "", w.args...)
 		if err != nil {
@@ -37,7 +37,7 @@ func (l *listing) runPostgres(ctx context.Context) ([]int64, error) {
 	// With OFFSET the rows are found before anything else is thought of; the sum keeps the planner from the index by place.
 	w := where{}
 	w.add("(SELECT place FROM (SELECT place FROM insight_terms WHERE tenant + 0 = ?", l.tenant)
-	l.places(&w, "place")
+	l.bounds(&w, "place")
 	w.and("terms @@ ?::tsquery OFFSET 0) AS t ORDER BY place"+l.direction()+") AS f JOIN insights AS i ON i.place = f.place", text)
 	places, err := l.run(ctx, w.String(), "", w.args...)
 	if err != nil {

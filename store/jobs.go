@@ -11,30 +11,34 @@ import (
 
 // InsertJob implements [parley.Jobs].
 func (t *tx) InsertJob(ctx context.Context, j parley.Job) error {
-	tenant, err := t.s.tenantKey(ctx, t.db, j.Tenant)
+	tenant, body, err := t.jobRow(ctx, &j)
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(j)
-	if err != nil {
-		return fmt.Errorf("write job: %w", err)
-	}
 	return t.run(ctx, "INSERT INTO jobs (id, tenant, kind, status, todo, body, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		j.ID[:], tenant, string(j.Kind), string(j.Status), flag(todo(&j)), string(body), j.Created.UnixMilli())
+		j.ID[:], tenant, string(j.Kind), string(j.Status), flag(todo(&j)), body, j.Created.UnixMilli())
 }
 
 // ReplaceJob implements [parley.Jobs].
 func (t *tx) ReplaceJob(ctx context.Context, j parley.Job) error {
-	tenant, err := t.s.tenantKey(ctx, t.db, j.Tenant)
+	tenant, body, err := t.jobRow(ctx, &j)
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(j)
-	if err != nil {
-		return fmt.Errorf("write job: %w", err)
-	}
 	return t.one(ctx, "job", "UPDATE jobs SET status = ?, todo = ?, body = ? WHERE id = ? AND tenant = ?",
-		string(j.Status), flag(todo(&j)), string(body), j.ID[:], tenant)
+		string(j.Status), flag(todo(&j)), body, j.ID[:], tenant)
+}
+
+// jobRow is the key of a job's tenant and the job as it is stored.
+func (t *tx) jobRow(ctx context.Context, j *parley.Job) (tenant int64, body string, err error) {
+	if tenant, err = t.s.tenantKey(ctx, t.db, j.Tenant); err != nil {
+		return 0, "", err
+	}
+	raw, err := json.Marshal(j)
+	if err != nil {
+		return 0, "", fmt.Errorf("write job: %w", err)
+	}
+	return tenant, string(raw), nil
 }
 
 func todo(j *parley.Job) bool {

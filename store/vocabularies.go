@@ -66,34 +66,50 @@ func (t *tx) Groups() parley.Vocabulary[parley.Group] {
 	return vocabulary[parley.Group]{t, groupKind}
 }
 
-// Insert implements [parley.Vocabulary].
-func (v vocabulary[T]) Insert(ctx context.Context, one *T) error {
-	tenant, err := v.t.s.tenantKey(ctx, v.t.db, *v.tenant(one))
-	if err != nil {
-		return err
+// A vocabularyRow is what is written of one of a vocabulary.
+type vocabularyRow struct {
+	tenant                    int64
+	name, field, body         string // field is the name's member on the wire
+	number, created, modified int64
+}
+
+// row notes the change and says what is written.
+func (v vocabulary[T]) row(ctx context.Context, one *T) (r vocabularyRow, err error) {
+	if r.tenant, err = v.t.s.tenantKey(ctx, v.t.db, *v.tenant(one)); err != nil {
+		return r, err
 	}
-	if err := v.t.changed(ctx, tenant); err != nil {
-		return err
+	if err := v.t.changed(ctx, r.tenant); err != nil {
+		return r, err
 	}
 	body, err := json.Marshal(one)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", v.kind, err)
+		return r, fmt.Errorf("write %s: %w", v.kind, err)
 	}
-	name, field := v.unique(one)
+	created, modified := v.times(one)
+	r.name, r.field = v.unique(one)
+	r.body, r.number, r.created, r.modified = string(body), int64(*v.number(one)), created.UnixMilli(), modified.UnixMilli()
+	return r, nil
+}
+
+// Insert implements [parley.Vocabulary].
+func (v vocabulary[T]) Insert(ctx context.Context, one *T) error {
+	r, err := v.row(ctx, one)
+	if err != nil {
+		return err
+	}
 	var taken int
-	if err := v.t.db.NewRaw("SELECT count(*) FROM vocabularies WHERE tenant = ? AND kind = ? AND name = ?", tenant, v.kind, name).Scan(ctx, &taken); err != nil {
+	if err := v.t.db.NewRaw("SELECT count(*) FROM vocabularies WHERE tenant = ? AND kind = ? AND name = ?", r.tenant, v.kind, r.name).Scan(ctx, &taken); err != nil {
 		return err
 	}
 	if taken > 0 {
-		return nameTaken(field, nil)
+		return nameTaken(r.field, nil)
 	}
-	number, created := v.number(one), v.created(one)
 	// Another process may have made the same number in the same quarter of a microsecond; the next one serves as well.
 	if err := v.t.db.NewRaw(`INSERT INTO vocabularies (number, tenant, kind, name, body, created, modified)
 		SELECT COALESCE((SELECT max(number) + 1 FROM vocabularies WHERE tenant = ? AND number BETWEEN ? AND ? + 1000), ?), ?, ?, ?, ?, ?, ? RETURNING number`,
-		tenant, *number, *number, *number, tenant, v.kind, name, string(body), created, created).Scan(ctx, number); err != nil {
+		r.tenant, r.number, r.number, r.number, r.tenant, v.kind, r.name, r.body, r.created, r.created).Scan(ctx, v.number(one)); err != nil {
 		if isUnique(err) {
-			return nameTaken(field, err)
+			return nameTaken(r.field, err)
 		}
 		return fmt.Errorf("insert %s: %w", v.kind, err)
 	}
@@ -102,23 +118,14 @@ func (v vocabulary[T]) Insert(ctx context.Context, one *T) error {
 
 // Replace implements [parley.Vocabulary].
 func (v vocabulary[T]) Replace(ctx context.Context, one *T) error {
-	tenant, err := v.t.s.tenantKey(ctx, v.t.db, *v.tenant(one))
+	r, err := v.row(ctx, one)
 	if err != nil {
 		return err
 	}
-	if err := v.t.changed(ctx, tenant); err != nil {
-		return err
-	}
-	body, err := json.Marshal(one)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", v.kind, err)
-	}
-	name, field := v.unique(one)
-	_, modified := v.times(one)
 	err = v.t.one(ctx, v.kind, "UPDATE vocabularies SET name = ?, body = ?, modified = ? WHERE tenant = ? AND kind = ? AND number = ?",
-		name, string(body), modified.UnixMilli(), tenant, v.kind, *v.number(one))
+		r.name, r.body, r.modified, r.tenant, v.kind, r.number)
 	if isUnique(err) {
-		return nameTaken(field, err)
+		return nameTaken(r.field, err)
 	}
 	return err
 }
@@ -151,11 +158,6 @@ func (v vocabulary[T]) Delete(ctx context.Context, tenant parley.TenantID, numbe
 		return err
 	}
 	return v.t.one(ctx, v.kind, "DELETE FROM vocabularies WHERE tenant = ? AND kind = ? AND number = ?", key, v.kind, number)
-}
-
-func (v vocabulary[T]) created(one *T) int64 {
-	created, _ := v.times(one)
-	return created.UnixMilli()
 }
 
 func (v vocabulary[T]) find(ctx context.Context, tenant parley.TenantID, rest string, args ...any) ([]T, error) {

@@ -1,0 +1,63 @@
+package insight_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley"
+	"parley/insight"
+	"parley/store/storetest"
+)
+
+// Redaction on reading: when it is asked for, or is the tenant's setting. Places are those in the text as it is shown.
+func TestMessagesAreRedacted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		s.tracker(parley.Tracker{Name: "Greeting", Vocabulary: []string{"hello"}})
+		if _, err := s.entities.Create(t.Context(), parley.DefaultTenant, []parley.Entity{{Type: "Contract number", SubType: "x", Values: []string{"K 12"}},
+			{Type: "Vehicle", SubType: "x", Values: []string{"van"}}}, false); err != nil {
+			t.Fatal(err)
+		}
+		n, _ := s.say(insight.Text{}, "anna@example.org says hello, K 12, van")
+		s.round()
+		shown := func(redact bool, exclude ...string) string {
+			_, said, err := s.conversations.Messages(t.Context(), parley.DefaultTenant, n, redact, exclude)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return said[0].Text
+		}
+		want := func(what, got, want string) {
+			t.Helper()
+			if got != want {
+				t.Errorf("%s: %q, want %q", what, got, want)
+			}
+		}
+		want("as it was said", shown(false), "anna@example.org says hello, K 12, van")
+		want("asked for", shown(true, "NUMBER"), "[EMAIL_ADDRESS] says hello, K 12, van")
+		want("asked for, without", shown(true, "EMAIL_ADDRESS", "NUMBER"), "anna@example.org says hello, K 12, van")
+
+		settings := insight.Settings{Vocabularies: s.trackers.Vocabularies}
+		if _, err := settings.Patch(t.Context(), parley.DefaultTenant, []insight.PatchOperation{{Op: "add", Path: "/redaction", Value: json.RawMessage(
+			`{"default":true,"type":"custom","exclude":["NUMBER"],"custom":{"CONTRACT_NUMBER":"<number>","default":"obfuscation"}}`)}}); err != nil {
+			t.Fatal(err)
+		}
+		want("by the settings", shown(false), "**************** says hello, <number>, van")
+		if _, err := settings.Patch(t.Context(), parley.DefaultTenant, []insight.PatchOperation{{Op: "replace", Path: "/redaction/type", Value: json.RawMessage(`"default"`)}}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"Greeting: hello at 21 in [EMAIL_ADDRESS] says hello, [CONTRACT_NUMBER], van"}, s.found(n)); diff != "" {
+			t.Errorf("found, as it is shown (-want +got):\n%s", diff)
+		}
+		var redact func(string) string
+		if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
+			redact, err = insight.Redactor(t.Context(), tx, parley.DefaultTenant)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		want("on the way in", redact("mail bob@example.org"), "mail [EMAIL_ADDRESS]")
+	})
+}
