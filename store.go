@@ -173,8 +173,8 @@ type Administration interface {
 	InsertClient(ctx context.Context, c APIClient) error // Invalid/NameTaken if the PublicID is in use
 	Client(ctx context.Context, id APIClientID) (APIClient, error)
 	ClientByPublicID(ctx context.Context, publicID string) (APIClient, error)
-	// Clients is a page of a tenant's clients that are not revoked, in order of creation, and how many there are.
-	Clients(ctx context.Context, tenant TenantID, offset, limit int) ([]APIClient, int, error)
+	// Clients is a page of clients in order of creation, and how many there are.
+	Clients(ctx context.Context, q ClientQuery) ([]APIClient, int, error)
 	ReplaceClient(ctx context.Context, c APIClient) error
 
 	SigningKeys(ctx context.Context) ([]SigningKey, error)

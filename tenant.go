@@ -39,12 +39,43 @@ type APIClient struct {
 	Scopes      []string      // everything the client may be granted
 	Application ApplicationID // zero = unbound: sender.type decides whom it speaks as
 	Roles       []Role        // with Application: the roles it may speak as; empty = all roles of the application
+	Kind        KeyKind       // of a key of one of the compatible surfaces; "" = an OAuth2 client
+	Expires     time.Time     // zero = never
 	Revoked     time.Time     // zero = valid
 	Created     time.Time
 	Modified    time.Time
 }
 
-// The scopes a client may have. Those of conversationmgr are the vendor's; the other two are ours.
+// A KeyKind says for which surface a key is. A key is an [APIClient] whose scopes follow from its kind.
+type KeyKind string
+
+// KeyManage is a key of the manage surface: an appId and an appSecret that are given for a token.
+const KeyManage KeyKind = "manage"
+
+// KeyKinds lists every kind of key there is.
+func KeyKinds() []KeyKind { return []KeyKind{KeyManage} }
+
+// Scopes are those of a key of the kind.
+func (k KeyKind) Scopes() []string {
+	if k == KeyManage {
+		return []string{ScopeUnderstanding}
+	}
+	return nil
+}
+
+// Ended says whether the client was revoked, or has expired.
+func (c *APIClient) Ended(now time.Time) bool {
+	return !c.Revoked.IsZero() || !c.Expires.IsZero() && !now.Before(c.Expires)
+}
+
+// A ClientQuery asks for a page of a tenant's API clients that are not revoked.
+type ClientQuery struct {
+	Tenant        TenantID
+	Kinds         []KeyKind // keys of these kinds; empty = OAuth2 clients
+	Offset, Limit int
+}
+
+// The scopes a client may have. Those of conversationmgr are the vendor's; the other three are ours.
 const (
 	ScopeRead              = "app.conversation.conversationmgr.read"
 	ScopeManage            = "app.conversation.conversationmgr.manage"
@@ -52,9 +83,10 @@ const (
 	ScopeInteractionManage = "app.conversation.conversationmgr.interaction.manage"
 	ScopeAdmin             = "app.parley.admin"
 	ScopeBroker            = "app.parley.broker"
+	ScopeUnderstanding     = "app.parley.manage" // the manage surface: trackers, entities, groups and what they find
 )
 
 // Scopes lists every scope, in the order of their documentation.
 func Scopes() []string {
-	return []string{ScopeRead, ScopeManage, ScopeInteractionRead, ScopeInteractionManage, ScopeAdmin, ScopeBroker}
+	return []string{ScopeRead, ScopeManage, ScopeInteractionRead, ScopeInteractionManage, ScopeAdmin, ScopeBroker, ScopeUnderstanding}
 }

@@ -14,27 +14,7 @@ import (
 // CreateClient makes an API client of the given Tenant, Name, Scopes, Application and Roles. The zero Tenant is the
 // administrator's own. It returns the client, whose PublicID is the client_id, and its secret, which is kept as a hash only.
 func (a *Administration) CreateClient(ctx context.Context, as Administrator, c parley.APIClient) (parley.APIClient, string, error) {
-	if c.Tenant.IsZero() {
-		c.Tenant = parley.TenantID(as)
-	}
-	secret := tokens.NewSecret()
-	c.ID, c.SecretHash, c.Created = ident.New[parley.APIClient](), tokens.HashSecret(secret), a.now()
-	c.PublicID, c.Modified = c.ID.String(), c.Created
-	err := a.records.Update(ctx, func(tx parley.Tx) error {
-		if _, err := tx.Tenant(ctx, c.Tenant); parley.KindOf(err) == parley.NotFound || as.over(c.Tenant) != nil {
-			return &parley.Error{Kind: parley.Invalid, Reason: parley.BadReference, Field: "environmentId", Msg: "there is no environment of that id"}
-		} else if err != nil {
-			return err
-		}
-		if err := bound(ctx, tx, &c); err != nil {
-			return err
-		}
-		return tx.InsertClient(ctx, c)
-	})
-	if err != nil {
-		return parley.APIClient{}, "", fmt.Errorf("create client: %w", err)
-	}
-	return c, secret, nil
+	return a.insertClient(ctx, as, c)
 }
 
 // bound checks that a client that is bound to an application can speak as it.
@@ -72,23 +52,27 @@ func (a *Administration) Client(ctx context.Context, as Administrator, publicID 
 
 func client(ctx context.Context, tx parley.Tx, as Administrator, publicID string) (parley.APIClient, error) {
 	c, err := tx.ClientByPublicID(ctx, publicID)
-	if err == nil && (as.over(c.Tenant) != nil || !c.Revoked.IsZero()) {
+	if err == nil && (as.over(c.Tenant) != nil || !c.Revoked.IsZero() || c.Kind != "") {
 		return parley.APIClient{}, &parley.Error{Kind: parley.NotFound, Msg: "client not found"}
 	}
 	return c, err
 }
 
-// Clients is a page of a tenant's clients that are not revoked, in order of creation, and how many there are. The zero
+// Clients is a page of a tenant's OAuth2 clients that are not revoked, in order of creation, and how many there are. The zero
 // tenant is the administrator's own.
 func (a *Administration) Clients(ctx context.Context, as Administrator, tenant parley.TenantID, offset, limit int) (page []parley.APIClient, count int, err error) {
-	if tenant.IsZero() {
-		tenant = parley.TenantID(as)
+	return a.clients(ctx, as, parley.ClientQuery{Tenant: tenant, Offset: offset, Limit: limit})
+}
+
+func (a *Administration) clients(ctx context.Context, as Administrator, q parley.ClientQuery) (page []parley.APIClient, count int, err error) {
+	if q.Tenant.IsZero() {
+		q.Tenant = parley.TenantID(as)
 	}
-	if !as.everywhere() && tenant != parley.TenantID(as) {
+	if !as.everywhere() && q.Tenant != parley.TenantID(as) {
 		return []parley.APIClient{}, 0, nil // as for an environment that is not there
 	}
 	err = a.records.View(ctx, func(tx parley.Tx) (err error) {
-		page, count, err = tx.Clients(ctx, tenant, offset, limit)
+		page, count, err = tx.Clients(ctx, q)
 		return err
 	})
 	return page, count, err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"parley"
 )
 
@@ -45,7 +47,7 @@ func (t *tx) DeleteTenant(ctx context.Context, id parley.TenantID) error {
 	return nil
 }
 
-const clientColumns = `c.id, c.public_id, tn.id, c.name, c.secret_hash, c.scopes, c.application, c.roles, c.revoked, c.created, c.modified
+const clientColumns = `c.id, c.public_id, tn.id, c.name, c.secret_hash, c.scopes, c.application, c.roles, c.kind, c.expires, c.revoked, c.created, c.modified
 	FROM clients AS c JOIN tenants AS tn ON tn.key = c.tenant `
 
 // InsertClient implements [parley.Administration].
@@ -58,9 +60,9 @@ func (t *tx) InsertClient(ctx context.Context, c parley.APIClient) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.db.NewRaw(`INSERT INTO clients (id, public_id, tenant, name, secret_hash, scopes, application, roles, revoked, created, modified)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.ID[:], c.PublicID, tenant, c.Name, c.SecretHash, scopes, optionalID(c.Application), roles,
-		optionalTime(c.Revoked), c.Created.UnixMilli(), c.Modified.UnixMilli()).Exec(ctx)
+	_, err = t.db.NewRaw(`INSERT INTO clients (id, public_id, tenant, name, secret_hash, scopes, application, roles, kind, expires, revoked, created, modified)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.ID[:], c.PublicID, tenant, c.Name, c.SecretHash, scopes, optionalID(c.Application), roles,
+		c.Kind, optionalTime(c.Expires), optionalTime(c.Revoked), c.Created.UnixMilli(), c.Modified.UnixMilli()).Exec(ctx)
 	if isUnique(err) {
 		return &parley.Error{Kind: parley.Invalid, Reason: parley.NameTaken, Field: "id", Msg: "is already in use", Err: err}
 	}
@@ -80,24 +82,29 @@ func (t *tx) ClientByPublicID(ctx context.Context, publicID string) (parley.APIC
 	return t.oneClient(ctx, "WHERE c.public_id = ?", publicID)
 }
 
-// Clients implements [parley.Administration]. Revoked ones are not among them.
-func (t *tx) Clients(ctx context.Context, tenant parley.TenantID, offset, limit int) ([]parley.APIClient, int, error) {
+// Clients implements [parley.Administration].
+func (t *tx) Clients(ctx context.Context, q parley.ClientQuery) ([]parley.APIClient, int, error) {
+	kinds := q.Kinds
+	if len(kinds) == 0 {
+		kinds = []parley.KeyKind{""}
+	}
+	const which = "WHERE tn.id = ? AND c.kind IN (?) AND c.revoked IS NULL"
 	var count int
-	if err := t.db.NewRaw("SELECT count(*) FROM clients AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE tn.id = ? AND c.revoked IS NULL", tenant[:]).Scan(ctx, &count); err != nil {
+	if err := t.db.NewRaw("SELECT count(*) FROM clients AS c JOIN tenants AS tn ON tn.key = c.tenant "+which, q.Tenant[:], bun.List(kinds)).Scan(ctx, &count); err != nil {
 		return nil, 0, err
 	}
-	page, err := t.selectClients(ctx, "WHERE tn.id = ? AND c.revoked IS NULL ORDER BY c.created, c.id LIMIT ? OFFSET ?", tenant[:], limit, offset)
+	page, err := t.selectClients(ctx, which+" ORDER BY c.created, c.id LIMIT ? OFFSET ?", q.Tenant[:], bun.List(kinds), q.Limit, q.Offset)
 	return page, count, err
 }
 
-// ReplaceClient implements [parley.Administration]. PublicID, tenant and creation stay.
+// ReplaceClient implements [parley.Administration]. PublicID, tenant, kind and creation stay.
 func (t *tx) ReplaceClient(ctx context.Context, c parley.APIClient) error {
 	scopes, roles, err := clientLists(c)
 	if err != nil {
 		return err
 	}
-	return t.one(ctx, "client", `UPDATE clients SET name = ?, secret_hash = ?, scopes = ?, application = ?, roles = ?, revoked = ?, modified = ? WHERE id = ?`,
-		c.Name, c.SecretHash, scopes, optionalID(c.Application), roles, optionalTime(c.Revoked), c.Modified.UnixMilli(), c.ID[:])
+	return t.one(ctx, "client", `UPDATE clients SET name = ?, secret_hash = ?, scopes = ?, application = ?, roles = ?, expires = ?, revoked = ?, modified = ? WHERE id = ?`,
+		c.Name, c.SecretHash, scopes, optionalID(c.Application), roles, optionalTime(c.Expires), optionalTime(c.Revoked), c.Modified.UnixMilli(), c.ID[:])
 }
 
 var errNoClient = &parley.Error{Kind: parley.NotFound, Msg: "client not found"}
@@ -124,16 +131,16 @@ func (t *tx) selectClients(ctx context.Context, rest string, args ...any) ([]par
 		var c parley.APIClient
 		var id, tenant, application []byte
 		var scopes, roles string
-		var revoked *int64
+		var expires, revoked *int64
 		var created, modified int64
-		if err := rows.Scan(&id, &c.PublicID, &tenant, &c.Name, &c.SecretHash, &scopes, &application, &roles, &revoked, &created, &modified); err != nil {
+		if err := rows.Scan(&id, &c.PublicID, &tenant, &c.Name, &c.SecretHash, &scopes, &application, &roles, &c.Kind, &expires, &revoked, &created, &modified); err != nil {
 			return nil, err
 		}
 		c.ID, c.Tenant = parley.APIClientID(id), parley.TenantID(tenant)
 		if application != nil {
 			c.Application = parley.ApplicationID(application)
 		}
-		c.Revoked, c.Created, c.Modified = moment(revoked), moment(&created), moment(&modified)
+		c.Expires, c.Revoked, c.Created, c.Modified = moment(expires), moment(revoked), moment(&created), moment(&modified)
 		if err := json.Unmarshal([]byte(scopes), &c.Scopes); err != nil {
 			return nil, fmt.Errorf("read scopes of client %s: %w", c.ID, err)
 		}

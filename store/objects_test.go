@@ -310,9 +310,30 @@ func TestClients(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			page, count, err := tx.Clients(ctx, parley.DefaultTenant, 0, 10)
+			page, count, err := tx.Clients(ctx, parley.ClientQuery{Tenant: parley.DefaultTenant, Limit: 10})
 			if len(page) != 0 || count != 0 { // it was revoked
 				t.Errorf("Clients = %d of %d", len(page), count)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+
+		// A key is a client of a kind, and found among its like only.
+		key := parley.APIClient{ID: ident.New[parley.APIClient](), PublicID: "key", Tenant: parley.DefaultTenant, SecretHash: []byte{1}, Kind: parley.KeyManage,
+			Scopes: parley.KeyManage.Scopes(), Expires: noon.Add(time.Hour), Created: noon, Modified: noon}
+		update(t, s, func(tx parley.Tx) error { return tx.InsertClient(ctx, key) })
+		key.Expires = noon.Add(2 * time.Hour)
+		update(t, s, func(tx parley.Tx) error { return tx.ReplaceClient(ctx, key) })
+		err = s.View(ctx, func(tx parley.Tx) error {
+			clients, count, err := tx.Clients(ctx, parley.ClientQuery{Tenant: parley.DefaultTenant, Limit: 10})
+			if err != nil || len(clients) != 0 || count != 0 {
+				t.Errorf("Clients with a key = %d of %d, %v", len(clients), count, err)
+			}
+			keys, count, err := tx.Clients(ctx, parley.ClientQuery{Tenant: parley.DefaultTenant, Kinds: parley.KeyKinds(), Limit: 10})
+			if diff := cmp.Diff([]parley.APIClient{key}, keys); diff != "" || count != 1 {
+				t.Errorf("Clients of a kind (-want +got), %d in all\n%s", count, diff)
 			}
 			return err
 		})

@@ -37,12 +37,24 @@ type claims struct {
 
 // Issue makes an access token for a client with those of its scopes that were granted; see [Granted].
 func (t *Tokens) Issue(ctx context.Context, client *parley.APIClient, scopes []string) (token string, expires time.Time, err error) {
+	return t.IssueFor(ctx, client, scopes, t.cfg.Lifetime)
+}
+
+// MaxLifetime is how long an access token holds at most: those of the manage surface do so (reference/manage.md 1).
+const MaxLifetime = 24 * time.Hour
+
+// IssueFor is Issue of a token that holds so long, at most [MaxLifetime], and no longer than its client.
+func (t *Tokens) IssueFor(ctx context.Context, client *parley.APIClient, scopes []string, life time.Duration) (token string, expires time.Time, err error) {
 	c := claims{
 		RegisteredClaims: jwt.RegisteredClaims{Subject: client.ID.String(), Audience: jwt.ClaimStrings{audienceAPI}},
 		Tenant:           client.Tenant, Scope: strings.Join(scopes, " "),
 		ClientID: client.PublicID, Application: client.Application, Roles: client.Roles,
 	}
-	return t.sign(ctx, &c, t.cfg.Lifetime, "at+jwt")
+	life = min(life, MaxLifetime)
+	if !client.Expires.IsZero() {
+		life = min(life, client.Expires.Sub(t.cfg.Now()))
+	}
+	return t.sign(ctx, &c, life, "at+jwt")
 }
 
 // IssueCustomer makes a token by which one customer, known by the address of a contact, may chat on one account.

@@ -119,8 +119,8 @@ func (t *Tokens) grantOutside(ctx context.Context, publicID, scope string, expir
 		return Grant{}, refuse(err)
 	case err != nil:
 		return Grant{}, fmt.Errorf("look up client: %w", err)
-	case !found.Revoked.IsZero():
-		return Grant{}, refuse(errors.New("the client is revoked"))
+	case found.Ended(t.cfg.Now()):
+		return Grant{}, refuse(errors.New("the client is revoked, or has expired"))
 	}
 	var ours []string
 	for s := range strings.FieldsSeq(scope) {

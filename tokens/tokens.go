@@ -19,7 +19,7 @@ type Records interface {
 // Config says how tokens are made. Only Issuer is required.
 type Config struct {
 	Issuer   string           // public URL of the hub, the iss of its tokens
-	Lifetime time.Duration    // of an access token; zero means 1 hour (reference 1.3)
+	Lifetime time.Duration    // of an access token; zero means 1 hour (reference 1.3), more than [MaxLifetime] that
 	Customer time.Duration    // of a customer's token; zero means 1 hour
 	Outside  *OutsideIssuer   // whose tokens are accepted besides our own; nil = nobody's
 	Now      func() time.Time // nil means time.Now
@@ -82,7 +82,7 @@ func New(cfg Config, records Records) *Tokens {
 		cfg.Now = time.Now
 	}
 	t := &Tokens{cfg: cfg, records: records, clients: map[parley.APIClientID]knownClient{}, checked: map[[32]byte]checkedToken{}}
-	t.keys = keyring{records: records, now: cfg.Now, keep: keyLife + max(cfg.Lifetime, cfg.Customer+renewable) + leeway}
+	t.keys = keyring{records: records, now: cfg.Now, keep: keyLife + max(MaxLifetime, cfg.Customer+renewable) + leeway}
 	if cfg.Outside != nil {
 		t.outside = newOutside(*cfg.Outside, cfg.Now)
 	}

@@ -193,7 +193,7 @@ func grantOf(client *parley.APIClient, scopes []string, expires time.Time) Grant
 		Speaker: parley.Speaker{Tenant: client.Tenant, Application: client.Application, Roles: client.Roles}}
 }
 
-// client is the record of a client that is not revoked, at most clientTTL old.
+// client is the record of a client that may still act, at most clientTTL old.
 func (t *Tokens) client(ctx context.Context, id parley.APIClientID) (parley.APIClient, error) {
 	now := t.cfg.Now()
 	t.mu.Lock()
@@ -225,13 +225,13 @@ func (t *Tokens) client(ctx context.Context, id parley.APIClientID) (parley.APIC
 		t.clients[id] = known
 		t.mu.Unlock()
 	}
-	if !known.client.Revoked.IsZero() {
-		return parley.APIClient{}, refuse(errors.New("the client is revoked"))
+	if known.client.Ended(now) {
+		return parley.APIClient{}, refuse(errors.New("the client is revoked, or has expired"))
 	}
 	return known.client, nil
 }
 
-// Authenticate is the client of that client_id and secret. Unauthenticated for an unknown or revoked client and for a
+// Authenticate is the client of that client_id and secret. Unauthenticated for an unknown, revoked or expired client and for a
 // wrong secret alike.
 func (t *Tokens) Authenticate(ctx context.Context, publicID, secret string) (parley.APIClient, error) {
 	var c parley.APIClient
@@ -246,7 +246,7 @@ func (t *Tokens) Authenticate(ctx context.Context, publicID, secret string) (par
 		return parley.APIClient{}, wrong
 	case err != nil:
 		return parley.APIClient{}, fmt.Errorf("look up client: %w", err)
-	case !SecretMatches(c.SecretHash, secret) || !c.Revoked.IsZero():
+	case !SecretMatches(c.SecretHash, secret) || c.Ended(t.cfg.Now()):
 		return parley.APIClient{}, wrong
 	}
 	return c, nil

@@ -84,6 +84,16 @@ func (s *stage) token(tenant parley.TenantID, scopes ...string) (token, id strin
 	return token, c.PublicID
 }
 
+// key makes a key of the default environment and returns its id.
+func (s *stage) key() string {
+	s.t.Helper()
+	k, _, err := s.administration.CreateKey(s.t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Kind: parley.KeyManage})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return k.PublicID
+}
+
 func (s *stage) vars() map[string]string {
 	s.t.Helper()
 	everywhere := directory.Administrator(parley.DefaultTenant)
@@ -209,7 +219,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
 	there := map[string]string{"/organisations/{id}": parley.DefaultOrganisation.String(), "/environments/{id}": vars["$default"],
-		"/environments/{id}/widget-secret": vars["$default"], "/environments/{id}/operations-secret": vars["$default"], "/clients/{id}": vars["$readerID"]}
+		"/environments/{id}/widget-secret": vars["$default"], "/environments/{id}/operations-secret": vars["$default"], "/clients/{id}": vars["$readerID"], "/keys/{id}": s.key()}
 	for path := range resttest.Document(t, admin.Document).Paths.Map() {
 		switch {
 		case strings.HasPrefix(path, "/clientapplications/{id}"):
@@ -255,7 +265,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			}
 		}
 	}
-	if tried != 33 {
+	if tried != 36 {
 		t.Errorf("%d operations tried", tried)
 	}
 	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
@@ -297,6 +307,30 @@ POST /clients
 	}
 	if _, err := s.tokens.Authenticate(t.Context(), vars["$id"], vars["$secret"]); parley.KindOf(err) != parley.Unauthenticated {
 		t.Errorf("after revocation Authenticate = %v", err)
+	}
+}
+
+// A key lasts as long as it says, and no token outlasts it.
+func TestKeysEnd(t *testing.T) {
+	s := newStage(t)
+	as := directory.Administrator(parley.DefaultTenant)
+	k, secret, err := s.administration.CreateKey(t.Context(), as, parley.APIClient{Kind: parley.KeyManage, Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, expires, err := s.tokens.IssueFor(t.Context(), &k, k.Scopes, tokens.MaxLifetime)
+	if err != nil || expires.After(k.Expires) {
+		t.Errorf("a token until %s for a key until %s, %v", expires, k.Expires, err)
+	}
+	for _, at := range []struct {
+		now  time.Time
+		want parley.Kind
+	}{{time.Now(), parley.Internal}, {k.Expires.Add(time.Second), parley.Unauthenticated}} {
+		later := tokens.New(tokens.Config{Issuer: "https://hub.example", Now: func() time.Time { return at.now }}, s.store)
+		_, err := later.Authenticate(t.Context(), k.PublicID, secret)
+		if (err == nil) != (at.want == parley.Internal) || err != nil && parley.KindOf(err) != at.want {
+			t.Errorf("at %s Authenticate = %v", at.now, err)
+		}
 	}
 }
 

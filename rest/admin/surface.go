@@ -56,6 +56,10 @@ func New(d Deps) *Surface {
 			_, err := s.GetClient(ctx, GetClientRequestObject{Id: id})
 			return err
 		},
+		"/keys/{id}": func(ctx context.Context, id string) error {
+			_, err := s.GetKey(ctx, GetKeyRequestObject{Id: id})
+			return err
+		},
 	}})
 	return s
 }
