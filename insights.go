@@ -17,6 +17,17 @@ type Insight struct {
 	Seq          int64     // how far detection went
 	Metadata     map[string]string
 	Labels       []string // put on it by trackers; sorted, no doubles
+	Members      []Member // who took part, in order of appearance, at most MaxMembers
+}
+
+// MaxMembers is how many members an insight names.
+const MaxMembers = 100
+
+// A Member is somebody who took part in a conversation. The ID is made up, but the same wherever the person shows up in it.
+type Member struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email,omitempty"`
 }
 
 // An InsightQuery asks for a page of insights.
@@ -36,7 +47,7 @@ type InsightQuery struct {
 type Insights interface {
 	// PutInsight stores an insight in place of what is known about the conversation, metadata and labels included, and
 	// sets its Number: once given it stays. NotFound if there is no such conversation, Invalid if a text cannot be stored
-	// or Started is not between the years 1970 and 2200. It is cheap when only Ended and Seq differ from what is stored.
+	// or Started is not between the years 1970 and 2200. It is cheap when only Ended, Seq and Members differ from what is stored.
 	PutInsight(ctx context.Context, in *Insight) error
 	// FindInsight is the insight of that number, and InsightOf that of a conversation; NotFound if there is none.
 	FindInsight(ctx context.Context, tenant TenantID, number Number) (Insight, error)

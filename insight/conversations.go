@@ -1,15 +1,11 @@
 package insight
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 
 	"parley"
 	"parley/insight/criteria"
@@ -105,50 +101,13 @@ func (c *Conversations) query(tenant parley.TenantID, q ListQuery) (parley.Insig
 	return query, nil
 }
 
-// A Member is somebody who took part in a conversation.
-type Member struct {
-	ID, Name, Email string
-}
-
-// member is who said a message. The id is made up, but the same wherever the person shows up in the conversation.
-func member(c *parley.Conversation, m *parley.Message) Member {
-	user := ""
-	for _, a := range m.Body.Attributes {
-		if a.Name == attributeUser {
-			user = a.Value
-		}
-	}
-	if user == "" && m.Sender == parley.Customer {
-		for _, contact := range c.State.Customer.Contacts {
-			if contact.Type == "email" {
-				user = contact.Address
-			}
-		}
-	}
-	out := Member{Name: m.Body.Name}
-	if out.Name == "" {
-		out.Name = cmp.Or(user, string(m.Sender))
-	}
-	if at := strings.IndexByte(user, '@'); at > 0 && at < len(user)-1 {
-		out.Email = user
-	}
-	who := c.ID.String() + "\x00" + string(m.Sender) + "\x00" + cmp.Or(user, out.Name)
-	out.ID = strconv.FormatUint(xxhash.Sum64String(who)>>13+1_000_000_000_000_000, 10) // 16 digits, below 2^53
-	return out
-}
-
-// Find is a conversation with who took part in it.
-func (c *Conversations) Find(ctx context.Context, tenant parley.TenantID, n parley.Number) (in parley.Insight, members []Member, err error) {
-	in, _, messages, err := c.read(ctx, tenant, n)
-	seen := map[string]bool{}
-	members = []Member{}
-	for _, m := range messages {
-		if !seen[m.From.ID] {
-			seen[m.From.ID] = true
-			members = append(members, m.From)
-		}
-	}
-	return in, members, err
+// Find is the conversation of that number.
+func (c *Conversations) Find(ctx context.Context, tenant parley.TenantID, n parley.Number) (in parley.Insight, err error) {
+	err = c.store.View(ctx, func(tx parley.Tx) (err error) {
+		in, err = tx.FindInsight(ctx, tenant, n)
+		return err
+	})
+	return in, err
 }
 
 // A SaidMessage is a message as the manage surface shows it.
@@ -156,7 +115,7 @@ type SaidMessage struct {
 	Seq        int64
 	Number     parley.Number
 	Text       string
-	From       Member
+	From       parley.Member
 	Start, End time.Time
 	redacted   bool // Text is not what was said
 }
@@ -182,7 +141,7 @@ func (c *Conversations) said(ctx context.Context, tx parley.Tx, conversation *pa
 	said := []SaidMessage{}
 	for _, m := range messages {
 		if words := Said(&m); words != "" {
-			said = append(said, SaidMessage{Seq: m.Seq, Number: parley.NumberOf(m.ID), Text: words, From: member(conversation, &m), Start: m.Created, End: endOf(&m)})
+			said = append(said, SaidMessage{Seq: m.Seq, Number: parley.NumberOf(m.ID), Text: words, From: memberOf(conversation.ID, emailOf(conversation), &m), Start: m.Created, End: endOf(&m)})
 		}
 	}
 	return said, err

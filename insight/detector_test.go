@@ -38,7 +38,7 @@ type stage struct {
 }
 
 func newStage(t *testing.T, s *store.Store) *stage {
-	v := insight.NewVocabularies(s)
+	v := insight.NewVocabularies(s, nil)
 	st := &stage{T: t, store: s, trackers: insight.Trackers{Vocabularies: v}, entities: insight.Entities{Vocabularies: v},
 		conversations: insight.Conversations{Vocabularies: v}, clock: time.Now()}
 	st.detector = st.another()
@@ -229,9 +229,9 @@ func TestMoreOfAText(t *testing.T) {
 		if diff := cmp.Diff([]string{"Greeting: hello at 0 in hello one; 0 in hello two"}, s.found(n)); diff != "" {
 			t.Errorf("found (-want +got):\n%s", diff)
 		}
-		in, members, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
-		if err != nil || in.Name != "Call" || in.Metadata["region"] != "north" || len(members) != 2 || members[0].Email != "roza@example.org" {
-			t.Errorf("Find = %+v, %+v, %v", in, members, err)
+		in, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
+		if err != nil || in.Name != "Call" || in.Metadata["region"] != "north" || len(in.Members) != 2 || in.Members[0].Email != "roza@example.org" {
+			t.Errorf("Find = %+v, %v", in, err)
 		}
 		step := storetest.Start("")
 		storetest.MustCommit(t, s.store, step)
@@ -278,7 +278,7 @@ func TestLookingAgain(t *testing.T) {
 			if diff := cmp.Diff([]string{"Old: one at 6 in hello one two", "New: two at 10 in hello one two"}, s.found(n)); diff != "" {
 				t.Fatalf("found again (-want +got):\n%s", diff)
 			}
-			if in, _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n); err != nil || len(in.Labels) != 1 {
+			if in, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n); err != nil || len(in.Labels) != 1 {
 				t.Fatalf("labels = %v, %v", in.Labels, err)
 			}
 		}
@@ -315,7 +315,7 @@ func TestDeletedMessagesAreNotFound(t *testing.T) {
 		s.tracker(parley.Tracker{Name: "Greeting", Vocabulary: []string{"hello"}})
 		n, _ := s.say(insight.Text{}, "hello one", "hello two on 2026-02-03", "hello three")
 		s.round()
-		in, _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
+		in, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +363,7 @@ func TestErasedMessagesLeaveNothing(t *testing.T) {
 	if got := count(); got != 2 {
 		t.Fatalf("%d hits are stored, want 2", got)
 	}
-	in, _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
+	in, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
 	if err != nil {
 		t.Fatal(err)
 	}

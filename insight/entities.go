@@ -27,7 +27,7 @@ func (s Entities) Create(ctx context.Context, tenant parley.TenantID, wanted []p
 	if i := repeated(made, func(e *parley.Entity) string { return e.Type + "\x00" + e.SubType }); i >= 0 {
 		return nil, at(nameTaken("subType", made[i].SubType), i, bulk)
 	}
-	err := s.store.Update(ctx, func(tx parley.Tx) error {
+	err := s.update(ctx, tenant, func(tx parley.Tx) error {
 		for i := range made {
 			made[i].Number = newNumber()
 			if err := tx.Entities().Insert(ctx, &made[i]); err != nil {
@@ -54,12 +54,12 @@ func (s Entities) Find(ctx context.Context, tenant parley.TenantID, n parley.Num
 
 // Delete removes an entity; what it found stays.
 func (s Entities) Delete(ctx context.Context, tenant parley.TenantID, n parley.Number) error {
-	return remove(ctx, s.store, tenant, n, parley.Tx.Entities)
+	return remove(ctx, s.Vocabularies, tenant, n, parley.Tx.Entities)
 }
 
 // DeleteSubType removes every entity of that subtype, whatever its type, and returns their numbers; NotFound if there is none.
 func (s Entities) DeleteSubType(ctx context.Context, tenant parley.TenantID, subType string) (gone []parley.Number, err error) {
-	err = s.store.Update(ctx, func(tx parley.Tx) error {
+	err = s.update(ctx, tenant, func(tx parley.Tx) error {
 		gone = nil
 		all, err := tx.Entities().List(ctx, tenant)
 		if err != nil {
@@ -87,7 +87,7 @@ func (s Entities) Replace(ctx context.Context, e parley.Entity) (parley.Entity, 
 	if err := formEntity(&e); err != nil {
 		return e, err
 	}
-	err := s.store.Update(ctx, func(tx parley.Tx) error {
+	err := s.update(ctx, e.Tenant, func(tx parley.Tx) error {
 		was, err := tx.Entities().Find(ctx, e.Tenant, e.Number)
 		if err != nil {
 			return err

@@ -56,7 +56,7 @@ func (s Groups) Find(ctx context.Context, tenant parley.TenantID, n parley.Numbe
 
 // Delete removes a group; its conversations stay as they are.
 func (s Groups) Delete(ctx context.Context, tenant parley.TenantID, n parley.Number) error {
-	return remove(ctx, s.store, tenant, n, parley.Tx.Groups)
+	return remove(ctx, s.Vocabularies, tenant, n, parley.Tx.Groups)
 }
 
 // Replace puts a group in place of the one with its number.

@@ -17,6 +17,7 @@ import (
 type known struct {
 	seq      int64 // up to which it was looked at
 	language string
+	email    string // of the customer
 }
 
 // A talk is what there is to look at in one conversation.
@@ -166,7 +167,7 @@ func (d *Detector) complete(ctx context.Context, tx parley.Tx, tenant parley.Ten
 		if err != nil && parley.KindOf(err) != parley.NotFound {
 			return err
 		}
-		k = known{seq: in.Seq, language: languageOf(&t.conversation)}
+		k = known{seq: in.Seq, language: languageOf(&t.conversation), email: emailOf(&t.conversation)}
 	}
 	t.known = k
 	expected := k.seq + 1
@@ -211,6 +212,7 @@ func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (p
 	first, last := t.messages[0], t.messages[len(t.messages)-1]
 	out := parley.Detection{At: d.now(), Insight: insightOf(&t.conversation, first, last, nil)}
 	var acts []parley.Detected
+	var members []parley.Member
 	for _, m := range t.messages {
 		with := e
 		if j := jobs[m.Body.Job]; j != nil {
@@ -222,6 +224,7 @@ func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (p
 		if said == "" {
 			continue
 		}
+		members = joined(members, memberOf(t.conversation.ID, t.known.email, &m))
 		began := time.Now()
 		trackers, entities := d.find(with, said, t.known.language, &m)
 		d.metrics.seconds.Observe(time.Since(began).Seconds())
@@ -238,6 +241,7 @@ func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (p
 		}
 		d.metrics.hits.WithLabelValues("entity").Add(float64(len(entities)))
 	}
+	out.Insight.Members = members
 	return out, acts
 }
 

@@ -58,8 +58,17 @@ func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, mor
 	if t.AllTrackers != nil {
 		job.Request.NoTrackers = !*t.AllTrackers
 	}
+	redact, err := c.redactor(ctx, tenant, false, nil)
+	if err != nil {
+		return 0, job.ID, fmt.Errorf("process text: %w", err)
+	}
+	if redact != nil {
+		for i := range t.Messages {
+			t.Messages[i].Content = redact(t.Messages[i].Content, t.Language)
+		}
+	}
 	conversation := parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: tenant}
-	err := c.store.Update(ctx, func(tx parley.Tx) error {
+	err = c.store.Update(ctx, func(tx parley.Tx) error {
 		for _, n := range t.Stored {
 			if _, err := tx.Trackers().Find(ctx, tenant, n); parley.KindOf(err) == parley.NotFound {
 				return invalid("trackers", "%q has the id %s, and there is no such tracker", "trackers", n)
@@ -88,7 +97,7 @@ func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, mor
 	if err := c.append(ctx, conversation, &t, job.ID); err != nil {
 		return 0, job.ID, err
 	}
-	number, err := c.announce(ctx, tenant, conversation.ID, &job)
+	number, err := c.announce(ctx, tenant, conversation.ID, &t, &job)
 	return number, job.ID, err
 }
 
@@ -119,7 +128,7 @@ func (c *Conversations) append(ctx context.Context, base parley.Conversation, t 
 }
 
 // announce makes the insight of a text at once, so that whoever was told its id finds it. The detector would make the same.
-func (c *Conversations) announce(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, job *parley.Job) (n parley.Number, err error) {
+func (c *Conversations) announce(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, t *Text, job *parley.Job) (n parley.Number, err error) {
 	err = c.store.Update(ctx, func(tx parley.Tx) error {
 		in, err := tx.InsightOf(ctx, tenant, id)
 		if err == nil {
@@ -129,7 +138,7 @@ func (c *Conversations) announce(ctx context.Context, tenant parley.TenantID, id
 			if job.Request.Name != "" {
 				in.Name = job.Request.Name
 			}
-			n = in.Number
+			n, in.Members = in.Number, membersOf(in.Members, id, t)
 			return tx.PutInsight(ctx, &in)
 		}
 		if parley.KindOf(err) != parley.NotFound {
@@ -149,6 +158,7 @@ func (c *Conversations) announce(ctx context.Context, tenant parley.TenantID, id
 		}
 		in = insightOf(&conversation, ends[0], ends[1], job)
 		in.Seq = 0 // nothing was looked at yet
+		in.Members = membersOf(nil, id, t)
 		if err := tx.PutInsight(ctx, &in); err != nil {
 			return err
 		}
@@ -178,15 +188,30 @@ func textStep(base parley.Conversation, t *Text, job parley.JobID, now time.Time
 			end = start.Add(time.Second)
 		}
 		c.Seq++
-		body := parley.Body{Name: m.Name, Content: &parley.Content{Text: m.Content}, Job: job, Duration: end.Sub(start).Milliseconds()}
-		if m.UserID != "" {
-			body.Attributes = []parley.Attribute{{Name: attributeUser, Value: m.UserID}}
-		}
+		body := bodyOf(&m)
+		body.Job, body.Duration = job, end.Sub(start).Milliseconds()
 		step.Messages = append(step.Messages, parley.Message{ID: ident.New[parley.Message](), Conversation: c.ID, Seq: c.Seq, Type: parley.TypeText,
 			Sender: parley.Customer, Created: start.UTC().Truncate(time.Millisecond), Explanation: "given as a text", Body: body})
 	}
 	c.Touched = now
 	return step
+}
+
+// bodyOf is who said what in a message of a text.
+func bodyOf(m *TextMessage) parley.Body {
+	b := parley.Body{Name: m.Name, Content: &parley.Content{Text: m.Content}}
+	if m.UserID != "" {
+		b.Attributes = []parley.Attribute{{Name: attributeUser, Value: m.UserID}}
+	}
+	return b
+}
+
+// membersOf are members and whoever else speaks in a text.
+func membersOf(all []parley.Member, id parley.ConversationID, t *Text) []parley.Member {
+	for i := range t.Messages {
+		all = joined(all, memberOf(id, "", &parley.Message{Sender: parley.Customer, Body: bodyOf(&t.Messages[i])}))
+	}
+	return all
 }
 
 // attributeUser names the attribute of a text's message that says which person of the other system spoke.

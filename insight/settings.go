@@ -35,7 +35,7 @@ func (s Settings) Patch(ctx context.Context, tenant parley.TenantID, ops []Patch
 			return u, at(err, i, len(ops) > 1)
 		}
 	}
-	err = s.store.Update(ctx, func(tx parley.Tx) (err error) {
+	err = s.update(ctx, tenant, func(tx parley.Tx) (err error) {
 		if u, err = tx.UserSettings(ctx, tenant); err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func (s Trackers) Find(ctx context.Context, tenant parley.TenantID, n parley.Num
 
 // Delete removes a tracker; what it found stays.
 func (s Trackers) Delete(ctx context.Context, tenant parley.TenantID, n parley.Number) error {
-	return remove(ctx, s.store, tenant, n, parley.Tx.Trackers)
+	return remove(ctx, s.Vocabularies, tenant, n, parley.Tx.Trackers)
 }
 
 // A TrackerChange is what a PUT says; nil = not told.

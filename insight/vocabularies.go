@@ -22,13 +22,27 @@ type Record interface {
 
 // Vocabularies is what [Trackers], [Entities], [Groups] and [Settings] share.
 type Vocabularies struct {
-	store Record
-	now   func() time.Time
+	store   Record
+	now     func() time.Time
+	changed func(ctx context.Context, tenant parley.TenantID)
 }
 
-// NewVocabularies returns the rules over a record.
-func NewVocabularies(record Record) *Vocabularies {
-	return &Vocabularies{store: record, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
+// NewVocabularies returns the rules over a record. changed is called after settings or entities of a tenant changed, on which
+// redaction depends; nil = nobody wants to know.
+func NewVocabularies(record Record, changed func(ctx context.Context, tenant parley.TenantID)) *Vocabularies {
+	if changed == nil {
+		changed = func(context.Context, parley.TenantID) {}
+	}
+	return &Vocabularies{store: record, changed: changed, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
+}
+
+// update is an Update of what redaction depends on.
+func (v *Vocabularies) update(ctx context.Context, tenant parley.TenantID, fn func(parley.Tx) error) error {
+	err := v.store.Update(ctx, fn)
+	if err == nil {
+		v.changed(ctx, tenant)
+	}
+	return err
 }
 
 func list[T any](ctx context.Context, store Record, tenant parley.TenantID, of func(parley.Tx) parley.Vocabulary[T]) (all []T, err error) {
@@ -47,8 +61,8 @@ func find[T any](ctx context.Context, store Record, tenant parley.TenantID, n pa
 	return one, err
 }
 
-func remove[T any](ctx context.Context, store Record, tenant parley.TenantID, n parley.Number, of func(parley.Tx) parley.Vocabulary[T]) error {
-	return store.Update(ctx, func(tx parley.Tx) error { return of(tx).Delete(ctx, tenant, n) })
+func remove[T any](ctx context.Context, v *Vocabularies, tenant parley.TenantID, n parley.Number, of func(parley.Tx) parley.Vocabulary[T]) error {
+	return v.update(ctx, tenant, func(tx parley.Tx) error { return of(tx).Delete(ctx, tenant, n) })
 }
 
 // invalid is an error about a member, whose quoted name the text has (reference 1.1).

@@ -160,6 +160,11 @@ func (t *tx) advanceInsight(ctx context.Context, d *parley.Detection) error {
 		in.Ended = d.Insight.Ended
 	}
 	in.Labels = sortedLabels(slices.Concat(in.Labels, d.Labels))
+	for _, m := range d.Insight.Members {
+		if len(in.Members) < parley.MaxMembers && !slices.ContainsFunc(in.Members, func(have parley.Member) bool { return have.ID == m.ID }) {
+			in.Members = append(in.Members, m)
+		}
+	}
 	return t.PutInsight(ctx, &in)
 }
 

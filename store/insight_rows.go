@@ -11,17 +11,29 @@ import (
 	"parley"
 )
 
-// noMetadata is how none is stored.
-const noMetadata = "{}"
+// noMetadata and noMembers are how none are stored.
+const (
+	noMetadata = "{}"
+	noMembers  = "[]"
+)
+
+// membersText is how members are stored.
+func membersText(members []parley.Member) (string, error) {
+	if len(members) == 0 {
+		return noMembers, nil
+	}
+	text, err := json.Marshal(members)
+	return string(text), err
+}
 
 // insightRows are the rows of one insight, or of many, as the bulks take them.
 type insightRows struct{ insights, metadata, labels, terms [][]any }
 
 var (
-	insertInsights = newBulk(`INSERT INTO insights (place, conversation, tenant, number, name, figure, type, ended, seq, metadata)
-		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata FROM %ROWS%`,
+	insertInsights = newBulk(`INSERT INTO insights (place, conversation, tenant, number, name, figure, type, ended, seq, metadata, members)
+		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata, members FROM %ROWS%`,
 		column{"place", bigint}, column{"conversation", bigint}, column{"tenant", bigint}, column{"number", bigint}, column{"name", text},
-		column{"figure", bigint}, column{"type", text}, column{"ended", bigint}, column{"seq", bigint}, column{"metadata", text})
+		column{"figure", bigint}, column{"type", text}, column{"ended", bigint}, column{"seq", bigint}, column{"metadata", text}, column{"members", text})
 	insertTermsSQLite = newBulk("INSERT INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", termColumns...)
 	insertTerms       = newBulk("INSERT INTO insight_terms (tenant, place, terms) SELECT tenant, place, terms::tsvector FROM %ROWS%", termColumns...)
 	insertMetadata    = newBulk("INSERT INTO conversation_metadata (tenant, place, name, value, figure) SELECT tenant, place, name, value, figure FROM %ROWS%",
@@ -39,6 +51,10 @@ func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insigh
 		if metadata, err = json.Marshal(in.Metadata); err != nil {
 			return r, err
 		}
+	}
+	members, err := membersText(in.Members)
+	if err != nil {
+		return r, err
 	}
 	found := []string{term(tenant, parley.Selector{}, ""), term(tenant, parley.Selector{Kind: parley.SelectType}, in.Type)}
 	if in.Name != "" {
@@ -58,7 +74,7 @@ func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insigh
 	}
 	r.terms = append(r.terms, []any{tenant, place, strings.Join(found, " ")})
 	r.insights = append(r.insights, []any{place, conversation, tenant, int64(in.Number), in.Name, figure(cmp.Or(in.Name, in.Number.String())),
-		in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata)})
+		in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata), members})
 	return r, nil
 }
 

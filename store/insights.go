@@ -55,6 +55,9 @@ func checkInsight(in *parley.Insight) error {
 	for name, value := range in.Metadata {
 		texts = append(texts, name, value)
 	}
+	for _, m := range in.Members {
+		texts = append(texts, m.ID, m.Name, m.Email)
+	}
 	for _, text := range texts {
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return invalid("a text is not UTF-8 without the character 0")
@@ -94,7 +97,11 @@ func (t *tx) PutInsight(ctx context.Context, in *parley.Insight) error {
 	default:
 		in.Number = old.Number
 		if sameTerms(&old, in) {
-			return t.run(ctx, "UPDATE insights SET ended = ?, seq = ? WHERE place = ?", in.Ended.UnixMilli(), in.Seq, place)
+			members, err := membersText(in.Members)
+			if err != nil {
+				return err
+			}
+			return t.run(ctx, "UPDATE insights SET ended = ?, seq = ?, members = ? WHERE place = ?", in.Ended.UnixMilli(), in.Seq, members, place)
 		}
 		if labelled, err = t.labelled(ctx, place); err != nil {
 			return err
@@ -234,16 +241,21 @@ func (t *tx) insightsAt(ctx context.Context, tenant parley.TenantID, places []in
 		return nil, nil
 	}
 	found := make(map[int64]*parley.Insight, len(places))
-	err := query(ctx, t.db, `SELECT i.place, c.id, i.number, i.name, i.type, i.ended, i.seq, i.metadata
+	err := query(ctx, t.db, `SELECT i.place, c.id, i.number, i.name, i.type, i.ended, i.seq, i.metadata, i.members
 		FROM insights AS i JOIN conversations AS c ON c.key = i.conversation WHERE i.place IN (?)`, []any{bun.List(places)}, func(rows *sql.Rows) error {
 		in := &parley.Insight{Tenant: tenant}
 		var place, ended int64
-		var id, metadata []byte
-		if err := rows.Scan(&place, &id, &in.Number, &in.Name, &in.Type, &ended, &in.Seq, &metadata); err != nil {
+		var id, metadata, members []byte
+		if err := rows.Scan(&place, &id, &in.Number, &in.Name, &in.Type, &ended, &in.Seq, &metadata, &members); err != nil {
 			return err
 		}
 		in.Conversation, in.Started, in.Ended = parley.ConversationID(id), started(place), moment(&ended)
 		found[place] = in
+		if string(members) != noMembers {
+			if err := json.Unmarshal(members, &in.Members); err != nil {
+				return err
+			}
+		}
 		if string(metadata) == noMetadata {
 			return nil
 		}

@@ -15,6 +15,7 @@ CREATE TABLE insights (
   ended        BIGINT NOT NULL,
   seq          BIGINT NOT NULL,
   metadata     TEXT NOT NULL,   -- JSON, to be shown
+  members      TEXT NOT NULL,   -- JSON, to be shown
   UNIQUE (tenant, number)
 );
 CREATE INDEX insights_place ON insights (tenant, place);
