@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -74,7 +75,8 @@ func groups(ctx context.Context, o Options, t Target, report *Report) error {
 		args = append(args, "--database", t.Database)
 	}
 	c := exec.CommandContext(ctx, self, args...)
-	c.Stderr = os.Stderr
+	var said bytes.Buffer
+	c.Stderr = &said
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return err
@@ -92,7 +94,10 @@ func groups(ctx context.Context, o Options, t Target, report *Report) error {
 		report.note(t, name, f.Side, "p50 ms", f.P50)
 		report.note(t, name, f.Side, "p95 ms", f.P95)
 	}
-	return c.Wait()
+	if err := c.Wait(); err != nil {
+		return fmt.Errorf("list groups: %w: %s", err, said.Bytes())
+	}
+	return nil
 }
 
 // MeasureGroups lists every group some times over and writes what it took, a line for each, for the process that asked.

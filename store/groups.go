@@ -103,7 +103,7 @@ func (l *listing) bounds(w *where, column string) {
 
 // run lists the places of the page. from has insights as i and may have arguments; found is how terms narrow the rows.
 func (l *listing) run(ctx context.Context, from, found string, args ...any) ([]int64, error) {
-	w := where{postgres: l.postgres}
+	w := where{postgres: l.postgres, probes: l.postgres && l.set.kind != everybody}
 	cut := strings.Count(from, "?")
 	w.add("SELECT i.place FROM "+from+" WHERE i.tenant = ?", append(slices.Clone(args[:cut]), l.tenant)...)
 	l.bounds(&w, l.place)

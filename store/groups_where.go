@@ -14,6 +14,7 @@ type where struct {
 	strings.Builder
 	args     []any
 	postgres bool
+	probes   bool // PostgreSQL shall look up what a row has, row by row, rather than plan a join
 }
 
 func (w *where) add(text string, args ...any) {
@@ -56,9 +57,11 @@ func (w *where) comparison(c parley.Condition) {
 	case parley.SelectMetadata:
 		w.add(not+"EXISTS (SELECT 1 FROM conversation_metadata AS m WHERE m.place = i.place AND m.name = ? AND ", c.Selector.Name)
 		w.text(c, "m.value", "m.figure")
+		w.probe()
 	case parley.SelectLabel:
 		w.add(not + "EXISTS (SELECT 1 FROM conversation_labels AS m WHERE m.place = i.place AND ")
 		w.text(c, "m.label", "m.figure")
+		w.probe()
 	case parley.SelectName:
 		w.add(not + "(")
 		w.text(c, "CASE i.name WHEN '' THEN "+numberText+" ELSE i.name END", "i.figure")
@@ -78,6 +81,13 @@ func (w *where) comparison(c parley.Condition) {
 		w.add("(1 = 0")
 	}
 	w.add(")")
+}
+
+// probe ends a sub-select; with OFFSET the planner leaves it one.
+func (w *where) probe() {
+	if w.probes {
+		w.add(" OFFSET 0")
+	}
 }
 
 // text compares a column, as if a negating operator did not negate. figure is the column of its number, "" = it is none.
