@@ -21,9 +21,10 @@ import (
 
 // Few keys, values and times, so that conditions meet what is there, with what two databases could read differently.
 var (
-	groupKeys   = []string{"a", "b", "Ä%_"}
-	groupValues = []string{"", "x", "X", "xy", "x*y", "%", "_", "x_", "[x]", "?", `\`, `'"`, "ä", "Z", "10", "9", "9.0", "-0", "0", "1e3", "1000.0", "\U0001F600", "\uFFFD", "NaN"}
-	groupStart  = time.Date(2026, 2, 3, 10, 0, 0, 0, time.UTC)
+	groupKeys    = []string{"a", "b", "Ä%_"}
+	groupValues  = []string{"", "x", "X", "xy", "x*y", "%", "_", "x_", "[x]", "?", `\`, `'"`, "ä", "Z", "10", "9", "9.0", "-0", "0", "-9", "-1.5", "1e3", "1000.0", "\U0001F600", "\uFFFD", "NaN"}
+	groupNumbers = []string{"10", "9", "9.0", "-0", "0", "-9", "-1.5", "1e3"}
+	groupStart   = time.Date(2026, 2, 3, 10, 0, 0, 0, time.UTC)
 )
 
 func groupTime(r *rapid.T, name string) time.Time {
@@ -35,9 +36,13 @@ func drawInsight(r *rapid.T, tenant parley.TenantID, conversation parley.Convers
 	in := parley.Insight{Conversation: conversation, Tenant: tenant, Type: rapid.SampledFrom([]string{"meeting", "call"}).Draw(r, "type"),
 		Name: rapid.SampledFrom(groupValues).Draw(r, "name"), Started: groupTime(r, "started"), Seq: rapid.Int64Range(0, 9).Draw(r, "seq"), Metadata: map[string]string{}}
 	in.Ended = in.Started.Add(time.Duration(rapid.IntRange(0, 6).Draw(r, "length")) * time.Millisecond)
-	for _, key := range groupKeys {
+	for i, key := range groupKeys {
+		values := groupValues
+		if i == 0 { // the key of numbers
+			values = groupNumbers
+		}
 		if rapid.IntRange(0, 3).Draw(r, "has key") > 0 {
-			in.Metadata[key] = rapid.SampledFrom(groupValues).Draw(r, "value")
+			in.Metadata[key] = rapid.SampledFrom(values).Draw(r, "value")
 		}
 	}
 	if len(in.Metadata) == 0 {
@@ -93,6 +98,9 @@ func drawPattern(r *rapid.T, c parley.Condition, known []parley.Insight) parley.
 		values = append(values, in.Number.String())
 	}
 	value := rapid.SampledFrom(values)
+	if c.Op.IsOrder() && rapid.Bool().Draw(r, "number") {
+		value = rapid.SampledFrom(groupNumbers)
+	}
 	stars := 0
 	if !c.Op.IsOrder() && rapid.IntRange(0, 2).Draw(r, "stars") == 0 {
 		stars = rapid.IntRange(1, 2).Draw(r, "number of stars")
@@ -141,14 +149,22 @@ func TestGroupsAreWhatMatchSays(t *testing.T) {
 				case 1:
 					update(t, s, func(tx parley.Tx) error { return tx.DeleteInsight(t.Context(), ours, all[id].Number) })
 					delete(all, id)
-				case 2: // as with every message
+				case 2: // nothing but values
+					in := all[id]
+					in.Metadata = maps.Clone(in.Metadata)
+					for key := range in.Metadata {
+						in.Metadata[key] = rapid.SampledFrom(groupValues).Draw(r, "other value")
+					}
+					all[id] = in
+					update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &in) })
+				case 3: // as with every message
 					in := all[id]
 					in.Ended, in.Seq = in.Ended.Add(time.Millisecond), in.Seq+1
 					all[id] = in
 					update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &in) })
 				}
 			}
-			for range 4 {
+			for range 12 {
 				q := drawQuery(r, ours, slices.Collect(maps.Values(all)))
 				var got []parley.Insight
 				view(t, s, func(tx parley.Tx) (err error) {
