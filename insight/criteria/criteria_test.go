@@ -2,6 +2,8 @@ package criteria_test
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -205,5 +207,28 @@ func TestMatch(t *testing.T) {
 	}
 	if criteria.Match(parley.Condition{}, facts) {
 		t.Error("the zero condition fits")
+	}
+}
+
+// The examples of the document are read, or refused, as it says.
+func TestDocumentedExamples(t *testing.T) {
+	text, err := os.ReadFile("../../docs/groups.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| Criteria | Picks |")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := regexp.MustCompile("(?m)^\\| `(.+?)` \\| (.*) \\|$").FindAllStringSubmatch(table, -1)
+	if len(rows) < 7 {
+		t.Fatalf("the document has %d examples", len(rows))
+	}
+	for _, row := range rows {
+		_, err := criteria.Parse(row[1])
+		if refused := strings.Contains(row[2], "refused"); refused != (err != nil) {
+			t.Errorf("Parse(%q) = %v, but the document says: %s", row[1], err, row[2])
+		}
+	}
+	if _, err := criteria.Parse("conversation.metadata.agentId=mreyes"); err == nil || !strings.Contains(string(text), "\n"+err.Error()+"\n") {
+		t.Errorf("the document does not show %q", err)
 	}
 }
