@@ -46,7 +46,7 @@ type InsightQuery struct {
 // Insights keeps what is known about conversations.
 type Insights interface {
 	// PutInsight stores an insight in place of what is known about the conversation, metadata and labels included, and
-	// sets its Number: once given it stays. NotFound if there is no such conversation, Invalid if a text cannot be stored
+	// sets its Number: once given it stays. NotFound if there is no such conversation or it is forgotten, Invalid if a text cannot be stored
 	// or Started is not between the years 1970 and 2200. It is cheap when only Ended, Seq and Members differ from what is stored.
 	PutInsight(ctx context.Context, in *Insight) error
 	// FindInsight is the insight of that number, and InsightOf that of a conversation; NotFound if there is none.
@@ -56,4 +56,10 @@ type Insights interface {
 	ListInsights(ctx context.Context, q InsightQuery) ([]Insight, error)
 	// DeleteInsight forgets one, not its conversation; NotFound if there is none.
 	DeleteInsight(ctx context.Context, tenant TenantID, number Number) error
+	// Forget removes what is known about a conversation, and erases the messages that it has. It stays forgotten: no insight and
+	// no detection is stored for it again. The jobs that its messages came with are returned. It may be repeated, for messages that
+	// came later; NotFound if there is no such conversation.
+	Forget(ctx context.Context, tenant TenantID, conversation ConversationID) ([]JobID, error)
+	// Forgotten are those of a tenant's conversations that are.
+	Forgotten(ctx context.Context, tenant TenantID, ids []ConversationID) (map[ConversationID]bool, error)
 }

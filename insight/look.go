@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -137,14 +139,31 @@ func (d *Detector) talks(ctx context.Context, tenant parley.TenantID, fed []parl
 		}
 		talks[i].messages = append(talks[i].messages, m.Message)
 	}
+	var late []parley.ConversationID
 	err := d.config.Record.View(ctx, func(tx parley.Tx) error {
+		forgotten, err := tx.Forgotten(ctx, tenant, slices.Collect(maps.Keys(places)))
+		if err != nil {
+			return err
+		}
+		late = nil
 		for i := range talks {
-			if err := d.complete(ctx, tx, tenant, &talks[i]); err != nil {
+			t := &talks[i]
+			if forgotten[t.conversation.ID] {
+				if slices.ContainsFunc(t.messages, func(m parley.Message) bool { return !m.Body.Job.IsZero() && m.Deleted != parley.Erased }) {
+					late = append(late, t.conversation.ID)
+				}
+				t.messages = nil
+				continue
+			}
+			if err := d.complete(ctx, tx, tenant, t); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err == nil && len(late) > 0 {
+		err = d.forgetLate(ctx, tenant, late)
+	}
 	return talks, err
 }
 

@@ -400,8 +400,7 @@ func changeDeletion(ctx context.Context, t bun.Tx, conversation int64, d parley.
 	if err := json.Unmarshal([]byte(stored), &body); err != nil {
 		return err
 	}
-	body.Content, body.Attachments, body.Attributes, body.Metadata = nil, nil, nil, nil
-	erased, err := json.Marshal(&body)
+	erased, err := withoutContent(body)
 	if err != nil {
 		return err
 	}
@@ -412,7 +411,7 @@ func changeDeletion(ctx context.Context, t bun.Tx, conversation int64, d parley.
 		}
 	}
 	_, err = t.NewRaw("UPDATE messages SET deleted = ?, body = ? WHERE conversation = ? AND seq = ?",
-		d.To, string(erased), conversation, d.Seq).Exec(ctx)
+		d.To, erased, conversation, d.Seq).Exec(ctx)
 	return err
 }
 

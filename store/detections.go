@@ -96,7 +96,7 @@ func (t *tx) PutDetections(ctx context.Context, tenant parley.TenantID, found []
 		d := &found[i]
 		conversation, ok := keys[d.Insight.Conversation]
 		if !ok {
-			continue // erased meanwhile
+			continue // forgotten
 		}
 		if err := t.advanceInsight(ctx, d); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (t *tx) PutDetections(ctx context.Context, tenant parley.TenantID, found []
 	return nil
 }
 
-// conversationKeys are the keys of a tenant's conversations; those that are not there are left out.
+// conversationKeys are the keys of a tenant's conversations; those that are not there, or forgotten, are left out.
 func (t *tx) conversationKeys(ctx context.Context, tenant int64, ids []parley.ConversationID) (map[parley.ConversationID]int64, error) {
 	keys := make(map[parley.ConversationID]int64, len(ids))
 	for chunk := range slices.Chunk(ids, 500) {
@@ -130,7 +130,7 @@ func (t *tx) conversationKeys(ctx context.Context, tenant int64, ids []parley.Co
 		for i := range chunk {
 			in[i] = chunk[i][:]
 		}
-		err := query(ctx, t.db, "SELECT id, key FROM conversations WHERE tenant = ? AND id IN (?)", []any{tenant, bun.List(in)}, func(rows *sql.Rows) error {
+		err := query(ctx, t.db, "SELECT c.id, c.key FROM conversations AS c WHERE c.tenant = ? AND c.id IN (?) AND "+notForgotten, []any{tenant, bun.List(in)}, func(rows *sql.Rows) error {
 			var id []byte
 			var key int64
 			if err := rows.Scan(&id, &key); err != nil {

@@ -76,7 +76,7 @@ func (t *tx) PutInsight(ctx context.Context, in *parley.Insight) error {
 		return err
 	}
 	var conversation int64
-	if err := t.db.NewRaw("SELECT key FROM conversations WHERE tenant = ? AND id = ?", tenant, in.Conversation[:]).Scan(ctx, &conversation); err != nil {
+	if err := t.db.NewRaw("SELECT c.key FROM conversations AS c WHERE c.tenant = ? AND c.id = ? AND "+notForgotten, tenant, in.Conversation[:]).Scan(ctx, &conversation); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return errConversationUnknown
 		}

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"parley"
+)
+
+// notForgotten is a condition on conversations c.
+const notForgotten = "NOT EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = c.key)"
+
+// Forget implements [parley.Insights].
+func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID) ([]parley.JobID, error) {
+	owner, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return nil, err
+	}
+	var key int64
+	if err := t.db.NewRaw("SELECT key FROM conversations WHERE tenant = ? AND id = ?", owner, conversation[:]).Scan(ctx, &key); err != nil {
+		return nil, notFound(err, "conversation")
+	}
+	if err := t.run(ctx, "INSERT INTO forgotten (conversation, at) VALUES (?, ?) ON CONFLICT DO NOTHING", key, t.s.now().UnixMilli()); err != nil {
+		return nil, fmt.Errorf("mark as forgotten: %w", err)
+	}
+	_, place, err := t.insight(ctx, tenant, "conversation = ?", key)
+	if err == nil {
+		err = t.removeInsight(ctx, owner, place)
+	}
+	if err != nil && parley.KindOf(err) != parley.NotFound {
+		return nil, err
+	}
+	if err := t.DropHits(ctx, tenant, conversation, nil); err != nil {
+		return nil, fmt.Errorf("remove hits: %w", err)
+	}
+	jobs, err := t.eraseMessages(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("erase messages: %w", err)
+	}
+	return jobs, nil
+}
+
+var eraseBodies = newBulk("UPDATE messages AS m SET deleted = v.deleted, body = v.body FROM %ROWS% WHERE m.conversation = v.conversation AND m.seq = v.seq",
+	column{"conversation", bigint}, column{"seq", bigint}, column{"deleted", bigint}, column{"body", text})
+
+// eraseMessages erases every message of a conversation that is not, and says which jobs they came with.
+func (t *tx) eraseMessages(ctx context.Context, conversation int64) (jobs []parley.JobID, err error) {
+	var erased [][]any
+	err = query(ctx, t.db, "SELECT seq, body FROM messages WHERE conversation = ? AND deleted <> ?", []any{conversation, parley.Erased}, func(rows *sql.Rows) error {
+		var seq int64
+		var stored []byte
+		if err := rows.Scan(&seq, &stored); err != nil {
+			return err
+		}
+		var body parley.Body
+		if err := json.Unmarshal(stored, &body); err != nil {
+			return fmt.Errorf("read message %d: %w", seq, err)
+		}
+		if !body.Job.IsZero() && !slices.Contains(jobs, body.Job) {
+			jobs = append(jobs, body.Job)
+		}
+		body.Name = "" // who spoke
+		left, err := withoutContent(body)
+		if err != nil {
+			return err
+		}
+		erased = append(erased, []any{conversation, seq, int64(parley.Erased), left})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return jobs, eraseBodies.run(ctx, t.s.dialect, t.db.Tx, erased, discard)
+}
+
+// withoutContent is what is left of a message that is erased, as it is stored.
+func withoutContent(body parley.Body) (string, error) {
+	body.Content, body.Attachments, body.Attributes, body.Metadata = nil, nil, nil, nil
+	left, err := json.Marshal(&body)
+	return string(left), err
+}
+
+// Forgotten implements [parley.Insights].
+func (t *tx) Forgotten(ctx context.Context, tenant parley.TenantID, ids []parley.ConversationID) (map[parley.ConversationID]bool, error) {
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return nil, err
+	}
+	forgotten := map[parley.ConversationID]bool{}
+	for chunk := range slices.Chunk(ids, 500) {
+		in := make([][]byte, len(chunk))
+		for i := range chunk {
+			in[i] = chunk[i][:]
+		}
+		err := query(ctx, t.db, "SELECT c.id FROM conversations AS c JOIN forgotten AS f ON f.conversation = c.key WHERE c.tenant = ? AND c.id IN (?)",
+			[]any{key, bun.List(in)}, func(rows *sql.Rows) error {
+				var id []byte
+				if err := rows.Scan(&id); err != nil {
+					return err
+				}
+				forgotten[parley.ConversationID(id)] = true
+				return nil
+			})
+		if err != nil {
+			return nil, fmt.Errorf("look for forgotten conversations: %w", err)
+		}
+	}
+	return forgotten, nil
+}

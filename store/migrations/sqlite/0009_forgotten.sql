@@ -1,0 +1,7 @@
+-- +goose Up
+-- Conversations that were deleted on the manage surface: their rows stay, since the hub needs them, but nothing is known about
+-- them any more, and nothing is looked for in them.
+CREATE TABLE forgotten (
+  conversation INTEGER PRIMARY KEY,
+  at           INTEGER NOT NULL
+);
