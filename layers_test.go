@@ -33,6 +33,7 @@ var layers = map[string]string{
 	"parley/rest/oauth":           "rest rest/api tokens",
 	"parley/rest/admin":           "directory dispatch ident rest rest/api rest/contract tokens",
 	"parley/rest/widget":          "directory rest rest/api rest/contract",
+	"parley/rest/manage":          "insight rest rest/api tokens",
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
 	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "",
@@ -57,8 +58,8 @@ var users = []struct{ library, by, why string }{
 	{"github.com/blevesearch/snowballstem", "parley/insight/text", "stems are made in one way"},
 	{"github.com/nyaruka/phonenumbers", "parley/insight/entity", "entities are found in one way"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
-	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice", "rules must be testable without a request"},
+	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/cmd/parley", "routes belong to surfaces"},
+	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice", "rules must be testable without a request"},
 }
 
 type goPackage struct {

@@ -100,7 +100,7 @@ func TestLateTextsAreErased(t *testing.T) {
 		s.round()
 		n, _ := s.say(insight.Text{}, "hello")
 		s.round()
-		in, _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
+		in, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func (s *stage) delete(n parley.Number) {
 func (s *stage) isGone(n parley.Number) {
 	s.Helper()
 	ctx, tenant := s.Context(), parley.DefaultTenant
-	_, _, find := s.conversations.Find(ctx, tenant, n)
+	_, find := s.conversations.Find(ctx, tenant, n)
 	_, _, messages := s.conversations.Messages(ctx, tenant, n, false, nil)
 	_, trackers := s.conversations.Trackers(ctx, tenant, n)
 	_, entities := s.conversations.Entities(ctx, tenant, n)

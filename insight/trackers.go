@@ -99,6 +99,9 @@ func (s Trackers) Merge(ctx context.Context, tenant parley.TenantID, n parley.Nu
 			}
 		}
 		if c.Vocabulary != nil {
+			if len(c.Vocabulary) == 0 {
+				return errNoPhrase
+			}
 			if err := checkPhrases("vocabulary", c.Vocabulary); err != nil {
 				return err
 			}
@@ -137,6 +140,8 @@ func (s Trackers) change(ctx context.Context, tenant parley.TenantID, n parley.N
 	return t, nil
 }
 
+var errNoPhrase = invalid("vocabulary", "%q needs at least one phrase", "vocabulary")
+
 // formTracker checks a tracker and fills in what was left out.
 func formTracker(t *parley.Tracker) error {
 	t.Name = strings.TrimSpace(t.Name)
@@ -144,7 +149,7 @@ func formTracker(t *parley.Tracker) error {
 		return err
 	}
 	if len(t.Vocabulary) == 0 {
-		return invalid("vocabulary", "%q needs at least one phrase", "vocabulary")
+		return errNoPhrase
 	}
 	if t.Categories == nil {
 		t.Categories = []string{}

@@ -51,7 +51,7 @@ func NewRouter() *mux.Router {
 // prefix of their own call it for their subrouter.
 func NotFound(r *mux.Router) {
 	unknown := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if allowed := otherMethods(r, req); len(allowed) > 0 {
+		if allowed := OtherMethods(r, req); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 			api.WriteError(w, req, &api.Refusal{Code: api.MethodNotAllowed, Msg: "this address does not know the method"})
 			return
@@ -63,8 +63,8 @@ func NotFound(r *mux.Router) {
 	r.NotFoundHandler, r.MethodNotAllowedHandler = unknown, unknown
 }
 
-// otherMethods lists the methods that the router knows for a path.
-func otherMethods(r *mux.Router, req *http.Request) (allowed []string) {
+// OtherMethods lists the methods, apart from that of the request, that the router knows for its path.
+func OtherMethods(r *mux.Router, req *http.Request) (allowed []string) {
 	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		probe := *req
 		probe.Method = m

@@ -34,10 +34,17 @@ import (
 type Caller struct {
 	Codes map[string]bool // of the errors that were answered
 
-	t      testing.TB
-	url    string
-	client *http.Client
+	t         testing.TB
+	url       string
+	client    *http.Client
+	transport *documented
 }
+
+// A Refusal reads the body of an error of that status; ok is false if it is none. code is what [Caller.Codes] notes.
+type Refusal func(status int, body []byte) (code string, ok bool)
+
+// Refuses says how errors of the surface look, unless as those of conversationmgr.
+func (c *Caller) Refuses(r Refusal) { c.transport.refusal = r }
 
 // NewCaller calls the surface at that server and base path.
 func NewCaller(t testing.TB, server, basePath string, document []byte) *Caller {
@@ -49,7 +56,8 @@ func NewCaller(t testing.TB, server, basePath string, document []byte) *Caller {
 		t.Fatal(err)
 	}
 	c := &Caller{Codes: map[string]bool{}, t: t, url: server + basePath}
-	c.client = &http.Client{Transport: &documented{t: t, router: router, codes: c.Codes}}
+	c.transport = &documented{t: t, router: router, codes: c.Codes, refusal: refused}
+	c.client = &http.Client{Transport: c.transport}
 	return c
 }
 
@@ -97,9 +105,10 @@ func (c *Caller) Do(method, target, body string, headers ...string) (*http.Respo
 
 // A documented transport fails the test when an answer is not as the document says. Every test of the package uses it.
 type documented struct {
-	t      testing.TB
-	router routers.Router
-	codes  map[string]bool
+	t       testing.TB
+	router  routers.Router
+	codes   map[string]bool
+	refusal Refusal
 }
 
 func (d *documented) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -134,9 +143,16 @@ func (d *documented) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // checkError says what holds for every refusal, also where the document has no operation.
 func (d *documented) checkError(r *http.Request, res *http.Response, body []byte) {
-	var e api.Body
-	if err := json.Unmarshal(body, &e); err != nil || api.Code(e.Code).Status() != res.StatusCode || e.DeveloperMessage == "" || res.Header.Get("Content-Type") != "application/json" {
+	code, ok := d.refusal(res.StatusCode, body)
+	if !ok || res.Header.Get("Content-Type") != "application/json" {
 		d.t.Errorf("%s %s answered %d %s (%s), which is no error body", r.Method, r.URL.Path, res.StatusCode, body, res.Header.Get("Content-Type"))
 	}
-	d.codes[e.Code] = true
+	d.codes[code] = true
+}
+
+// refused is the [Refusal] of conversationmgr and those that share its body.
+func refused(status int, body []byte) (string, bool) {
+	var e api.Body
+	err := json.Unmarshal(body, &e)
+	return e.Code, err == nil && api.Code(e.Code).Status() == status && e.DeveloperMessage != ""
 }
