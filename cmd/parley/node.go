@@ -27,11 +27,13 @@ import (
 	"parley/dispatch/asynqueue"
 	"parley/egress"
 	"parley/hub"
+	"parley/insight"
 	"parley/rest"
 	"parley/rest/admin"
 	"parley/rest/api"
 	"parley/rest/conversationmgr"
 	"parley/rest/docs"
+	"parley/rest/manage"
 	"parley/rest/oauth"
 	"parley/rest/widget"
 	"parley/store"
@@ -146,7 +148,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	late := &lateHub{}
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
 		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices})
-	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter})
+	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: redaction})
 	late.Hub = n.hub
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, changes{n.hub, callbacks})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
@@ -158,6 +160,9 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		}
 	}
 
+	detector := insight.NewDetector(insight.Config{Record: n.store, Live: n.live, Hub: n.hub, Teller: dispatch.NewTeller(&egress.Guard{Allow: prefixes, Proxy: proxy}),
+		Logger: logger, Meter: n.meter})
+
 	router := rest.NewRouter()
 	conversations := conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger})
 	if err = seed(ctx, conversations, c.Seed); err != nil {
@@ -168,8 +173,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		oauth.New(n.tokens).Register(router)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, changes{n.hub, callbacks})}).Register(router)
+		manage.New(n.tokens, insight.NewVocabularies(n.store, n.hub.ConfigChanged)).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
+			docs.Document{Name: "manage", YAML: manage.Document},
 			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
 		pages(router)
 	}
@@ -186,7 +193,11 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ended by stop, after sessions and requests
 	n.run = cancel
-	for _, run := range []func(context.Context) error{n.hub.Run, callbacks.Run, files.Run, notices.Run} {
+	parts := []func(context.Context) error{n.hub.Run, callbacks.Run, files.Run, notices.Run}
+	if c.Has(configs.RoleInsight) {
+		parts = append(parts, detector.Run)
+	}
+	for _, run := range parts {
 		n.running.Go(func() {
 			if err := run(running); err != nil && !errors.Is(err, context.Canceled) {
 				logger.ErrorContext(running, "a part of the hub stopped", "error", err)
@@ -241,6 +252,11 @@ func openBlobs(ctx context.Context, c *configs.Serve) (*blob.Bucket, error) {
 func errorCode(err error) (code, message string) {
 	b := api.BodyOf(err)
 	return b.Code, b.DeveloperMessage
+}
+
+// redaction is what the settings of the manage surface make of everything that is said.
+func redaction(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (hub.Redactor, error) {
+	return insight.Redactor(ctx, tx, tenant)
 }
 
 // lateHub lets dispatch and hub know each other.
