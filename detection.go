@@ -76,8 +76,9 @@ type Detections interface {
 	// PutDetections stores what was found in conversations of one tenant, with their insights; forgotten ones
 	// are left out. Repeats change nothing.
 	PutDetections(ctx context.Context, tenant TenantID, found []Detection) error
-	// DropHits removes the hits of a conversation: those of the trackers named, or with none named all of trackers and entities.
-	DropHits(ctx context.Context, tenant TenantID, conversation ConversationID, trackers []Number) error
+	// DropHits removes the hits in the messages of a conversation up to a Seq: those of the trackers named, or with none named all
+	// of trackers and entities.
+	DropHits(ctx context.Context, tenant TenantID, conversation ConversationID, upTo int64, trackers []Number) error
 	// TrackerHits are those of a conversation whose messages are not deleted, in order of tracker, phrase and Seq.
 	TrackerHits(ctx context.Context, tenant TenantID, conversation ConversationID) ([]TrackerHit, error)
 	// EntityHits are those of a conversation, likewise, in order of entity, ordinal, Seq and offset.
@@ -98,7 +99,28 @@ type Job struct {
 	Reason       string // why it failed; for people
 	Created      time.Time
 	Finished     time.Time // zero while it goes on
+	Next         time.Time // it is left alone until then
 	Told         bool      // the webhook heard how it ended, or will not
+}
+
+// TextWait is within which a text whose job there is gets stored, or its hub ended meanwhile.
+const TextWait = time.Minute
+
+// Due is from when on there is something to do about a job besides looking at the messages of its text; zero = nothing.
+func (j *Job) Due() time.Time {
+	due := j.Created
+	switch {
+	case j.Status.Over() && (j.Request.Webhook == "" || j.Told), j.Kind == JobText && j.Status == JobInProgress:
+		return time.Time{}
+	case j.Status.Over():
+		due = j.Finished
+	case j.Kind == JobText:
+		due = due.Add(TextWait)
+	}
+	if j.Next.After(due) {
+		return j.Next
+	}
+	return due
 }
 
 // JobID names a Job.
@@ -129,17 +151,16 @@ func (s JobStatus) Over() bool { return s == JobCompleted || s == JobFailed || s
 // A JobRequest is what was asked for.
 type JobRequest struct {
 	// Of a text.
-	Name        string            `json:"name,omitempty"`
-	Metadata    map[string]string `json:"metadata,omitempty"`
-	NoTrackers  bool              `json:"noTrackers,omitempty"` // those of the tenant are not used
-	NoEntities  bool              `json:"noEntities,omitempty"`
-	Stored      []Number          `json:"stored,omitempty"` // with NoTrackers: these are, all the same
-	Trackers    []Tracker         `json:"trackers,omitempty"`
-	Entities    []Entity          `json:"entities,omitempty"`
-	Similarity  float64           `json:"similarity,omitempty"` // least that counts; 0 = the engine's own
-	Webhook     string            `json:"webhook,omitempty"`
-	WebhookTry  int               `json:"webhookTry,omitempty"`
-	WebhookNext time.Time         `json:"webhookNext,omitzero"`
+	Name       string            `json:"name,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	NoTrackers bool              `json:"noTrackers,omitempty"` // those of the tenant are not used
+	NoEntities bool              `json:"noEntities,omitempty"`
+	Stored     []Number          `json:"stored,omitempty"` // with NoTrackers: these are, all the same
+	Trackers   []Tracker         `json:"trackers,omitempty"`
+	Entities   []Entity          `json:"entities,omitempty"`
+	Similarity float64           `json:"similarity,omitempty"` // least that counts; 0 = the engine's own
+	Webhook    string            `json:"webhook,omitempty"`
+	WebhookTry int               `json:"webhookTry,omitempty"`
 
 	// Of a range: conversations that started between these; zero = no bound.
 	From  time.Time `json:"from,omitzero"`
@@ -152,10 +173,10 @@ type Jobs interface {
 	InsertJob(ctx context.Context, j Job) error
 	ReplaceJob(ctx context.Context, j Job) error
 	Job(ctx context.Context, tenant TenantID, id JobID) (Job, error)
-	// JobsOf is a page of a tenant's jobs of a kind, newest first, and how many there are.
-	JobsOf(ctx context.Context, tenant TenantID, kind JobKind, offset, limit int) ([]Job, int, error)
-	// JobsOpen are those of all tenants with something to do: not over, or with a webhook to tell; oldest first.
-	JobsOpen(ctx context.Context, limit int) ([]Job, error)
+	// JobsOf is a page of a tenant's jobs of a kind, newest first: those made before one of them, zero = from the newest on.
+	JobsOf(ctx context.Context, tenant TenantID, kind JobKind, before JobID, limit int) ([]Job, error)
+	// JobsDue are those of all tenants that are due, see [Job.Due]; who waits longest comes first.
+	JobsDue(ctx context.Context, now time.Time, limit int) ([]Job, error)
 }
 
 // A Vocabulary keeps the trackers, entities or groups of tenants.

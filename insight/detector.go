@@ -3,6 +3,8 @@ package insight
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +42,10 @@ type Detector struct {
 	engines *engines
 	feed    follower
 	known   map[parley.ConversationID]known // what the leader remembers of conversations; bounded by maxKnown
+	leads   atomic.Bool
+
+	// caughtUp is until when everything that was said was looked at, in milliseconds.
+	caughtUp atomic.Int64
 }
 
 const (
@@ -65,31 +71,52 @@ func NewDetector(c Config) *Detector {
 
 func (d *Detector) now() time.Time { return d.config.Clock().UTC().Truncate(time.Millisecond) }
 
-// Run follows the record and works on jobs until ctx ends. A failure is logged and tried again.
+// Run follows the record and works on jobs until ctx ends, the one beside the other: what is said does not wait for jobs. A failure
+// is logged and tried again.
 func (d *Detector) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	var led time.Time // zero = this node does not lead
+	running.Go(func() {
+		d.repeat(ctx, func(ctx context.Context) error {
+			if d.config.Live != nil && d.now().Sub(led) > leadFor/4 {
+				mine, err := d.config.Live.Lock(ctx, "detection", d.node, leadFor)
+				if err == nil && !mine {
+					d.leads.Store(false)
+					led, d.feed = time.Time{}, follower{} // another one's progress is in the record
+					clear(d.known)
+					return nil
+				}
+				led = d.now()
+			}
+			d.leads.Store(true)
+			return d.follow(ctx)
+		})
+	})
+	running.Go(func() {
+		d.repeat(ctx, func(ctx context.Context) error {
+			if !d.leads.Load() {
+				return nil
+			}
+			return d.work(ctx)
+		})
+	})
+	running.Wait()
+	return ctx.Err()
+}
+
+// repeat calls fn at every tick until ctx ends.
+func (d *Detector) repeat(ctx context.Context, fn func(context.Context) error) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	var led time.Time // zero = this node does not lead
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		}
-		if d.config.Live != nil && d.now().Sub(led) > leadFor/4 {
-			mine, err := d.config.Live.Lock(ctx, "detection", d.node, leadFor)
-			if err == nil && !mine {
-				led, d.feed = time.Time{}, follower{} // another one's progress is in the record
-				clear(d.known)
-				continue
-			}
-			led = d.now()
-		}
-		for _, err := range []error{d.follow(ctx), d.work(ctx)} {
-			if err != nil && ctx.Err() == nil {
-				d.config.Logger.WarnContext(ctx, "detection", "error", err)
-				d.metrics.errors.Inc()
-			}
+		if err := fn(ctx); err != nil && ctx.Err() == nil {
+			d.config.Logger.WarnContext(ctx, "detection", "error", err)
+			d.metrics.errors.Inc()
 		}
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
-	"parley/ident"
 	"parley/insight"
 	"parley/store"
 	"parley/store/storetest"
@@ -29,6 +28,7 @@ type stage struct {
 	trackers      insight.Trackers
 	entities      insight.Entities
 	conversations insight.Conversations
+	runs          insight.Runs
 	detector      *insight.Detector
 	acts          []parley.Detected
 	told          []string
@@ -40,7 +40,7 @@ type stage struct {
 func newStage(t *testing.T, s *store.Store) *stage {
 	v := insight.NewVocabularies(s, nil)
 	st := &stage{T: t, store: s, trackers: insight.Trackers{Vocabularies: v}, entities: insight.Entities{Vocabularies: v},
-		conversations: insight.Conversations{Vocabularies: v}, clock: time.Now()}
+		conversations: insight.Conversations{Vocabularies: v}, runs: insight.Runs{Vocabularies: v}, clock: time.Now()}
 	st.detector = st.another()
 	return st
 }
@@ -58,6 +58,8 @@ func (s *stage) Detected(_ context.Context, _ parley.TenantID, d parley.Detected
 }
 
 func (s *stage) Tell(_ context.Context, url string, body []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.told = append(s.told, url+" "+string(body))
 	return s.failing
 }
@@ -168,6 +170,7 @@ func TestTextsBringTheirOwn(t *testing.T) {
 		stored := s.tracker(parley.Tracker{Name: "Stored", Vocabulary: []string{"hello"}})
 		other := s.tracker(parley.Tracker{Name: "Other", Vocabulary: []string{"hello"}})
 		own := []parley.Tracker{{Name: "Own", Vocabulary: []string{"hello"}}}
+		wants := map[parley.Number][]string{}
 		for _, test := range []struct {
 			name string
 			text insight.Text
@@ -185,12 +188,20 @@ func TestTextsBringTheirOwn(t *testing.T) {
 			if diff := cmp.Diff(test.want, s.found(n)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.name, diff)
 			}
+			wants[n] = test.want
 			if j, err := s.conversations.Job(t.Context(), parley.DefaultTenant, job); err != nil || j.Status != parley.JobCompleted {
 				t.Errorf("%s: job = %s, %v; want completed", test.name, j.Status, err)
 			}
 		}
 		if all, err := s.trackers.List(t.Context(), parley.DefaultTenant, nil); err != nil || len(all) != 2 {
 			t.Errorf("List = %d trackers, %v; a text's own were stored", len(all), err)
+		}
+		s.run(insight.Run{})
+		s.round()
+		for n, want := range wants {
+			if diff := cmp.Diff(want, s.found(n)); diff != "" {
+				t.Errorf("looked at again (-want +got):\n%s", diff)
+			}
 		}
 	})
 }
@@ -258,10 +269,7 @@ func TestLookingAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.tracker(parley.Tracker{Name: "New", Vocabulary: []string{"two"}, Action: parley.TrackerAction{Label: "counted", Callback: true}})
-		job := parley.Job{ID: ident.New[parley.Job](), Tenant: parley.DefaultTenant, Kind: parley.JobRange, Status: parley.JobScheduled, Created: s.clock}
-		if err := s.store.Update(t.Context(), func(tx parley.Tx) error { return tx.InsertJob(t.Context(), job) }); err != nil {
-			t.Fatal(err)
-		}
+		job := s.run(insight.Run{})
 		var progress []int
 		for job.Status != parley.JobCompleted {
 			s.round()

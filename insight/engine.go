@@ -1,10 +1,8 @@
 package insight
 
 import (
-	"context"
 	"slices"
 	"strings"
-	"sync"
 
 	"parley"
 	"parley/insight/entity"
@@ -49,7 +47,7 @@ func (e *engine) only(numbers []parley.Number) *engine {
 	if len(numbers) == 0 {
 		return e
 	}
-	return newEngine(e.named(numbers), nil, false, 0)
+	return newEngine(e.named(numbers), nil, false, e.least)
 }
 
 // named are those of the engine's trackers that have these numbers.
@@ -112,53 +110,6 @@ func utf16Places(s string) func(int) int {
 
 func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
-}
-
-// engines keeps the compiled engine of each tenant as long as its vocabularies are what they were. Safe for concurrent use.
-type engines struct {
-	record Record
-	mu     sync.Mutex
-	byID   map[parley.TenantID]compiled
-}
-
-type compiled struct {
-	generation int64
-	engine     *engine
-}
-
-func newEngines(record Record) *engines {
-	return &engines{record: record, byID: map[parley.TenantID]compiled{}}
-}
-
-// of is the engine of a tenant as its vocabularies are now.
-func (s *engines) of(ctx context.Context, tenant parley.TenantID) (*engine, error) {
-	var generation int64
-	var trackers []parley.Tracker
-	var entities []parley.Entity
-	s.mu.Lock()
-	have, ok := s.byID[tenant]
-	s.mu.Unlock()
-	err := s.record.View(ctx, func(tx parley.Tx) (err error) {
-		if generation, err = tx.Generation(ctx, tenant); err != nil || ok && generation == have.generation {
-			return err
-		}
-		if trackers, err = tx.Trackers().List(ctx, tenant); err != nil {
-			return err
-		}
-		entities, err = tx.Entities().List(ctx, tenant)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if ok && generation == have.generation {
-		return have.engine, nil
-	}
-	made := compiled{generation, newEngine(trackers, entities, true, 0)}
-	s.mu.Lock()
-	s.byID[tenant] = made
-	s.mu.Unlock()
-	return made.engine, nil
 }
 
 // forJob is the engine that a job asks for, made of the tenant's.

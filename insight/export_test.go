@@ -1,6 +1,10 @@
 package insight
 
-import "context"
+import (
+	"context"
+
+	"parley"
+)
 
 // Round does what Run does at each tick.
 func (d *Detector) Round(ctx context.Context) error {
@@ -9,3 +13,14 @@ func (d *Detector) Round(ctx context.Context) error {
 	}
 	return d.work(ctx)
 }
+
+// Compiled tells one compiled engine of a job from another; nil if there is none.
+func (d *Detector) Compiled(job parley.JobID) any {
+	if c, ok := d.engines.get(engineID{job: job}); ok {
+		return c.engine
+	}
+	return nil
+}
+
+// Work goes on with jobs alone.
+func (d *Detector) Work(ctx context.Context) error { return d.work(ctx) }

@@ -124,7 +124,7 @@ func (f *follower) safe() int64 {
 
 // follow looks at what was said since the last time, and, when that is not much, at some of what was said before.
 func (d *Detector) follow(ctx context.Context) error {
-	f := &d.feed
+	f, began := &d.feed, d.now()
 	if !f.loaded {
 		if err := f.load(ctx, d.config.Record); err != nil {
 			return err
@@ -150,6 +150,7 @@ func (d *Detector) follow(ctx context.Context) error {
 		}
 	}
 	if f.history >= f.until {
+		d.caughtUp.Store(began.UnixMilli())
 		return nil
 	}
 	var page []parley.FedMessage

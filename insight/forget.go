@@ -36,8 +36,7 @@ func forget(ctx context.Context, tx parley.Tx, tenant parley.TenantID, id parley
 		if err != nil {
 			return err
 		}
-		r := &j.Request
-		j.Request = parley.JobRequest{Webhook: r.Webhook, WebhookTry: r.WebhookTry, WebhookNext: r.WebhookNext}
+		j.Request = parley.JobRequest{Webhook: j.Request.Webhook, WebhookTry: j.Request.WebhookTry}
 		if !j.Status.Over() {
 			j.Status, j.Finished, j.Reason = parley.JobFailed, now, "the conversation was deleted"
 		}

@@ -51,7 +51,7 @@ func TestDeletedConversationsStayAway(t *testing.T) {
 
 			next := storetest.Say(live.Conversation, parley.Customer, "", 0b10)
 			storetest.MustCommit(t, s.store, next)
-			s.run(parley.JobRequest{})
+			s.run(insight.Run{})
 			for _, d := range []*insight.Detector{s.detector, other, s.another()} { // two that remember the chat, and one that does not
 				if err := d.Round(t.Context()); err != nil {
 					t.Fatal(err)
@@ -177,11 +177,14 @@ func (s *stage) messages(id parley.ConversationID) (all []parley.Message) {
 }
 
 // run asks for a range to be looked at again.
-func (s *stage) run(r parley.JobRequest) parley.Job {
+func (s *stage) run(r insight.Run) parley.Job {
 	s.Helper()
-	j := parley.Job{ID: ident.New[parley.Job](), Tenant: parley.DefaultTenant, Kind: parley.JobRange, Status: parley.JobScheduled, Created: s.clock, Request: r}
-	if err := s.store.Update(s.Context(), func(tx parley.Tx) error { return tx.InsertJob(s.Context(), j) }); err != nil {
-		s.Fatal(err)
+	j, err := s.runs.Start(s.Context(), parley.DefaultTenant, r)
+	if err != nil {
+		s.Fatalf("start run: %v", err)
+	}
+	if j.Created.After(s.clock) {
+		s.clock = j.Created
 	}
 	return j
 }

@@ -76,26 +76,12 @@ func (d *Detector) lookAt(ctx context.Context, tenant parley.TenantID, fed []par
 		return nil
 	}
 	err = d.config.Record.Update(ctx, func(tx parley.Tx) error {
-		if err := tx.PutDetections(ctx, tenant, found); err != nil {
-			return err
-		}
 		for _, j := range jobs {
-			if j.seen == 0 {
-				continue
-			}
-			job, err := tx.Job(ctx, tenant, j.job.ID)
-			if err != nil {
-				return err
-			}
-			job.Done, job.Status = job.Done+j.seen, parley.JobInProgress
-			if job.Done >= job.Total {
-				job.Status, job.Finished = parley.JobCompleted, d.now()
-			}
-			if err := tx.ReplaceJob(ctx, job); err != nil {
+			if err := j.advance(ctx, tx, d.now()); err != nil {
 				return err
 			}
 		}
-		return nil
+		return tx.PutDetections(ctx, tenant, found)
 	})
 	if err != nil {
 		return err
@@ -236,7 +222,7 @@ func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (p
 		with := e
 		if j := jobs[m.Body.Job]; j != nil {
 			with = j.engine
-			j.seen++
+			j.seqs = append(j.seqs, m.Seq)
 			out.Insight = insightOf(&t.conversation, first, last, &j.job)
 		}
 		said := Said(&m)

@@ -169,15 +169,15 @@ func (t *tx) advanceInsight(ctx context.Context, d *parley.Detection) error {
 }
 
 // DropHits implements [parley.Detections].
-func (t *tx) DropHits(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, trackers []parley.Number) error {
-	const of = " WHERE conversation = (SELECT c.key FROM conversations AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE tn.id = ? AND c.id = ?)"
+func (t *tx) DropHits(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, upTo int64, trackers []parley.Number) error {
+	const of = " WHERE conversation = (SELECT c.key FROM conversations AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE tn.id = ? AND c.id = ?) AND seq <= ?"
 	if len(trackers) > 0 {
-		return t.run(ctx, "DELETE FROM tracker_hits"+of+" AND tracker IN (?)", tenant[:], conversation[:], bun.List(trackers))
+		return t.run(ctx, "DELETE FROM tracker_hits"+of+" AND tracker IN (?)", tenant[:], conversation[:], upTo, bun.List(trackers))
 	}
-	if err := t.run(ctx, "DELETE FROM tracker_hits"+of, tenant[:], conversation[:]); err != nil {
+	if err := t.run(ctx, "DELETE FROM tracker_hits"+of, tenant[:], conversation[:], upTo); err != nil {
 		return err
 	}
-	return t.run(ctx, "DELETE FROM entity_hits"+of, tenant[:], conversation[:])
+	return t.run(ctx, "DELETE FROM entity_hits"+of, tenant[:], conversation[:], upTo)
 }
 
 // hitsFrom goes on a query for hits h of a conversation whose messages are not deleted.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -35,7 +36,7 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err != nil && parley.KindOf(err) != parley.NotFound {
 		return nil, err
 	}
-	if err := t.DropHits(ctx, tenant, conversation, nil); err != nil {
+	if err := t.DropHits(ctx, tenant, conversation, math.MaxInt64, nil); err != nil {
 		return nil, fmt.Errorf("remove hits: %w", err)
 	}
 	jobs, err := t.eraseMessages(ctx, key)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"parley"
 )
@@ -15,8 +16,8 @@ func (t *tx) InsertJob(ctx context.Context, j parley.Job) error {
 	if err != nil {
 		return err
 	}
-	return t.run(ctx, "INSERT INTO jobs (id, tenant, kind, status, todo, body, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		j.ID[:], tenant, string(j.Kind), string(j.Status), flag(todo(&j)), body, j.Created.UnixMilli())
+	return t.run(ctx, "INSERT INTO jobs (id, tenant, kind, status, due, body, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		j.ID[:], tenant, string(j.Kind), string(j.Status), millis(j.Due()), body, j.Created.UnixMilli())
 }
 
 // ReplaceJob implements [parley.Jobs].
@@ -25,8 +26,8 @@ func (t *tx) ReplaceJob(ctx context.Context, j parley.Job) error {
 	if err != nil {
 		return err
 	}
-	return t.one(ctx, "job", "UPDATE jobs SET status = ?, todo = ?, body = ? WHERE id = ? AND tenant = ?",
-		string(j.Status), flag(todo(&j)), body, j.ID[:], tenant)
+	return t.one(ctx, "job", "UPDATE jobs SET status = ?, due = ?, body = ? WHERE id = ? AND tenant = ?",
+		string(j.Status), millis(j.Due()), body, j.ID[:], tenant)
 }
 
 // jobRow is the key of a job's tenant and the job as it is stored.
@@ -39,10 +40,6 @@ func (t *tx) jobRow(ctx context.Context, j *parley.Job) (tenant int64, body stri
 		return 0, "", fmt.Errorf("write job: %w", err)
 	}
 	return tenant, string(raw), nil
-}
-
-func todo(j *parley.Job) bool {
-	return !j.Status.Over() || j.Request.Webhook != "" && !j.Told
 }
 
 // Job implements [parley.Jobs].
@@ -58,18 +55,18 @@ func (t *tx) Job(ctx context.Context, tenant parley.TenantID, id parley.JobID) (
 }
 
 // JobsOf implements [parley.Jobs].
-func (t *tx) JobsOf(ctx context.Context, tenant parley.TenantID, kind parley.JobKind, offset, limit int) (page []parley.Job, count int, err error) {
-	if err := t.db.NewRaw("SELECT count(*) FROM jobs AS j JOIN tenants AS tn ON tn.key = j.tenant WHERE tn.id = ? AND j.kind = ?", tenant[:], string(kind)).
-		Scan(ctx, &count); err != nil {
-		return nil, 0, fmt.Errorf("count jobs: %w", err)
+func (t *tx) JobsOf(ctx context.Context, tenant parley.TenantID, kind parley.JobKind, before parley.JobID, limit int) ([]parley.Job, error) {
+	where, args := "WHERE tn.id = ? AND j.kind = ?", []any{tenant[:], string(kind)}
+	if !before.IsZero() {
+		where += " AND (j.created, j.id) < (SELECT b.created, b.id FROM jobs AS b WHERE b.id = ? AND b.tenant = j.tenant)"
+		args = append(args, before[:])
 	}
-	page, err = t.selectJobs(ctx, "WHERE tn.id = ? AND j.kind = ? ORDER BY j.created DESC, j.id DESC LIMIT ? OFFSET ?", tenant[:], string(kind), limit, offset)
-	return page, count, err
+	return t.selectJobs(ctx, where+" ORDER BY j.created DESC, j.id DESC LIMIT ?", append(args, limit)...)
 }
 
-// JobsOpen implements [parley.Jobs].
-func (t *tx) JobsOpen(ctx context.Context, limit int) ([]parley.Job, error) {
-	return t.selectJobs(ctx, "WHERE j.todo > 0 ORDER BY j.created LIMIT ?", limit)
+// JobsDue implements [parley.Jobs].
+func (t *tx) JobsDue(ctx context.Context, now time.Time, limit int) ([]parley.Job, error) {
+	return t.selectJobs(ctx, "WHERE j.due <= ? ORDER BY j.due, j.id LIMIT ?", now.UnixMilli(), limit)
 }
 
 func (t *tx) selectJobs(ctx context.Context, rest string, args ...any) ([]parley.Job, error) {
