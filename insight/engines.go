@@ -8,12 +8,19 @@ import (
 )
 
 // engines keeps compiled engines: that of each tenant as long as its vocabularies are what they were, and those that jobs ask for
-// as long as the tenant's is. Safe for concurrent use.
+// as long as the tenant's is. Those that were not used for longest are forgotten when all together have too many phrases. Safe for
+// concurrent use.
 type engines struct {
-	record Record
-	mu     sync.Mutex
-	byID   map[engineID]compiled
+	record  Record
+	mu      sync.Mutex
+	byID    map[engineID]*compiled
+	phrases int   // of all
+	uses    int64 // counts
 }
+
+// maxCompiled bounds the phrases of all compiled engines, since they and not their number are what takes memory: two tenants with all
+// the trackers that they may have, or thousands with a few. One engine is kept, however large.
+const maxCompiled = 50_000
 
 // An engineID is zero but for the tenant, or for the job.
 type engineID struct {
@@ -25,10 +32,11 @@ type compiled struct {
 	generation int64   // of a tenant
 	of         *engine // that of the tenant, for that of a job
 	engine     *engine
+	used       int64
 }
 
 func newEngines(record Record) *engines {
-	return &engines{record: record, byID: map[engineID]compiled{}}
+	return &engines{record: record, byID: map[engineID]*compiled{}}
 }
 
 // of is the engine of a tenant as its vocabularies are now.
@@ -53,7 +61,7 @@ func (s *engines) of(ctx context.Context, tenant parley.TenantID) (*engine, erro
 	if ok && generation == have.generation {
 		return have.engine, nil
 	}
-	made := compiled{generation: generation, engine: newEngine(trackers, entities, true, 0)}
+	made := &compiled{generation: generation, engine: newEngine(trackers, entities, true, 0)}
 	s.put(engineID{tenant: tenant}, made)
 	return made.engine, nil
 }
@@ -66,20 +74,54 @@ func (s *engines) ofJob(own *engine, j *parley.Job, compile func() *engine) *eng
 	}
 	made := compile()
 	if made != own {
-		s.put(id, compiled{of: own, engine: made})
+		s.put(id, &compiled{of: own, engine: made})
 	}
 	return made
 }
 
-func (s *engines) get(id engineID) (compiled, bool) {
+func (s *engines) get(id engineID) (*compiled, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.byID[id]
+	if ok {
+		s.uses++
+		c.used = s.uses
+	}
 	return c, ok
 }
 
-func (s *engines) put(id engineID, c compiled) {
+func (s *engines) put(id engineID, c *compiled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.drop(id)
+	s.uses++
+	c.used = s.uses
 	s.byID[id] = c
+	s.phrases += c.engine.phrases()
+	for s.phrases > maxCompiled && len(s.byID) > 1 {
+		var oldest engineID
+		first := s.uses
+		for id, c := range s.byID {
+			if c.used < first {
+				oldest, first = id, c.used
+			}
+		}
+		s.drop(oldest)
+	}
+}
+
+func (s *engines) drop(id engineID) {
+	if c, ok := s.byID[id]; ok {
+		s.phrases -= c.engine.phrases()
+		delete(s.byID, id)
+	}
+}
+
+// phrases is how many an engine looks for, and one for itself.
+func (e *engine) phrases() int {
+	n := 1 + len(e.values)
+	for i := range e.trackers {
+		n += len(e.trackers[i].Vocabulary) + len(e.trackers[i].Exclude)
+	}
+	return n
 }
