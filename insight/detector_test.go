@@ -316,6 +316,25 @@ func TestHistoryIsLookedAt(t *testing.T) {
 	})
 }
 
+// What is said after the hub began is fresh, also if no round was made before.
+func TestBeginningIsWhenTheHubSays(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		if err := s.detector.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.tracker(parley.Tracker{Name: "Greeting", Vocabulary: []string{"hello"}, Action: parley.TrackerAction{Callback: true}})
+		s.say(insight.Text{}, "hello")
+		if err := s.another().Begin(t.Context()); err != nil { // of a second node, or the next start
+			t.Fatal(err)
+		}
+		s.round()
+		if len(s.acts) != 1 {
+			t.Errorf("acted on %+v, want what was said after the hub began", s.acts)
+		}
+	})
+}
+
 // What is deleted is not shown any more; an undo shows it again.
 func TestDeletedMessagesAreNotFound(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {

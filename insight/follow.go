@@ -2,6 +2,7 @@ package insight
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -39,6 +40,7 @@ const (
 	feedName    = "detection"
 	historyName = "detection.history"
 	historyEnd  = "detection.history.end"
+	begunName   = "detection.begun" // 1 once there was a first follower
 )
 
 // load reads how far the follower of the last leader was. The very first one begins with what is said from now on, and goes
@@ -55,12 +57,16 @@ func (f *follower) load(ctx context.Context, record Record) error {
 		if f.until, err = tx.FeedCursor(ctx, historyEnd); err != nil {
 			return err
 		}
-		if f.cursor == 0 {
+		begun, err := tx.FeedCursor(ctx, begunName)
+		if err != nil {
+			return err
+		}
+		if begun == 0 {
 			if f.cursor, err = tx.LastFed(ctx); err != nil {
 				return err
 			}
 			f.until = f.cursor
-			for name, key := range map[string]int64{feedName: f.cursor, historyEnd: f.until} {
+			for name, key := range map[string]int64{feedName: f.cursor, historyEnd: f.until, begunName: 1} {
 				if err := tx.SetFeedCursor(ctx, name, key); err != nil {
 					return err
 				}
@@ -69,6 +75,15 @@ func (f *follower) load(ctx context.Context, record Record) error {
 		f.saved, f.loaded = f.cursor, true
 		return nil
 	})
+}
+
+// Begin notes, the first time ever, where the record ends: what is said after that is looked at as it comes, and does what its trackers
+// ask for. It is called before the hub takes messages.
+func (d *Detector) Begin(ctx context.Context) error {
+	if err := new(follower).load(ctx, d.config.Record); err != nil {
+		return fmt.Errorf("begin detection: %w", err)
+	}
+	return nil
 }
 
 // next reads what is new: behind the cursor, and in the holes. The follower does not move yet; see passed.

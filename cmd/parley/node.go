@@ -163,6 +163,12 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	detector := insight.NewDetector(insight.Config{Record: n.store, Live: n.live, Hub: n.hub, Teller: dispatch.NewTeller(&egress.Guard{Allow: prefixes, Proxy: proxy}),
 		Logger: logger, Meter: n.meter})
 
+	if c.Has(configs.RoleInsight) {
+		if err = detector.Begin(ctx); err != nil {
+			return n, err
+		}
+	}
+
 	router := rest.NewRouter()
 	conversations := conversationmgr.New(conversationmgr.Deps{Hub: n.hub, Directory: n.directory, Assets: files, Verifier: n.tokens, Log: logger})
 	if err = seed(ctx, conversations, c.Seed); err != nil {
@@ -171,9 +177,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
-		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Verifier: n.tokens,
+		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged)
+		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, changes{n.hub, callbacks})}).Register(router)
-		manage.New(n.tokens, insight.NewVocabularies(n.store, n.hub.ConfigChanged)).Register(router)
+		manage.New(n.tokens, understanding).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
 			docs.Document{Name: "manage", YAML: manage.Document},
