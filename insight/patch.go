@@ -18,7 +18,7 @@ func (s Trackers) Patch(ctx context.Context, tenant parley.TenantID, n parley.Nu
 	if len(ops) == 0 {
 		return parley.Tracker{}, invalid("", "the body must be an array of at least one operation")
 	}
-	return s.change(ctx, tenant, n, func(t *parley.Tracker) error {
+	return s.change(ctx, tenant, n, func(_ parley.Tx, t *parley.Tracker) error {
 		for i, op := range ops {
 			if err := patchTracker(t, op); err != nil {
 				return at(err, i, len(ops) > 1)

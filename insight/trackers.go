@@ -86,7 +86,7 @@ type TrackerChange struct {
 // Merge applies a change: what is told replaces what was there, phrases apart, which are put before those that are there
 // (reference 3.3).
 func (s Trackers) Merge(ctx context.Context, tenant parley.TenantID, n parley.Number, c TrackerChange) (parley.Tracker, error) {
-	return s.change(ctx, tenant, n, func(t *parley.Tracker) error {
+	return s.change(ctx, tenant, n, func(_ parley.Tx, t *parley.Tracker) error {
 		if c.Name != nil {
 			t.Name = *c.Name
 		}
@@ -111,21 +111,27 @@ func (s Trackers) Merge(ctx context.Context, tenant parley.TenantID, n parley.Nu
 	})
 }
 
-// Act changes what a hit does besides being recorded.
-func (s Trackers) Act(ctx context.Context, tenant parley.TenantID, n parley.Number, a parley.TrackerAction) (parley.Tracker, error) {
-	return s.change(ctx, tenant, n, func(t *parley.Tracker) error {
-		t.Action = a
-		return nil
+// Act lets change work on what a hit does besides being recorded. Invalid/BadReference if To is no client application.
+func (s Trackers) Act(ctx context.Context, tenant parley.TenantID, n parley.Number, change func(*parley.TrackerAction)) (parley.Tracker, error) {
+	return s.change(ctx, tenant, n, func(tx parley.Tx, t *parley.Tracker) error {
+		if change(&t.Action); t.Action.To.IsZero() {
+			return nil
+		}
+		_, err := tx.Applications().Find(ctx, tenant, t.Action.To)
+		if parley.KindOf(err) == parley.NotFound {
+			err = &parley.Error{Kind: parley.Invalid, Reason: parley.BadReference, Field: "toApplicationId", Msg: "there is no client application of that id in the environment"}
+		}
+		return err
 	})
 }
 
 // change lets fn work on a tracker, in one transaction.
-func (s Trackers) change(ctx context.Context, tenant parley.TenantID, n parley.Number, fn func(*parley.Tracker) error) (t parley.Tracker, err error) {
+func (s Trackers) change(ctx context.Context, tenant parley.TenantID, n parley.Number, fn func(parley.Tx, *parley.Tracker) error) (t parley.Tracker, err error) {
 	err = s.store.Update(ctx, func(tx parley.Tx) (err error) {
 		if t, err = tx.Trackers().Find(ctx, tenant, n); err != nil {
 			return err
 		}
-		if err := fn(&t); err != nil {
+		if err := fn(tx, &t); err != nil {
 			return err
 		}
 		if err := formTracker(&t); err != nil {

@@ -25,6 +25,7 @@ type Vocabularies struct {
 	store   Record
 	now     func() time.Time
 	changed func(ctx context.Context, tenant parley.TenantID)
+	engines *engines // of who wants to try a sentence
 }
 
 // NewVocabularies returns the rules over a record. changed is called after settings or entities of a tenant changed, on which
@@ -33,7 +34,7 @@ func NewVocabularies(record Record, changed func(ctx context.Context, tenant par
 	if changed == nil {
 		changed = func(context.Context, parley.TenantID) {}
 	}
-	return &Vocabularies{store: record, changed: changed, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
+	return &Vocabularies{store: record, changed: changed, engines: newEngines(record), now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
 }
 
 // update is an Update of what redaction depends on.

@@ -10,15 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gorilla/mux"
 
 	"parley"
 	"parley/directory"
 	"parley/dispatch"
 	"parley/ident"
+	"parley/insight"
 	"parley/rest"
 	"parley/rest/admin"
 	"parley/rest/resttest"
@@ -36,6 +39,7 @@ type stage struct {
 	administration *directory.Administration
 	directory      *directory.Directory
 	dispatch       *dispatch.Dispatcher
+	understanding  *insight.Vocabularies
 }
 
 // configured is the hub of a directory without conversations.
@@ -52,18 +56,18 @@ func newStage(t *testing.T) *stage {
 	router := rest.NewRouter()
 	s.dispatch = dispatch.New(dispatch.Config{Store: s.store, Work: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Sweep: 20 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler)})
+	s.understanding = insight.NewVocabularies(s.store, nil)
+	detector := insight.NewDetector(insight.Config{Record: s.store, Logger: slog.New(slog.DiscardHandler)})
 	running, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = s.dispatch.Run(running) // ends with the context
-	}()
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = s.dispatch.Run(running) }) // both end with the context
+	parts.Go(func() { _ = detector.Run(running) })
 	t.Cleanup(func() {
 		stop()
-		<-done
+		parts.Wait()
 	})
 	s.directory = directory.New(directory.Config{PlainHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, s.store, configured{s.dispatch})
-	admin.New(admin.Deps{Administration: s.administration, Receivers: s.directory.Receivers(), Callbacks: s.dispatch, Verifier: s.tokens,
+	admin.New(admin.Deps{Administration: s.administration, Receivers: s.directory.Receivers(), Callbacks: s.dispatch, Understanding: s.understanding, Verifier: s.tokens,
 		Deliveries: directory.NewDeliveries(directory.Config{}, s.store, s.store, configured{s.dispatch})}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(server.Close)
@@ -111,7 +115,22 @@ func (s *stage) vars() map[string]string {
 	vars["$reader"], vars["$readerID"] = s.token(parley.DefaultTenant, parley.ScopeRead)
 	vars["$otherAdmin"], _ = s.token(other.ID, parley.ScopeAdmin)
 	s.fails(vars)
+	s.understands(vars)
 	return vars
+}
+
+// understands makes a tracker that hits the conversation of fails, an entity, and a run over it.
+func (s *stage) understands(vars map[string]string) {
+	s.t.Helper()
+	trackers, err := insight.Trackers{Vocabularies: s.understanding}.Create(s.t.Context(), parley.DefaultTenant, []parley.Tracker{{Name: "Messages", Vocabulary: []string{"message 2"}}}, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	run, err := insight.Runs{Vocabularies: s.understanding}.Start(s.t.Context(), parley.DefaultTenant, insight.Run{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	vars["$tracker"], vars["$run"] = trackers[0].Number.String(), run.ID.String()
 }
 
 // fails makes a bot whose receiver refuses the first of three messages of a conversation for good.
@@ -219,7 +238,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
 	there := map[string]string{"/organisations/{id}": parley.DefaultOrganisation.String(), "/environments/{id}": vars["$default"],
-		"/environments/{id}/widget-secret": vars["$default"], "/environments/{id}/operations-secret": vars["$default"], "/clients/{id}": vars["$readerID"], "/keys/{id}": s.key()}
+		"/trackers/{id}": vars["$tracker"], "/environments/{id}/widget-secret": vars["$default"], "/environments/{id}/operations-secret": vars["$default"], "/clients/{id}": vars["$readerID"], "/keys/{id}": s.key()}
 	for path := range resttest.Document(t, admin.Document).Paths.Map() {
 		switch {
 		case strings.HasPrefix(path, "/clientapplications/{id}"):
@@ -228,6 +247,8 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			there[path] = vars["$dead"]
 		case strings.HasPrefix(path, "/conversations/{id}"):
 			there[path] = vars["$conversation"]
+		case strings.HasPrefix(path, "/detection/runs/{id}"):
+			there[path] = vars["$run"]
 		}
 	}
 	before, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
@@ -238,7 +259,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 	for _, within := range []string{"", "?environmentId=" + parley.DefaultTenant.String()} {
 		for path, item := range resttest.Document(t, admin.Document).Paths.Map() {
 			for method, op := range item.Operations() {
-				if !strings.Contains(path, "{id}") || within != "" && !strings.Contains(path, "/clientapplications/") && !strings.Contains(path, "/deadletters/") && !strings.Contains(path, "/conversations/") {
+				if !strings.Contains(path, "{id}") || within != "" && !hasEnvironment(op, item) {
 					continue
 				}
 				tried++
@@ -253,6 +274,8 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 					body = `{"reason":"mine"}`
 				case "testReceiver":
 					body = `{"role":"custom_bot"}`
+				case "updateTracker":
+					body = `{"label":"mine"}`
 				}
 				ask := func(id string) (int, string) {
 					res, text := s.Do(method, strings.NewReplacer("{id}", id, "{role}", "custom_bot").Replace(path)+within, body, "Authorization", "Bearer "+vars["$otherAdmin"])
@@ -265,7 +288,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			}
 		}
 	}
-	if tried != 36 {
+	if tried != 46 {
 		t.Errorf("%d operations tried", tried)
 	}
 	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
@@ -279,6 +302,11 @@ GET /clients/$readerID
 GET /organisations
 -> 200 {"organisation":[{"name":"$_"},{"name":"Other"}]}
 `, vars)
+}
+
+// hasEnvironment says whether an operation can be asked about another environment.
+func hasEnvironment(op *openapi3.Operation, item *openapi3.PathItem) bool {
+	return op.Parameters.GetByInAndName("query", "environmentId") != nil || item.Parameters.GetByInAndName("query", "environmentId") != nil
 }
 
 // What create answers works at the token endpoint's door, until the client is revoked.

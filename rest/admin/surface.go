@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"parley/directory"
+	"parley/insight"
 	"parley/rest"
 	"parley/rest/api"
 	"parley/rest/contract"
@@ -26,6 +27,9 @@ type Surface struct {
 	receivers      *directory.Receivers
 	deliveries     *directory.Deliveries
 	callbacks      Callbacks
+	trackers       insight.Trackers
+	found          *insight.Conversations
+	runs           insight.Runs
 	contract       *contract.Contract
 }
 
@@ -35,6 +39,7 @@ type Deps struct {
 	Receivers      *directory.Receivers
 	Deliveries     *directory.Deliveries
 	Callbacks      Callbacks
+	Understanding  *insight.Vocabularies
 	Verifier       api.Verifier
 }
 
@@ -42,7 +47,8 @@ var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks}
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks,
+		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
 			_, err := s.GetOrganisation(ctx, GetOrganisationRequestObject{Id: id})
