@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -222,6 +223,29 @@ func TestWebhookIsTold(t *testing.T) {
 	s.round()
 	if diff := cmp.Diff(append(want, want...), s.told); diff != "" {
 		t.Errorf("told in all (-want +got):\n%s", diff)
+	}
+}
+
+// Who names a webhook that may not be told hears of it at once, and nothing is stored.
+func TestWebhooksAreChecked(t *testing.T) {
+	s := newStage(t, storetest.Open(t))
+	s.conversations.Allow = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
+	for url, want := range map[string]string{
+		"https://example.org/done": "", "http://10.1.2.3/done": "", "https://93.184.216.34:8443": "",
+		"ftp://example.org": "absolute", "example.org/done": "absolute", "https://:80/": "absolute", "https://a:b@example.org": "user name",
+		"http://127.0.0.1:8080/": "not public", "http://[::1]/": "not public", "http://10.2.0.1/": "not public", "http://169.254.169.254/latest": "not public",
+		"http://2130706433/": "not public", "http://0x7f.1/": "not public",
+	} {
+		_, _, err := s.conversations.Process(t.Context(), parley.DefaultTenant, nil, insight.Text{Messages: []insight.TextMessage{{Content: "x"}}, Webhook: url})
+		if want == "" && err != nil {
+			t.Errorf("webhook %s = %v", url, err)
+		}
+		if want != "" && (parley.KindOf(err) != parley.Invalid || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "webhookUrl")) {
+			t.Errorf("webhook %s = %v, want Invalid with %q", url, err, want)
+		}
+	}
+	if list, err := s.conversations.List(t.Context(), parley.DefaultTenant, nil, insight.NewListQuery()); err != nil || len(list) != 3 {
+		t.Errorf("%d texts are stored, %v; want the three whose webhooks may be told", len(list), err)
 	}
 }
 

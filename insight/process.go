@@ -3,6 +3,7 @@ package insight
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"parley"
+	"parley/egress"
 	"parley/ident"
 )
 
@@ -49,7 +51,7 @@ type TextMessage struct {
 // Process stores a text, or with a number more of that one, and begins to look for trackers and entities in it. It returns once the
 // text is stored; the job tells how far the rest is. Invalid; NotFound, also if the conversation is none that was given as a text.
 func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, more *parley.Number, t Text) (parley.Number, parley.JobID, error) {
-	if err := formText(&t); err != nil {
+	if err := formText(&t, c.Allow); err != nil {
 		return 0, parley.JobID{}, err
 	}
 	job := parley.Job{ID: ident.New[parley.Job](), Tenant: tenant, Kind: parley.JobText, Status: parley.JobScheduled, Total: len(t.Messages), Created: c.now(),
@@ -217,8 +219,8 @@ func membersOf(all []parley.Member, id parley.ConversationID, t *Text) []parley.
 // attributeUser names the attribute of a text's message that says which person of the other system spoke.
 const attributeUser = "userId"
 
-// formText checks a text and puts its messages in order of time.
-func formText(t *Text) error {
+// formText checks a text and puts its messages in order of time. allow is what a webhook may be although it is private.
+func formText(t *Text, allow []netip.Prefix) error {
 	if len(t.Messages) == 0 {
 		return invalid("messages", "%q needs at least one message", "messages")
 	}
@@ -253,11 +255,25 @@ func formText(t *Text) error {
 		return err
 	}
 	if t.Webhook != "" {
-		if u, err := url.Parse(t.Webhook); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return invalid("webhookUrl", "%q must be an absolute http or https URL", "webhookUrl")
+		if err := checkWebhook(t.Webhook, &egress.Guard{Allow: allow}); err != nil {
+			return err
 		}
 	}
 	return formInline(t)
+}
+
+// checkWebhook wants a URL that may be told, as far as it can be seen before anybody connects.
+func checkWebhook(address string, guard *egress.Guard) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		return invalid("webhookUrl", "%q must be an absolute http or https URL", "webhookUrl")
+	case u.User != nil:
+		return invalid("webhookUrl", "%q must not hold a user name", "webhookUrl")
+	case guard.Refuses(u.Hostname()):
+		return invalid("webhookUrl", "%q must not be a loopback, private or otherwise not public address, unless --callback-allow lists it", "webhookUrl")
+	}
+	return nil
 }
 
 // formInline checks the trackers and entities that a text brings along, and numbers them: made up, but in order and apart from
