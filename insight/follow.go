@@ -38,14 +38,14 @@ const (
 // The names under which the record keeps how far the follower is.
 const (
 	feedName    = "detection"
+	feedStarted = "detection.started"
 	historyName = "detection.history"
 	historyEnd  = "detection.history.end"
-	begunName   = "detection.begun" // 1 once there was a first follower
 )
 
 // load reads how far the follower of the last leader was. The very first one begins with what is said from now on, and goes
 // through what was said before beside that.
-func (f *follower) load(ctx context.Context, record Record) error {
+func (f *follower) load(ctx context.Context, record Record, now time.Time) error {
 	return record.Update(ctx, func(tx parley.Tx) (err error) {
 		*f = follower{}
 		if f.cursor, err = tx.FeedCursor(ctx, feedName); err != nil {
@@ -57,19 +57,13 @@ func (f *follower) load(ctx context.Context, record Record) error {
 		if f.until, err = tx.FeedCursor(ctx, historyEnd); err != nil {
 			return err
 		}
-		begun, err := tx.FeedCursor(ctx, begunName)
+		started, err := tx.FeedCursor(ctx, feedStarted)
 		if err != nil {
 			return err
 		}
-		if begun == 0 {
-			if f.cursor, err = tx.LastFed(ctx); err != nil {
+		if started == 0 {
+			if err := f.begin(ctx, tx, now); err != nil {
 				return err
-			}
-			f.until = f.cursor
-			for name, key := range map[string]int64{feedName: f.cursor, historyEnd: f.until, begunName: 1} {
-				if err := tx.SetFeedCursor(ctx, name, key); err != nil {
-					return err
-				}
 			}
 		}
 		f.saved, f.loaded = f.cursor, true
@@ -77,10 +71,36 @@ func (f *follower) load(ctx context.Context, record Record) error {
 	})
 }
 
+// begin is the very first start. What is on its way then is part of what is said from now on, and has keys that are missing among the
+// last ones.
+func (f *follower) begin(ctx context.Context, tx parley.Tx, now time.Time) (err error) {
+	if f.cursor, err = tx.LastFed(ctx); err != nil {
+		return err
+	}
+	f.until = f.cursor
+	for name, key := range map[string]int64{feedName: f.cursor, historyEnd: f.until, feedStarted: 1} {
+		if err := tx.SetFeedCursor(ctx, name, key); err != nil {
+			return err
+		}
+	}
+	after := max(0, f.cursor-feedPage)
+	last, err := tx.FedBetween(ctx, after, f.cursor+1, feedPage)
+	if err != nil {
+		return err
+	}
+	for _, m := range last {
+		if h := (hole{after, m.Key, now}); !h.empty() {
+			f.holes = append(f.holes, h)
+		}
+		after = m.Key
+	}
+	return nil
+}
+
 // Begin notes, the first time ever, where the record ends: what is said after that is looked at as it comes, and does what its trackers
-// ask for. It is called before the hub takes messages.
+// ask for. It is called before Run, and before the hub takes messages.
 func (d *Detector) Begin(ctx context.Context) error {
-	if err := new(follower).load(ctx, d.config.Record); err != nil {
+	if err := d.feed.load(ctx, d.config.Record, d.now()); err != nil {
 		return fmt.Errorf("begin detection: %w", err)
 	}
 	return nil
@@ -141,7 +161,7 @@ func (f *follower) safe() int64 {
 func (d *Detector) follow(ctx context.Context) error {
 	f, began := &d.feed, d.now()
 	if !f.loaded {
-		if err := f.load(ctx, d.config.Record); err != nil {
+		if err := f.load(ctx, d.config.Record, began); err != nil {
 			return err
 		}
 	}
