@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
 	"parley"
 	"parley/insight/criteria"
-	"parley/insight/text"
 )
 
 // Conversations reads what was found in conversations, and takes texts from outside. Safe for concurrent use.
@@ -123,7 +121,8 @@ type SaidMessage struct {
 	Text       string
 	From       parley.Member
 	Start, End time.Time
-	redacted   bool // Text is not what was said
+	redact     func(string) string // of what was said made this Text; nil = it was left as it is
+	original   string
 }
 
 // read reads a conversation with what was said in it.
@@ -169,109 +168,14 @@ func (c *Conversations) Messages(ctx context.Context, tenant parley.TenantID, n 
 	if err != nil || redactor == nil {
 		return in, said, err
 	}
+	clean := func(said string) string { return redactor(said, conversation.State.Language) }
 	for i := range said {
-		shown := redactor(said[i].Text, conversation.State.Language)
-		said[i].Text, said[i].redacted = shown, shown != said[i].Text
+		m := &said[i]
+		if shown := clean(m.Text); shown != m.Text {
+			m.Text, m.original, m.redact = shown, m.Text, clean
+		}
 	}
 	return in, said, nil
-}
-
-// A Ref is where something was found.
-type Ref struct {
-	Message SaidMessage
-	Hit     parley.TrackerHit // of trackers: with the similarity, and the words that speak for it
-	Offset  int               // in UTF-16 code units; -1 = of similar meaning
-}
-
-// A Match is one value that was found.
-type Match struct {
-	Value string
-	Refs  []Ref
-}
-
-// A Finding is a tracker or an entity with what was found of it.
-type Finding struct {
-	Number                  parley.Number
-	Name                    string // of a tracker
-	Type, SubType, Category string // of an entity
-	Matches                 []Match
-}
-
-// Trackers is what trackers found in a conversation, in the order of reference 3.5.
-func (c *Conversations) Trackers(ctx context.Context, tenant parley.TenantID, n parley.Number) ([]Finding, error) {
-	var hits []parley.TrackerHit
-	said, err := c.withHits(ctx, tenant, n, func(tx parley.Tx, id parley.ConversationID) (err error) {
-		hits, err = tx.TrackerHits(ctx, tenant, id)
-		return err
-	})
-	found := findings{}
-	for _, h := range hits {
-		if m, ok := said[h.Seq]; ok {
-			found.add(Finding{Number: h.Tracker, Name: h.Name}, h.Value, Ref{Message: m, Hit: h, Offset: placeIn(&m, h.Value, h.Offset)})
-		}
-	}
-	return found, err
-}
-
-// Entities is which entities were found in a conversation.
-func (c *Conversations) Entities(ctx context.Context, tenant parley.TenantID, n parley.Number) ([]Finding, error) {
-	var hits []parley.EntityHit
-	said, err := c.withHits(ctx, tenant, n, func(tx parley.Tx, id parley.ConversationID) (err error) {
-		hits, err = tx.EntityHits(ctx, tenant, id)
-		return err
-	})
-	found := findings{}
-	for _, h := range hits {
-		if m, ok := said[h.Seq]; ok {
-			found.add(Finding{Number: h.Entity, Type: h.Type, SubType: h.SubType, Category: h.Category}, h.Value, Ref{Message: m, Offset: h.Offset})
-		}
-	}
-	return found, err
-}
-
-// findings gathers hits that come in order of what was found.
-type findings []Finding
-
-// add adds a hit of a value: to the last finding, if it is of the same tracker or entity.
-func (all *findings) add(of Finding, value string, r Ref) {
-	if last := len(*all) - 1; last < 0 || (*all)[last].Number != of.Number || (*all)[last].Type != of.Type || (*all)[last].SubType != of.SubType {
-		*all = append(*all, of)
-	}
-	f := &(*all)[len(*all)-1]
-	i := slices.IndexFunc(f.Matches, func(m Match) bool { return m.Value == value })
-	if i < 0 {
-		f.Matches = append(f.Matches, Match{Value: value})
-		i = len(f.Matches) - 1
-	}
-	f.Matches[i].Refs = append(f.Matches[i].Refs, r)
-}
-
-// withHits reads hits together with what was said, by Seq, redacted if that is the tenant's setting.
-func (c *Conversations) withHits(ctx context.Context, tenant parley.TenantID, n parley.Number, hits func(parley.Tx, parley.ConversationID) error) (map[int64]SaidMessage, error) {
-	in, said, err := c.Messages(ctx, tenant, n, false, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.store.View(ctx, func(tx parley.Tx) error { return hits(tx, in.Conversation) }); err != nil {
-		return nil, err
-	}
-	bySeq := make(map[int64]SaidMessage, len(said))
-	for _, m := range said {
-		bySeq[m.Seq] = m
-	}
-	return bySeq, nil
-}
-
-// placeIn is the place of a phrase in a message as it is shown: where it was found, unless the message was redacted since.
-func placeIn(m *SaidMessage, phrase string, found int) int {
-	if found < 0 || !m.redacted {
-		return found
-	}
-	places := text.NewLexicon([]string{phrase}).Find(m.Text)
-	if len(places) == 0 {
-		return -1
-	}
-	return text.UTF16Offset(m.Text, places[0].Start)
 }
 
 // PutMetadata replaces the metadata of a conversation.

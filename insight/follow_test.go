@@ -79,7 +79,7 @@ func TestLateCommitsAreFound(t *testing.T) {
 			late, answer := begin()
 			after := said()
 			looked(first, after)
-			if _, _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, parley.NumberOf(late)); parley.KindOf(err) != parley.NotFound {
+			if _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, parley.NumberOf(late)); parley.KindOf(err) != parley.NotFound {
 				t.Fatalf("what is not committed is found: %v", err)
 			}
 			s.clock = s.clock.Add(50 * time.Second) // as long as a commit may take
@@ -105,7 +105,7 @@ func TestLateCommitsAreFound(t *testing.T) {
 			looked(end)
 			s.clock = s.clock.Add(2 * time.Minute)
 			s.round()
-			if _, _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, parley.NumberOf(failed)); parley.KindOf(err) != parley.NotFound {
+			if _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, parley.NumberOf(failed)); parley.KindOf(err) != parley.NotFound {
 				t.Errorf("what was rolled back is found: %v", err)
 			}
 
@@ -176,7 +176,7 @@ func TestGivenUpHolesAreFilledBySeq(t *testing.T) {
 	}
 	s.round()
 	number := parley.NumberOf(step.Conversation.ID)
-	if _, _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, number); parley.KindOf(err) != parley.NotFound {
+	if _, err := s.conversations.Find(t.Context(), parley.DefaultTenant, number); parley.KindOf(err) != parley.NotFound {
 		t.Fatalf("the hole was not given up: %v", err)
 	}
 	storetest.MustCommit(t, s.store, storetest.Say(step.Conversation, parley.Customer, "", 0b10))

@@ -60,17 +60,18 @@ func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, mor
 	if t.AllTrackers != nil {
 		job.Request.NoTrackers = !*t.AllTrackers
 	}
-	redact, err := c.redactor(ctx, tenant, false, nil)
-	if err != nil {
-		return 0, job.ID, fmt.Errorf("process text: %w", err)
-	}
-	if redact != nil {
-		for i := range t.Messages {
-			t.Messages[i].Content = redact(t.Messages[i].Content, t.Language)
+	conversation, said := parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: tenant}, t.Messages
+	err := c.store.Update(ctx, func(tx parley.Tx) error {
+		redact, err := redactorOf(ctx, tx, tenant, false, nil)
+		if err != nil {
+			return err
 		}
-	}
-	conversation := parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: tenant}
-	err = c.store.Update(ctx, func(tx parley.Tx) error {
+		if redact != nil { // what must not be shown is not stored either
+			t.Messages = slices.Clone(said)
+			for i := range said {
+				t.Messages[i].Content = redact(said[i].Content, t.Language)
+			}
+		}
 		for _, n := range t.Stored {
 			if _, err := tx.Trackers().Find(ctx, tenant, n); parley.KindOf(err) == parley.NotFound {
 				return invalid("trackers", "%q has the id %s, and there is no such tracker", "trackers", n)

@@ -51,6 +51,21 @@ func TestMessagesAreRedacted(t *testing.T) {
 		if diff := cmp.Diff([]string{"Greeting: hello at 21 in [EMAIL_ADDRESS] says hello, [CONTRACT_NUMBER], van"}, s.found(n)); diff != "" {
 			t.Errorf("found, as it is shown (-want +got):\n%s", diff)
 		}
+		entities, err := s.conversations.Entities(t.Context(), parley.DefaultTenant, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := " in [EMAIL_ADDRESS] says hello, [CONTRACT_NUMBER], van"
+		if diff := cmp.Diff([]string{"EMAIL_ADDRESS: [EMAIL_ADDRESS] at 0" + at, "Contract number: [CONTRACT_NUMBER] at 28" + at, "Vehicle: van at 47" + at}, lines(entities)); diff != "" {
+			t.Errorf("entities, as they are shown (-want +got):\n%s", diff)
+		}
+		// A text that comes in now is redacted before it is stored, as what is said over other surfaces is.
+		later, _ := s.say(insight.Text{}, "mail bob@example.org 🚕")
+		in, err := s.conversations.Find(t.Context(), parley.DefaultTenant, later)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want("as it is stored", s.messages(in.Conversation)[0].Body.Content.Text, "mail [EMAIL_ADDRESS] 🚕")
 		var redact func(string) string
 		if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
 			redact, err = insight.Redactor(t.Context(), tx, parley.DefaultTenant)
