@@ -3,7 +3,6 @@ package insight
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -12,12 +11,7 @@ import (
 )
 
 // Conversations reads what was found in conversations, and takes texts from outside. Safe for concurrent use.
-type Conversations struct {
-	*Vocabularies
-	// Allow are private addresses that a webhook of a text may be: what dispatch is allowed to reach, so that who names one that
-	// it refuses hears of it at once.
-	Allow []netip.Prefix
-}
+type Conversations struct{ *Vocabularies }
 
 // A ListQuery asks for conversations (reference 5.4). The zero value asks for none; see NewListQuery.
 type ListQuery struct {

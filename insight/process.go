@@ -51,7 +51,7 @@ type TextMessage struct {
 // Process stores a text, or with a number more of that one, and begins to look for trackers and entities in it. It returns once the
 // text is stored; the job tells how far the rest is. Invalid; NotFound, also if the conversation is none that was given as a text.
 func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, more *parley.Number, t Text) (parley.Number, parley.JobID, error) {
-	if err := formText(&t, c.Allow); err != nil {
+	if err := formText(&t, c.allow); err != nil {
 		return 0, parley.JobID{}, err
 	}
 	job := parley.Job{ID: ident.New[parley.Job](), Tenant: tenant, Kind: parley.JobText, Status: parley.JobScheduled, Total: len(t.Messages), Created: c.now(),

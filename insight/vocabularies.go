@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,15 +27,17 @@ type Vocabularies struct {
 	now     func() time.Time
 	changed func(ctx context.Context, tenant parley.TenantID)
 	engines *engines // of who wants to try a sentence
+	allow   []netip.Prefix
 }
 
 // NewVocabularies returns the rules over a record. changed is called after settings or entities of a tenant changed, on which
-// redaction depends; nil = nobody wants to know.
-func NewVocabularies(record Record, changed func(ctx context.Context, tenant parley.TenantID)) *Vocabularies {
+// redaction depends; nil = nobody wants to know. allow are private addresses that a webhook of a text may have: what dispatch may
+// reach, so that whoever names another one hears of it at once.
+func NewVocabularies(record Record, changed func(ctx context.Context, tenant parley.TenantID), allow ...netip.Prefix) *Vocabularies {
 	if changed == nil {
 		changed = func(context.Context, parley.TenantID) {}
 	}
-	return &Vocabularies{store: record, changed: changed, engines: newEngines(record), now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
+	return &Vocabularies{store: record, changed: changed, engines: newEngines(record), allow: allow, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
 }
 
 // update is an Update of what redaction depends on.

@@ -177,7 +177,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
-		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged)
+		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, prefixes...)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, changes{n.hub, callbacks})}).Register(router)
 		manage.New(n.tokens, understanding).Register(router)
