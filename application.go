@@ -63,6 +63,8 @@ type ClientApplication struct {
 	// BuiltIn applications (widget, console) are reached over WebSocket instead of a callback. They are seeded with
 	// fixed ids and cannot be changed or deleted through conversationmgr.
 	BuiltIn bool `json:"builtIn,omitempty"`
+	// Bot is how the bot is asked that the program is; nil = as any program of conversationmgr.
+	Bot *BotSettings `json:"bot,omitempty"`
 }
 
 // An ApplicationRole is one way a ClientApplication takes part, with its callback.

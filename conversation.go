@@ -75,6 +75,28 @@ type ConversationState struct {
 	TriedAgents         []ApplicationID `json:"triedAgents,omitempty"`
 	Previous            ConversationID  `json:"previous,omitzero"` // same case: the customer's conversation before this one
 	Case                ConversationID  `json:"case,omitzero"`     // first conversation of the case
+	Bot                 BotState        `json:"bot,omitzero"`
+}
+
+// A BotState is what a conversation with a bot carries along.
+type BotState struct {
+	Asked      bool            `json:"asked,omitempty"` // somebody waits for the answers: its turns are kept, whoever the bot is
+	Test       bool            `json:"test,omitempty"`  // begun as a test: flows in DRAFT answer, figures leave it out
+	Background string          `json:"background,omitempty"`
+	Contexts   Contexts        `json:"contexts,omitzero"`
+	Connector  json.RawMessage `json:"connector,omitempty"` // the connector's own
+	Open       []OpenTurn      `json:"open,omitempty"`      // turns that are not over, oldest first; the first one is the bot's to answer
+}
+
+// An OpenTurn is a turn that is not over.
+type OpenTurn struct {
+	Seq      int64     `json:"seq"` // of the question
+	Question MessageID `json:"question"`
+	Request  string    `json:"request,omitempty"`
+	Opened   time.Time `json:"opened"`
+	First    int64     `json:"first,omitempty"` // Seq of the first and last answer so far
+	Last     int64     `json:"last,omitempty"`
+	Settles  time.Time `json:"settles,omitzero"` // it is over then unless there is another answer
 }
 
 // CustomerData is what is known of the customer.

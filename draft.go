@@ -18,6 +18,10 @@ type Draft struct {
 	ConversationContact string
 	ClientInfo          json.RawMessage // an object; nil = not told
 	Customer            *CustomerData   // nil = not told
+	Asks                bool            // somebody waits for the answer: the turn is kept, see [Turn]
+	Test                bool            // starts a test
+	Background          *string         // for bots, about customer and conversation; nil = not told
+	NewID               ConversationID  // starts a conversation under this id; zero = the hub makes one
 }
 
 // A Speaker is who a credential lets one speak as.

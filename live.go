@@ -46,6 +46,7 @@ const (
 	HintMessage HintKind = "message" // the conversation has messages up to Seq
 	HintTyping  HintKind = "typing"  // somebody types, or came, or left; the hint is all there is
 	HintReceipt HintKind = "receipt" // somebody read
+	HintTurn    HintKind = "turn"    // the turn of the question Seq is over
 	HintConfig  HintKind = "config"  // configuration of the tenant changed
 	HintFrame   HintKind = "frame"   // what a client posted for a session that lives on another node
 	HintLost    HintKind = "lost"    // hints were lost, whichever they were: read again what somebody here listens to

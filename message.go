@@ -35,6 +35,9 @@ type Body struct {
 	Recipients  []Role        `json:"recipients,omitempty"` // as asked for by the sender; empty = the hub decides
 	Job         JobID         `json:"job,omitzero"`         // of a text given from outside: the job that looks at it
 	Duration    int64         `json:"duration,omitempty"`   // of such a text: milliseconds that it took to say
+	Turn        *TurnInput    `json:"turn,omitempty"`       // what it says to a bot besides
+	Answer      *BotAnswer    `json:"answer,omitempty"`     // of a bot that the hub runs: all of it, of which Content is what every channel can show
+	Question    int64         `json:"question,omitempty"`   // Seq of what a bot answers with it
 	Trace       string        `json:"trace,omitempty"`      // W3C traceparent of the request it came with; callbacks go on with it
 }
 

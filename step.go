@@ -24,6 +24,7 @@ type Step struct {
 	Repeats      []RepeatKey
 	RepeatsKnown bool
 
+	Turns      []Turn // opened, or closed: kept in place of what is known of them
 	Readdress  *Readdress
 	UsedAssets []AssetID // become Used
 

@@ -115,6 +115,11 @@ type Conversations interface {
 	OpenOnAccount(ctx context.Context, tenant TenantID, account AccountID, after ConversationID, limit int) ([]ConversationID, error)
 	// Due lists conversations of all tenants whose WakeAt has come, earliest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Reminder, error)
+	// Turn is the turn of the question with that Seq, and TurnsOf those of a conversation with a greater Seq, in order, at most limit.
+	Turn(ctx context.Context, tenant TenantID, id ConversationID, seq int64) (Turn, error)
+	TurnsOf(ctx context.Context, tenant TenantID, id ConversationID, after int64, limit int) ([]Turn, error)
+	// TurnOfRequest is the latest turn that was asked for in a request of that name, and opened since; NotFound if there is none.
+	TurnOfRequest(ctx context.Context, tenant TenantID, id ConversationID, request string, since time.Time) (Turn, error)
 	// Available says whether an agent program said it can take work; never heard of = true.
 	Available(ctx context.Context, tenant TenantID, application ApplicationID) (bool, error)
 	// MarkRead notes how far parties have read. A mark never goes back: with an older one nothing changes.

@@ -28,7 +28,8 @@ const (
 	TurnOpen     TurnStatus = "open"     // nobody has answered yet, or not to the end
 	TurnAnswered TurnStatus = "answered" // to the end; maybe with nothing
 	TurnFailed   TurnStatus = "failed"
-	TurnHuman    TurnStatus = "human" // the question is for people: no bot will answer it
+	TurnHuman    TurnStatus = "human"   // the question is for people: no bot will answer it
+	TurnDropped  TurnStatus = "dropped" // the conversation ended before
 )
 
 // A TurnFailure is why a turn failed. It is a closed set.
@@ -51,6 +52,7 @@ type TurnResult struct {
 	Open     json.RawMessage `json:"open,omitempty"`     // context after the turn, an object; nil = {}
 	Visible  json.RawMessage `json:"visible,omitempty"`  // likewise
 	HandOver bool            `json:"handOver,omitempty"` // the bot handed over to people
+	Steps    []FlowStep      `json:"steps,omitempty"`    // of a flow that were gone through, in order
 }
 
 // NLPTypes are those of an [NLPResult].

@@ -48,6 +48,7 @@ type Config struct {
 	Sweep     time.Duration                                    // between two sweeps; zero = 1 s
 	AtOnce    int                                              // attempts that run at the same time; zero = 256
 	PerTarget int                                              // of these for one receiver that has no setting; zero = 32
+	Bots      Bots                                             // nil = this process runs none
 	Notifier  Notifier                                         // nil = nobody is told of receivers that fail
 	Proxy     *url.URL                                         // callbacks and token calls go through it, see egress; nil = directly
 }
@@ -60,6 +61,7 @@ type Dispatcher struct {
 	targets *targets
 	metrics *metrics
 	pool    *pool
+	bots    *pool // of lanes to bots that the hub runs: they wait for as long as a bot thinks, and take nobody's place
 	health  *health
 	limits  *limits
 
@@ -110,8 +112,21 @@ func New(c Config) *Dispatcher {
 		tokens: newTokens(via, c.Store, func(o string) { m.renewals.WithLabelValues(o).Inc() })}
 	d.ctx, d.stop = context.WithCancel(context.Background()) // attempts in flight may finish after Run's ctx has ended
 	d.health, d.limits = &health{d: d, of: map[int64]*condition{}}, newLimits()
+	d.bots = newPool(maxBotTurns, func(parley.Receiver) int { return maxBotTurns }, func(lane *parley.Lane) { d.workOn(d.ctx, lane, nil, true) })
 	d.pool = newPool(c.AtOnce, d.perTarget, func(lane *parley.Lane) { d.work(d.ctx, lane, nil) })
 	return d
+}
+
+// maxBotTurns bounds the turns of bots that the hub runs that one node waits for at the same time.
+const maxBotTurns = 8192
+
+// add gives a lane that was claimed to those who work on its kind.
+func (d *Dispatcher) add(l *parley.Lane) {
+	if d.targets.known(l.Receiver).bot() {
+		d.bots.add(l)
+		return
+	}
+	d.pool.add(l)
 }
 
 // perTarget is how many attempts one receiver may have at the same time.
@@ -156,10 +171,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	d.mu.Unlock()
 	d.pool.close()
+	d.bots.close()
 	cut := time.AfterFunc(grace, d.stop)
 	wg.Wait()
 	d.wg.Wait()
 	d.pool.wait()
+	d.bots.wait()
 	cut.Stop()
 	d.stop()
 	d.sender.clients.close()
@@ -182,7 +199,7 @@ func (d *Dispatcher) Lease() (time.Duration, []int64) {
 func (d *Dispatcher) Wake(c parley.Committed) {
 	d.metrics.woken.WithLabelValues("committed").Add(float64(len(c.Claimed)))
 	for _, l := range c.Claimed {
-		d.pool.add(l)
+		d.add(l)
 	}
 	if len(c.Wake) == 0 {
 		return

@@ -181,6 +181,6 @@ func (d *Dispatcher) probe(ctx context.Context) {
 	}
 	for _, l := range lanes {
 		d.metrics.woken.WithLabelValues("probe").Inc()
-		d.pool.add(l)
+		d.add(l)
 	}
 }

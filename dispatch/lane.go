@@ -37,7 +37,7 @@ func (d *Dispatcher) take(lanes []int64) {
 				return // the sweeper comes by
 			}
 			for _, l := range won {
-				d.pool.add(l)
+				d.add(l)
 			}
 			lanes = lanes[n:]
 		}
@@ -53,7 +53,8 @@ type shift struct {
 	noted  time.Time   // when progress was last recorded
 	acked  int64
 	failed int
-	again  int // deliveries to replay, as far as is known
+	again  int  // deliveries to replay, as far as is known
+	thinks bool // the lane is one to a bot that the hub runs, and in the pool of these
 	tried  []parley.Attempt
 	redone []parley.Replayed
 	dead   []parley.DeadDelivery
@@ -63,8 +64,12 @@ type shift struct {
 // work delivers what a lane owes, in order, until it owes nothing, must wait, or is somebody else's: by callback, or, with
 // hand, over a session, whose end is ctx's.
 func (d *Dispatcher) work(ctx context.Context, lane *parley.Lane, hand parley.Hand) {
+	d.workOn(ctx, lane, hand, false)
+}
+
+func (d *Dispatcher) workOn(ctx context.Context, lane *parley.Lane, hand parley.Hand, thinks bool) {
 	now := d.config.Clock()
-	s := &shift{d: d, lane: lane, hand: hand, until: lane.Until, noted: now, acked: lane.Acked, failed: lane.Attempts, again: lane.Again}
+	s := &shift{d: d, lane: lane, hand: hand, until: lane.Until, noted: now, acked: lane.Acked, failed: lane.Attempts, again: lane.Again, thinks: thinks}
 	if err := s.run(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && ctx.Err() == nil {
 		d.logger.WarnContext(ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
 	}
@@ -127,6 +132,10 @@ func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parl
 		return false, errors.Join(err, s.failedOurselves(ctx))
 	}
 	known := err == nil
+	if known && to.bot() && !s.thinks { // nobody knew when the lane was claimed
+		s.d.bots.add(s.lane)
+		return false, nil
+	}
 	if known && to.session() != (s.hand != nil) { // the role was changed: its lanes are somebody else's work from now on
 		return false, errors.Join(s.d.config.Store.SetPulled(ctx, s.lane.Receiver.Key, to.session()), s.giveBack(ctx, s.d.config.Clock()))
 	}
@@ -192,7 +201,10 @@ func (s *shift) one(ctx context.Context, to target, c *parley.Conversation, m *p
 
 // try makes the attempts for one message until one is not good. The error is ours: it does not count against the receiver.
 func (s *shift) try(ctx context.Context, to target, c *parley.Conversation, m *parley.Message) (res result, err error) {
-	bodies, err := s.d.payloads(ctx, s.lane, c, m)
+	bodies := [][]byte{nil}
+	if !to.bot() {
+		bodies, err = s.d.payloads(ctx, s.lane, c, m)
+	}
 	if err != nil {
 		return res, err
 	}
@@ -205,9 +217,12 @@ func (s *shift) try(ctx context.Context, to target, c *parley.Conversation, m *p
 			return res, err
 		}
 		at := s.d.config.Clock()
-		if s.hand != nil {
+		switch {
+		case to.bot():
+			res = s.think(ctx, c, m)
+		case s.hand != nil:
 			res = s.d.sender.handOver(ctx, s.hand, parley.Handed{Delivery: id.String(), Conversation: m.Conversation, Seq: m.Seq, Attempt: s.failed + 1, Body: body, Trace: m.Body.Trace})
-		} else {
+		default:
 			res = s.d.sender.attempt(ctx, to, request{id: id.String(), body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
 		}
 		if res.ours != nil {
@@ -216,7 +231,7 @@ func (s *shift) try(ctx context.Context, to target, c *parley.Conversation, m *p
 		s.d.metrics.attempted(res)
 		s.tried = append(s.tried, parley.Attempt{Message: m.ID, Seq: m.Seq, At: at, Duration: res.took, Status: res.status,
 			Error: res.problem, Answer: res.answer})
-		if s.hand == nil && ctx.Err() == nil {
+		if s.hand == nil && !to.bot() && ctx.Err() == nil {
 			s.d.health.judge(ctx, s.lane, to, res.outcome)
 		}
 		if res.outcome != Delivered {

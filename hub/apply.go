@@ -59,7 +59,7 @@ func (r *routing) checkContent() error {
 			}
 		}
 	case parley.TypeText:
-		if c := d.Body.Content; (c == nil || c.Text == "" && c.HTML == "") && len(d.Body.Attachments) == 0 {
+		if c := d.Body.Content; d.Body.Turn == nil && (c == nil || c.Text == "" && c.HTML == "") && len(d.Body.Attachments) == 0 {
 			return missingContent("content.text")
 		}
 	}
@@ -110,6 +110,7 @@ func (r *routing) pass() {
 	if d.Sender != parley.Customer {
 		r.add(d.Type, d.Sender, r.narrowed(customerBit), "to the customer", r.body())
 		r.c.Waiting = time.Time{}
+		r.answered()
 		return
 	}
 	if r.c.Owner.Kind == parley.OwnerQueue && !r.c.State.Held {
@@ -126,8 +127,14 @@ func (r *routing) pass() {
 		why = "held until an agent is available"
 	}
 	r.add(d.Type, d.Sender, r.narrowed(r.ownerBit()), why, r.body())
-	if r.c.Owner.Kind == parley.OwnerBot && r.c.Waiting.IsZero() {
+	if r.c.Owner.Kind != parley.OwnerBot {
+		return
+	}
+	if r.c.Waiting.IsZero() {
 		r.c.Waiting = r.now
+	}
+	if r.keepsTurns() {
+		r.opened()
 	}
 }
 
@@ -164,6 +171,9 @@ func (r *routing) narrowed(to int64) int64 {
 func (r *routing) whisper() error {
 	d := &r.in.draft
 	presence := d.Type == parley.TypeCustomerActive || d.Type == parley.TypeCustomerInactive
+	if d.Type == parley.TypeTypingEnd && d.Sender.IsBot() {
+		r.settled(true)
+	}
 	if !presence && !r.carries(d.Sender, parley.FeatureTyping) {
 		return nil
 	}

@@ -154,6 +154,7 @@ func (h *Hub) committed(p *post, done parley.Committed) {
 	p.done(p.placed, nil)
 	c := p.step.Conversation
 	h.topics.publish(c, p.step.Messages, p.from)
+	h.turnsOver(p.step)
 	h.queues.gave(p.base, c)
 	if len(p.step.Messages) > 0 {
 		h.hint(parley.Hint{Kind: parley.HintMessage, Tenant: c.Tenant, Conversation: c.ID, Seq: c.Seq})

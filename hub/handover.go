@@ -227,9 +227,14 @@ func (r *routing) reminded() {
 	if r.c.State.Held {
 		r.released()
 	}
+	r.settled(false)
 	if r.c.Owner.Kind == parley.OwnerBot && !r.c.Waiting.IsZero() {
 		if bot, _ := r.plan.bot(r.c.Owner); !r.now.Before(r.c.Waiting.Add(bot.deadline)) {
-			r.botFailed("the bot did not answer in its deadline")
+			if len(r.c.State.Bot.Open) > 0 {
+				r.giveUpTurn(0, parley.FailureDeadline, "the bot did not answer in its deadline")
+			} else {
+				r.botFailed("the bot did not answer in its deadline")
+			}
 		}
 	}
 }
@@ -252,7 +257,11 @@ func (r *routing) failed() {
 	}
 	switch r.c.Owner.Kind {
 	case parley.OwnerBot:
-		r.botFailed("a message could not be delivered to the bot")
+		if len(r.c.State.Bot.Open) > 0 {
+			r.giveUpTurn(0, parley.FailureBot, "a message could not be delivered to the bot")
+		} else {
+			r.botFailed("a message could not be delivered to the bot")
+		}
 	case parley.OwnerAgent, parley.OwnerQueue:
 		r.agentFailed("a message could not be delivered to the agent program")
 	}

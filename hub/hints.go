@@ -95,6 +95,9 @@ func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
 		h.plans.forget(hint.Tenant)
 	case parley.HintLost:
 		h.topics.doubt()
+		h.waiters.doubt()
+	case parley.HintTurn:
+		h.waiters.wake(turnName{hint.Conversation, hint.Seq})
 	case parley.HintTyping:
 		if hint.Typing != nil {
 			h.retell(ctx, hint, func(c *parley.Conversation, _ []parley.Message) {

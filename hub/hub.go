@@ -58,6 +58,7 @@ type Hub struct {
 	plans   *plans
 	metrics *metrics
 	topics  *topics
+	waiters *waiters
 	hints   chan parley.Hint
 	reads   chan *reading
 	queues  *queues
@@ -96,6 +97,7 @@ func New(c Config) *Hub {
 		hints: make(chan parley.Hint, maxHints), reads: make(chan *reading, maxReads)}
 	h.plans = &plans{store: c.Store, now: h.now, redaction: c.Redaction, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
 	h.topics = newTopics(h)
+	h.waiters = newWaiters()
 	h.queues = newQueues(h)
 	return h
 }

@@ -11,6 +11,9 @@ type metrics struct {
 	active    prometheus.Gauge
 	hintsLost prometheus.Counter
 	liveError prometheus.Counter
+
+	turns       *prometheus.CounterVec
+	turnSeconds prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,8 +33,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		liveError: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_hub_live_errors_total",
 			Help: "Calls to the live state that failed; they cost latency only."}),
 	}
+	m.turns = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_turns_total",
+		Help: "Turns that are over, by status: answered, failed, human, dropped."}, []string{"status"})
+	m.turnSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_turn_seconds",
+		Help: "From a question to the end of its turn.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30, 60}})
 	if r != nil {
-		r.MustRegister(m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.hintsLost, m.liveError)
+		r.MustRegister(m.turns, m.turnSeconds, m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.hintsLost, m.liveError)
 	}
 	return m
 }

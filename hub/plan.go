@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -29,6 +30,8 @@ type plannedBot struct {
 	party    parley.Party
 	escalate parley.ApplicationID // agent program that takes over; zero = the first agent
 	deadline time.Duration        // for an answer
+	turns    bool                 // the hub runs it: it answers in turns
+	settle   time.Duration        // with a callback: after an answer without another one its turn is over
 	active   bool
 }
 
@@ -241,6 +244,9 @@ func readPlan(ctx context.Context, tx parley.Tx, tenant parley.TenantID, account
 	return p, nil
 }
 
+// turnGrace is how much longer than its deadline the turn of a bot that the hub runs may take before a reminder gives it up.
+const turnGrace = 3 * time.Second
+
 func readBot(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b parley.BotReference) (plannedBot, error) {
 	app, err := tx.Applications().Find(ctx, tenant, b.Application)
 	if err != nil {
@@ -256,6 +262,14 @@ func readBot(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b parley
 			Name: participant.Name, Callback: role.Callback != ""},
 		escalate: b.EscalateTo, deadline: parley.DefaultTurnDeadline, active: ok && app.Active && participant.Active,
 	}
+	if b := app.Bot; b != nil {
+		planned.turns = role.Callback == parley.BotCallback
+		planned.deadline, planned.settle = cmp.Or(b.TurnDeadline, parley.DefaultBotDeadline), b.Settle
+		if planned.turns { // whoever asks it keeps the time; this is should that one be gone
+			planned.deadline += turnGrace
+		}
+	}
+	planned.settle = cmp.Or(planned.settle, parley.DefaultSettle)
 	for _, o := range participant.Options {
 		if o.Name != parley.OptionTurnDeadline {
 			continue

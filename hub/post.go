@@ -100,7 +100,10 @@ func (h *Hub) start(ctx context.Context, tenant parley.TenantID, p *post) {
 		p.done(nil, &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Msg: "the session belongs to another account or customer"})
 		return
 	}
-	id := ident.New[parley.Conversation]()
+	id := d.NewID
+	if id.IsZero() {
+		id = ident.New[parley.Conversation]()
+	}
 	if first.before, err = h.previous(ctx, plan, contact.Address); err == nil {
 		err = h.lookUp(ctx, tenant, id, p)
 	}

@@ -20,6 +20,7 @@ type input struct {
 	created time.Time            // failed: when that message came
 	sender  parley.Role          // failed: who sent that message; detected: likewise
 	found   parley.Detected      // detected
+	word    botWord              // replied, turnFailed
 	newID   func() parley.MessageID
 	repeat  parley.RepeatKey // made by key
 	path    string           // said: of the message in a request with several, for errors; "" = the only one
@@ -28,13 +29,16 @@ type input struct {
 type inputKind uint8
 
 const (
-	said     inputKind = iota // draft
-	reminded                  // a deadline may have come
-	failed                    // a delivery was given up
-	released                  // an agent program is available
-	ended                     // the account goes away
-	notified                  // a hub text is due to a party
-	detected                  // a tracker hit something that was said
+	said       inputKind = iota // draft
+	reminded                    // a deadline may have come
+	failed                      // a delivery was given up
+	released                    // an agent program is available
+	ended                       // the account goes away
+	notified                    // a hub text is due to a party
+	detected                    // a tracker hit something that was said
+	replied                     // a bot that the hub runs answered
+	turnFailed                  // it failed
+	settles                     // a bot with a callback may have said all it has to say
 )
 
 // An effect is typing or presence: told to whoever can be reached now, never stored.
@@ -89,6 +93,12 @@ func (r *routing) route(in *input) error {
 		r.end(parley.System, parley.Body{Name: systemName}, "the account was removed")
 	case detected:
 		r.detected()
+	case replied:
+		err = r.replied()
+	case turnFailed:
+		err = r.failedTurn()
+	case settles:
+		r.settled(false)
 	case notified:
 		if r.c.Status == parley.Open {
 			r.tell(in.notice.text, in.notice.args, in.notice.slot, "a message was refused")
@@ -97,6 +107,7 @@ func (r *routing) route(in *input) error {
 	if err != nil {
 		return err
 	}
+	r.finishTurns()
 	r.setDeadline()
 	return nil
 }
@@ -245,6 +256,9 @@ func (r *routing) nextDeadline() time.Time {
 		if turn := r.c.Waiting.Add(bot.deadline); turn.Before(next) {
 			next = turn
 		}
+	}
+	if open := r.c.State.Bot.Open; len(open) > 0 && !open[0].Settles.IsZero() && open[0].Settles.Before(next) {
+		next = open[0].Settles
 	}
 	if r.c.State.Held {
 		if again := r.now.Add(heldRetry); again.Before(next) {

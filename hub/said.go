@@ -47,6 +47,9 @@ func (r *routing) said() error {
 		return err
 	}
 	r.learn()
+	if err := r.ask(); err != nil {
+		return err
+	}
 	if starting && r.c.Owner.Kind == parley.OwnerQueue {
 		return r.beginWithAgents()
 	}

@@ -343,7 +343,7 @@ var insertMessages = newBulk(`INSERT INTO messages
 	column{"sender", text}, column{"created", bigint}, column{"addressed", bigint}, column{"repeat_hash", bigint},
 	column{"explanation", text}, column{"body", text})
 
-// writeMessages appends the messages of the chains that hold, then does what deletes and undos do to earlier ones.
+// writeMessages appends the messages of the chains that hold, with the turns they open and close, then does what deletes and undos do to earlier ones.
 func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) error {
 	var rows [][]any
 	for _, c := range chains {
@@ -369,6 +369,9 @@ func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) er
 	}
 	if err := insertMessages.run(ctx, s.dialect, t.Tx, rows, discard); err != nil {
 		return err
+	}
+	if err := s.writeTurns(ctx, t, chains); err != nil {
+		return fmt.Errorf("write turns: %w", err)
 	}
 	for _, c := range chains {
 		for _, e := range c.entries {
