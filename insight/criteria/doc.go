@@ -17,6 +17,10 @@
 //	unreserved = any character but " ' ( ) ; , = ! ~ < > and white space
 //	ws         = 1*( space / tab / line feed / carriage return )
 //
+// The parser is ours. Three in Go were found and read (2026-11-26), as far as copies of them were at hand; the module proxy in use here had
+// none of them. rbicker/go-rsql (its change log ends in 2021) writes filters by regular expressions, knows neither quotes nor < and >, and
+// does not check names within brackets; si3nloong/go-rsql has no brackets and takes "," for ";"; dohrm/go-rsql says that it is unfinished.
+//
 // AND binds tighter than OR. White space stands around the words and in quotes, nowhere else. A text has at most
 // [MaxLength] characters and compares at most [MaxSelectors] different selectors, any number of times.
 //
