@@ -24,3 +24,6 @@ func (d *Detector) Compiled(job parley.JobID) any {
 
 // Work goes on with jobs alone.
 func (d *Detector) Work(ctx context.Context) error { return d.work(ctx) }
+
+// Follow looks at what was said alone.
+func (d *Detector) Follow(ctx context.Context) error { return d.follow(ctx) }
