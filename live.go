@@ -47,6 +47,7 @@ const (
 	HintTyping  HintKind = "typing"  // somebody types, or came, or left; the hint is all there is
 	HintReceipt HintKind = "receipt" // somebody read
 	HintTurn    HintKind = "turn"    // the turn of the question Seq is over
+	HintPartial HintKind = "partial" // a bot says something bit by bit; the hint is all there is
 	HintConfig  HintKind = "config"  // configuration of the tenant changed
 	HintFrame   HintKind = "frame"   // what a client posted for a session that lives on another node
 	HintLost    HintKind = "lost"    // hints were lost, whichever they were: read again what somebody here listens to
@@ -60,8 +61,15 @@ type Hint struct {
 	Seq          int64          `json:"s,omitempty"`
 	Typing       *Typing        `json:"y,omitempty"`
 	Receipt      *Receipt       `json:"r,omitempty"`
+	Partial      *Partial       `json:"p,omitempty"`
 	Session      string         `json:"i,omitempty"` // of HintFrame: which session, and what was posted
 	Frame        string         `json:"f,omitempty"`
+}
+
+// A Partial is what a bot has said so far of an answer that is on its way.
+type Partial struct {
+	Question int64  `json:"question"` // Seq of what it answers
+	Text     string `json:"text"`     // all of it so far
 }
 
 // Typing says that a party writes, or stopped; with a type of presence, that it came, or left.

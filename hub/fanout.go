@@ -16,6 +16,7 @@ type Event struct {
 	Typing       *parley.Typing       // typing and presence
 	Receipt      *parley.Receipt
 	Queue        *QueuePlace
+	Partial      *parley.Partial
 	From         Subscriber // who caused it; may be nil
 }
 
@@ -182,6 +183,13 @@ func (h *Hub) perform(c *parley.Conversation, p *post) {
 				Type: e.draft.Type, Sender: e.draft.Sender, Created: h.now(), To: bit(slot), Body: e.draft.Body}})
 		}
 	}
+}
+
+// Partial tells whoever listens what a bot has said so far of an answer that is on its way; the message itself follows.
+func (h *Hub) Partial(c *parley.Conversation, seq int64, text string) {
+	p := &parley.Partial{Question: seq, Text: text}
+	h.topics.whisper(&Event{Conversation: c, Partial: p})
+	h.hint(parley.Hint{Kind: parley.HintPartial, Tenant: c.Tenant, Conversation: c.ID, Partial: p})
 }
 
 // Present tells the others that a customer came, or left, for as long as somebody listens.

@@ -104,6 +104,12 @@ func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
 				h.topics.whisper(&Event{Conversation: c, Typing: hint.Typing})
 			})
 		}
+	case parley.HintPartial:
+		if hint.Partial != nil {
+			h.retell(ctx, hint, func(c *parley.Conversation, _ []parley.Message) {
+				h.topics.whisper(&Event{Conversation: c, Partial: hint.Partial})
+			})
+		}
 	case parley.HintReceipt:
 		if hint.Receipt != nil {
 			h.retell(ctx, hint, func(c *parley.Conversation, _ []parley.Message) {

@@ -259,6 +259,17 @@ func TestDocumentIsTrue(t *testing.T) {
 
 	c.dialogue(t, func(string) *client {
 		anna, _ := s.connect("anna")
+		at, err := parley.ParseID[parley.Conversation](c.ids["0190f3c8-0000-7000-8000-000000000001"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		anna.ask("subscribe", map[string]any{"conversation": at.String()})
+		s.hub.Partial(&parley.Conversation{ID: at, Tenant: parley.DefaultTenant}, 3, "Your parcel is on")
+		return anna
+	}, "anna ← partial/half")
+
+	c.dialogue(t, func(string) *client {
+		anna, _ := s.connect("anna")
 		go s.server.Drain(t.Context())
 		return anna
 	}, "anna ← goodbye/restart")

@@ -40,13 +40,16 @@ func (s *session) noticed(e *hub.Event) *follow {
 }
 
 // deliverPassing passes on what is not stored: typing and presence, marks of reading, places in a queue. They are shed when
-// the client lags: typing and presence at once, the others, which the reply to subscribe tells again, when there is no room
+// the client lags: typing, presence and what a bot has said so far early, the others, which the reply to subscribe tells again, when there is no room
 // at all. Called with mu held.
 func (s *session) deliverPassing(f *follow, e *hub.Event) {
 	if e.From == hub.Subscriber(s) {
 		return
 	}
 	room := s.server.config.QueueLen
+	if e.Partial != nil {
+		room /= 2
+	}
 	if e.Typing != nil {
 		if f.filling && f.seen < f.target || s.role == e.Typing.Role && f.reader.Slots != 0 {
 			return // what is being resumed may hold what was typed; and nobody is told of their own side
@@ -60,6 +63,8 @@ func (s *session) deliverPassing(f *follow, e *hub.Event) {
 	switch {
 	case e.Receipt != nil:
 		s.push(encode(map[string]any{"receipt": receipt{f.id, e.Receipt.Role, e.Receipt.Read}}))
+	case e.Partial != nil:
+		s.push(encode(map[string]any{"partial": partial{f.id, e.Partial.Question, e.Partial.Text}}))
 	case e.Queue != nil:
 		s.push(encode(map[string]any{"queue": placeOf(f.id, *e.Queue)}))
 	case e.Typing.Presence():
@@ -87,6 +92,13 @@ type receipt struct {
 	Conversation parley.ConversationID `json:"conversation"`
 	Role         parley.Role           `json:"role"`
 	Read         int64                 `json:"read"` // Seq of the last message it has read
+}
+
+// A partial tells what a bot has said so far.
+type partial struct {
+	Conversation parley.ConversationID `json:"conversation"`
+	Question     int64                 `json:"question"` // Seq of what it answers
+	Text         string                `json:"text"`
 }
 
 // A place tells where a conversation stands in its queue: 1 is next, 0 not waiting any more.
