@@ -41,6 +41,7 @@ type APIClient struct {
 	Roles       []Role        // with Application: the roles it may speak as; empty = all roles of the application
 	Kind        KeyKind       // of a key of one of the compatible surfaces; "" = an OAuth2 client
 	Expires     time.Time     // zero = never
+	Shown       string        // the secret itself, of a key whose surface shows it again; "" = it is nowhere
 	Revoked     time.Time     // zero = valid
 	Created     time.Time
 	Modified    time.Time
@@ -49,18 +50,22 @@ type APIClient struct {
 // A KeyKind says for which surface a key is. A key is an [APIClient] whose scopes follow from its kind.
 type KeyKind string
 
-// KeyManage is a key of the manage surface: an appId and an appSecret that are given for a token.
-const KeyManage KeyKind = "manage"
+// The kinds of keys.
+const (
+	KeyManage KeyKind = "manage" // of the manage surface: an appId and an appSecret that are given for a token
+	KeyAgent  KeyKind = "agent"  // of the agent-conversations surface: one key of one bot, which is its Application
+	KeyBroker KeyKind = "broker" // of the broker surface: one key of an environment, which administrators can read again
+)
 
 // KeyKinds lists every kind of key there is.
-func KeyKinds() []KeyKind { return []KeyKind{KeyManage} }
+func KeyKinds() []KeyKind { return []KeyKind{KeyManage, KeyAgent, KeyBroker} }
 
 // Scopes are those of a key of the kind.
 func (k KeyKind) Scopes() []string {
 	if k == KeyManage {
 		return []string{ScopeUnderstanding}
 	}
-	return nil
+	return nil // the others are good for nothing but their surface
 }
 
 // Ended says whether the client was revoked, or has expired.

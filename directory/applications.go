@@ -35,10 +35,13 @@ func applications(s shared) *Collection[parley.ClientApplication] {
 	}
 }
 
-// keepDelivery gives the roles what the published API does not know: the settings and secrets of the roles of that name in
+// keepDelivery gives an application what the published API does not know: how its bot is asked, and to the roles the settings and secrets of the roles of that name in
 // what is replaced, a new secret to the others.
 func keepDelivery(a, old *parley.ClientApplication) {
 	a.Roles = slices.Clone(a.Roles) // the caller's are not ours to change
+	if old != nil {
+		a.Bot = old.Bot
+	}
 	for i := range a.Roles {
 		r := &a.Roles[i]
 		r.Signing, r.Delivery = parley.Signing{}, parley.DeliverySettings{}
@@ -65,7 +68,7 @@ func formApplication(a *parley.ClientApplication, plain bool, guard *egress.Guar
 			p.add(parley.BadValue, fmt.Sprintf("roles[%d].name", i), "the role %s is there twice", r.Name)
 		}
 		seen[r.Name] = true
-		if wrong := webAddress(r.Callback, plain, guard); wrong != "" && r.Callback != parley.SessionCallback {
+		if wrong := webAddress(r.Callback, plain, guard); wrong != "" && r.Callback != parley.SessionCallback && (r.Callback != parley.BotCallback || a.Bot == nil) {
 			p.add(parley.BadValue, fmt.Sprintf("roles[%d].callback", i), "%s", wrong)
 		}
 		for j, h := range r.Headers {

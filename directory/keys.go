@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"parley"
@@ -20,8 +21,42 @@ func (a *Administration) CreateKey(ctx context.Context, as Administrator, k parl
 	if err := a.checkExpiry(&k); err != nil {
 		return k, "", err
 	}
-	k.Scopes, k.Application, k.Roles = k.Kind.Scopes(), parley.ApplicationID{}, nil
+	k.Scopes, k.Roles = k.Kind.Scopes(), nil
+	if k.Kind != parley.KeyAgent {
+		k.Application = parley.ApplicationID{}
+	} else if k.Application.IsZero() {
+		return k, "", &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "botId", Msg: "is required for a key of kind agent"}
+	}
 	return a.insertClient(ctx, as, k)
+}
+
+// A key of one string is the id and the secret, joined by keyMark: so that it is found by the one and proven by the other.
+const keyMark = "."
+
+// WholeKey is the key as one string.
+func WholeKey(k *parley.APIClient, secret string) string { return k.PublicID + keyMark + secret }
+
+// Open is the key of that kind that a string is. Unauthenticated for what is none, has expired or was revoked.
+func (a *Administration) Open(ctx context.Context, kind parley.KeyKind, whole string) (k parley.APIClient, err error) {
+	wrong := &parley.Error{Kind: parley.Unauthenticated, Msg: "the key is unknown, has expired or was revoked"}
+	id, secret, ok := strings.Cut(whole, keyMark)
+	if !ok {
+		return k, wrong
+	}
+	err = a.records.View(ctx, func(tx parley.Tx) (err error) {
+		k, err = tx.ClientByPublicID(ctx, id)
+		return err
+	})
+	switch {
+	case parley.KindOf(err) == parley.NotFound:
+		tokens.SecretMatches(make([]byte, 32), secret) // so that an unknown id takes as long as a known one
+		return parley.APIClient{}, wrong
+	case err != nil:
+		return parley.APIClient{}, fmt.Errorf("look up key: %w", err)
+	case !tokens.SecretMatches(k.SecretHash, secret) || k.Kind != kind || k.Ended(a.now()):
+		return parley.APIClient{}, wrong
+	}
+	return k, nil
 }
 
 func (a *Administration) checkExpiry(k *parley.APIClient) error {
@@ -107,11 +142,21 @@ func (a *Administration) insertClient(ctx context.Context, as Administrator, c p
 	secret := tokens.NewSecret()
 	c.ID, c.SecretHash, c.Created = ident.New[parley.APIClient](), tokens.HashSecret(secret), a.now()
 	c.PublicID, c.Modified = c.ID.String(), c.Created
+	if c.Kind == parley.KeyBroker {
+		c.Shown = WholeKey(&c, secret)
+	}
 	err := a.records.Update(ctx, func(tx parley.Tx) error {
 		if _, err := tx.Tenant(ctx, c.Tenant); parley.KindOf(err) == parley.NotFound || as.over(c.Tenant) != nil {
 			return &parley.Error{Kind: parley.Invalid, Reason: parley.BadReference, Field: "environmentId", Msg: "there is no environment of that id"}
 		} else if err != nil {
 			return err
+		}
+		if c.Kind == parley.KeyAgent {
+			if _, _, err := find(ctx, tx, c.Tenant, c.Application); parley.KindOf(err) == parley.NotFound {
+				return &parley.Error{Kind: parley.Invalid, Reason: parley.BadReference, Field: "botId", Msg: "there is no bot of that id in the environment"}
+			} else if err != nil {
+				return err
+			}
 		}
 		if err := bound(ctx, tx, &c); err != nil {
 			return err

@@ -47,7 +47,7 @@ func (t *tx) DeleteTenant(ctx context.Context, id parley.TenantID) error {
 	return nil
 }
 
-const clientColumns = `c.id, c.public_id, tn.id, c.name, c.secret_hash, c.scopes, c.application, c.roles, c.kind, c.expires, c.revoked, c.created, c.modified
+const clientColumns = `c.id, c.public_id, tn.id, c.name, c.secret_hash, c.scopes, c.application, c.roles, c.kind, c.expires, c.shown, c.revoked, c.created, c.modified
 	FROM clients AS c JOIN tenants AS tn ON tn.key = c.tenant `
 
 // InsertClient implements [parley.Administration].
@@ -60,9 +60,15 @@ func (t *tx) InsertClient(ctx context.Context, c parley.APIClient) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.db.NewRaw(`INSERT INTO clients (id, public_id, tenant, name, secret_hash, scopes, application, roles, kind, expires, revoked, created, modified)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.ID[:], c.PublicID, tenant, c.Name, c.SecretHash, scopes, optionalID(c.Application), roles,
-		c.Kind, optionalTime(c.Expires), optionalTime(c.Revoked), c.Created.UnixMilli(), c.Modified.UnixMilli()).Exec(ctx)
+	var shown []byte
+	if c.Shown != "" {
+		if shown, err = t.s.config.Seal.Encrypt([]byte(c.Shown), shownKeyContext(c.ID)); err != nil {
+			return fmt.Errorf("seal key: %w", err)
+		}
+	}
+	_, err = t.db.NewRaw(`INSERT INTO clients (id, public_id, tenant, name, secret_hash, scopes, application, roles, kind, expires, shown, revoked, created, modified)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.ID[:], c.PublicID, tenant, c.Name, c.SecretHash, scopes, optionalID(c.Application), roles,
+		c.Kind, optionalTime(c.Expires), shown, optionalTime(c.Revoked), c.Created.UnixMilli(), c.Modified.UnixMilli()).Exec(ctx)
 	if isUnique(err) {
 		return &parley.Error{Kind: parley.Invalid, Reason: parley.NameTaken, Field: "id", Msg: "is already in use", Err: err}
 	}
@@ -129,16 +135,23 @@ func (t *tx) selectClients(ctx context.Context, rest string, args ...any) ([]par
 	all := []parley.APIClient{}
 	for rows.Next() {
 		var c parley.APIClient
-		var id, tenant, application []byte
+		var id, tenant, application, shown []byte
 		var scopes, roles string
 		var expires, revoked *int64
 		var created, modified int64
-		if err := rows.Scan(&id, &c.PublicID, &tenant, &c.Name, &c.SecretHash, &scopes, &application, &roles, &c.Kind, &expires, &revoked, &created, &modified); err != nil {
+		if err := rows.Scan(&id, &c.PublicID, &tenant, &c.Name, &c.SecretHash, &scopes, &application, &roles, &c.Kind, &expires, &shown, &revoked, &created, &modified); err != nil {
 			return nil, err
 		}
 		c.ID, c.Tenant = parley.APIClientID(id), parley.TenantID(tenant)
 		if application != nil {
 			c.Application = parley.ApplicationID(application)
+		}
+		if shown != nil {
+			secret, err := t.s.config.Seal.Decrypt(shown, shownKeyContext(c.ID))
+			if err != nil {
+				return nil, fmt.Errorf("open key %s: %w", c.ID, err)
+			}
+			c.Shown = string(secret)
 		}
 		c.Expires, c.Revoked, c.Created, c.Modified = moment(expires), moment(revoked), moment(&created), moment(&modified)
 		if err := json.Unmarshal([]byte(scopes), &c.Scopes); err != nil {
@@ -151,6 +164,9 @@ func (t *tx) selectClients(ctx context.Context, rest string, args ...any) ([]par
 	}
 	return all, rows.Err()
 }
+
+// shownKeyContext binds a sealed key to its row.
+func shownKeyContext(id parley.APIClientID) []byte { return []byte("key " + id.String()) }
 
 func clientLists(c parley.APIClient) (scopes, roles string, err error) {
 	s, err := json.Marshal(c.Scopes)

@@ -321,8 +321,8 @@ func TestClients(t *testing.T) {
 		}
 
 		// A key is a client of a kind, and found among its like only.
-		key := parley.APIClient{ID: ident.New[parley.APIClient](), PublicID: "key", Tenant: parley.DefaultTenant, SecretHash: []byte{1}, Kind: parley.KeyManage,
-			Scopes: parley.KeyManage.Scopes(), Expires: noon.Add(time.Hour), Created: noon, Modified: noon}
+		key := parley.APIClient{ID: ident.New[parley.APIClient](), PublicID: "key", Tenant: parley.DefaultTenant, SecretHash: []byte{1}, Kind: parley.KeyBroker, Shown: "planted secret",
+			Scopes: []string{"a"}, Expires: noon.Add(time.Hour), Created: noon, Modified: noon}
 		update(t, s, func(tx parley.Tx) error { return tx.InsertClient(ctx, key) })
 		key.Expires = noon.Add(2 * time.Hour)
 		update(t, s, func(tx parley.Tx) error { return tx.ReplaceClient(ctx, key) })

@@ -1,0 +1,3 @@
+-- +goose Up
+-- The secret of a key whose own surface shows it again, sealed; NULL = it is nowhere.
+ALTER TABLE clients ADD COLUMN shown BYTEA;
