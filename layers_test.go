@@ -21,7 +21,7 @@ var layers = map[string]string{
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	// Detection, and the language of groups.
-	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/entity": "", "parley/insight": "egress ident insight/criteria insight/entity insight/text markup",
+	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight": "egress ident insight/criteria insight/entity insight/text markup",
 	"parley/bots": "hub markup", "parley/dispatch": "egress ident wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
@@ -56,6 +56,8 @@ var users = []struct{ library, by, why string }{
 	{"github.com/wneessen/go-mail", "parley/notice", "who sends mail also keeps its credentials out of logs"},
 	{"github.com/coregx/ahocorasick", "parley/insight/text", "phrases are found in one way"},
 	{"github.com/blevesearch/snowballstem", "parley/insight/text", "stems are made in one way"},
+	{"github.com/clipperhouse/uax29", "parley/insight/text", "where a word ends is decided in one place"},
+	{"gonum.org/v1/gonum", "parley/insight/text", "matrices are for what is learned from examples"},
 	{"github.com/nyaruka/phonenumbers", "parley/insight/entity", "entities are found in one way"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
 	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/cmd/parley", "routes belong to surfaces"},

@@ -23,7 +23,7 @@ type engine struct {
 // A valueOf says whose value a phrase of a lexicon is.
 type valueOf struct{ entity, ordinal int }
 
-// newEngine compiles trackers and entities. similarity is the least that counts as similar; 0 = whatever the matcher calls similar.
+// newEngine compiles trackers and entities. similarity is the least that counts, see engine.least.
 func newEngine(trackers []parley.Tracker, entities []parley.Entity, managed bool, similarity float64) *engine {
 	e := &engine{trackers: trackers, entities: entities, managed: managed, least: similarity}
 	vocabularies := make([]text.Vocabulary, len(trackers))

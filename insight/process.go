@@ -37,7 +37,7 @@ type Text struct {
 	Stored      []parley.Number  // trackers of the tenant, used although AllTrackers is not
 	NoEntities  bool
 	Entities    []parley.Entity // used for this text only
-	Similarity  float64         // least that counts; 0 = the engine's own
+	Similarity  float64         // least of a tracker's hit that counts, from 0.5 (all that are similar at all) to 1 (exact ones only); 0 = 0.5
 	Webhook     string          // hears when the job is over
 }
 

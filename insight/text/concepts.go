@@ -76,6 +76,15 @@ type reading struct {
 	negated  bool
 }
 
+// names are the distinct concepts.
+func (r reading) names() map[string]bool {
+	m := make(map[string]bool, len(r.concepts))
+	for _, c := range r.concepts {
+		m[c.name] = true
+	}
+	return m
+}
+
 // read takes a sentence apart by steps 3 and 4 of reference 3.5. Only English has function words, negations and synonyms; in
 // other languages every word counts, as its stem.
 func read(sentence []Word, language string) reading {

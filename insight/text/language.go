@@ -10,11 +10,16 @@ import (
 // if one equals the conversation's code, or if one is a bare language ("en") and the conversation's code is of that language
 // ("en-US"). Case does not matter. A code that is none is compared letter by letter.
 func Speaks(languages []string, conversation string) bool {
+	return speaks(languages, conversation, base(conversation))
+}
+
+// speaks is Speaks for who knows the base of the conversation's code already.
+func speaks(languages []string, conversation, conversationBase string) bool {
 	if len(languages) == 0 {
 		return true
 	}
 	for _, l := range languages {
-		if strings.EqualFold(l, conversation) || !strings.ContainsAny(l, "-_") && strings.EqualFold(l, base(conversation)) {
+		if strings.EqualFold(l, conversation) || !strings.ContainsAny(l, "-_") && strings.EqualFold(l, conversationBase) {
 			return true
 		}
 	}

@@ -2,116 +2,131 @@ package text
 
 import (
 	"cmp"
+	"maps"
 	"slices"
-	"sync"
 )
 
-// A Vocabulary is what one tracker looks for.
+// A Vocabulary is what a tracker listens for.
 type Vocabulary struct {
-	Languages []string // codes as en-US, or en for all of English; none = every language
+	Languages []string // codes such as "en-US" or "en", see [Speaks]; none = every language
 	Phrases   []string
-	Exclude   []string // a message that has one of these by its words has no hit
+	Exclude   []string // phrases whose exact occurrence in a message means that none of Phrases counts there
 }
 
-// A Hit is a phrase that was found in a message.
+// A Hit is a phrase that a message contains or means.
 type Hit struct {
-	Vocabulary int // index of the vocabulary as it was given
-	Phrase     int // index in its phrases
-	Start, End int // of the first occurrence by its words, in bytes; -1 = of similar meaning
-	Similarity float64
-	Words      []string // of the message, that speak for it, as they are written there
+	Vocabulary, Phrase int      // indexes, as given to NewMatcher
+	Start, End         int      // of the first exact occurrence, in bytes of the message; -1 = similar only
+	Similarity         float64  // 1 = exact; from 0.5 to 0.99, how sure it is that the message means the phrase
+	Words              []string // of the message, as written there, that speak for the hit; for people, and not complete
 }
 
-// A Matcher finds vocabularies in messages. Safe for concurrent use.
+// A Matcher finds phrases in messages, exactly and by similarity. It is safe for concurrent use, and always finds the same.
 type Matcher struct {
 	vocabularies []Vocabulary
-	phrases      []phraseOf // of all vocabularies, one after the other
-	words        [][]Word   // of each phrase
-	exact        *phraseIndex
-	excluded     *phraseIndex
-	excludes     []int    // the vocabulary that each excluded phrase belongs to
-	meanings     sync.Map // language as base gives it → *meanings, made when a message is the first in it
+	owners       []owner // by number: whose phrase it is
+	index        *phraseIndex
+	similar      map[string]*similarIndex // by language as similarLanguage gives it
 }
 
-// A phraseOf says whose phrase one is.
-type phraseOf struct{ vocabulary, phrase int }
+type owner struct{ vocabulary, phrase int32 } // phrase -1 = one of Exclude
 
-// NewMatcher prepares vocabularies. Phrases without words are never found.
-func NewMatcher(vocabularies []Vocabulary) *Matcher {
-	m := &Matcher{vocabularies: vocabularies}
-	var excluded [][]Word
-	for i, v := range vocabularies {
-		for j, p := range v.Phrases {
-			m.phrases, m.words = append(m.phrases, phraseOf{i, j}), append(m.words, Words(p))
+// NewMatcher prepares vocabularies. Phrases without a letter or digit are never found. It keeps the slices it was given, which
+// must not change afterwards.
+//
+// What similarity needs is prepared by the first message of a language, which waits for it; for English that may read the
+// word vectors.
+func NewMatcher(vocabularies []Vocabulary) *Matcher { return newMatcher(vocabularies, false) }
+
+// NewPlainMatcher is NewMatcher with the rule of reference 3.5, steps 1 to 6, in English too: stems and synonyms, no vectors and
+// no model. It is what docs/detection.md compares with.
+func NewPlainMatcher(vocabularies []Vocabulary) *Matcher { return newMatcher(vocabularies, true) }
+
+func newMatcher(vocabularies []Vocabulary, plain bool) *Matcher {
+	m := &Matcher{vocabularies: vocabularies, similar: map[string]*similarIndex{"": {}}}
+	var phrases [][]Word
+	for v, voc := range vocabularies {
+		for p, phrase := range voc.Phrases {
+			m.owners = append(m.owners, owner{int32(v), int32(p)})
+			phrases = append(phrases, Words(phrase))
 		}
-		for _, p := range v.Exclude {
-			m.excludes, excluded = append(m.excludes, i), append(excluded, Words(p))
+		for _, phrase := range voc.Exclude {
+			m.owners = append(m.owners, owner{int32(v), -1})
+			phrases = append(phrases, Words(phrase))
 		}
 	}
-	m.exact, m.excluded = newPhraseIndex(m.words), newPhraseIndex(excluded)
+	m.index = newPhraseIndex(phrases)
+	for l := range stemmers {
+		m.similar[l] = &similarIndex{language: l}
+	}
+	for _, x := range m.similar {
+		x.phrases, x.plain = phrases, plain || x.language != "en"
+	}
 	return m
 }
 
-// Match finds what there is in a message of a conversation in that language, in order of vocabulary and phrase.
+// Match gives the phrases that a message in a language contains or means, one hit for each, by vocabulary and phrase.
+//
+// An exact occurrence is the phrase's words one after the other in the message, whatever punctuation stands between them.
+// Without one, the phrase may be similar to the message or to one of its sentences; of a very long message only the first
+// 2,000 words are compared.
 func (m *Matcher) Match(message, language string) []Hit {
 	words := Words(message)
-	if len(words) == 0 || len(m.phrases) == 0 {
+	conversation := base(language)
+	applies := make([]bool, len(m.vocabularies))
+	for i := range m.vocabularies {
+		applies[i] = speaks(m.vocabularies[i].Languages, language, conversation)
+	}
+	if len(words) == 0 || !slices.Contains(applies, true) {
 		return nil
 	}
-	silent := make([]bool, len(m.vocabularies)) // not meant for this message
-	for i, v := range m.vocabularies {
-		silent[i] = !Speaks(v.Languages, language)
-	}
-	m.excluded.find(words, func(phrase, _, _ int) { silent[m.excludes[phrase]] = true })
-
-	found := map[int]Hit{} // by phrase
-	m.exact.find(words, func(phrase, from, to int) {
-		of := m.phrases[phrase]
-		if first, ok := found[phrase]; silent[of.vocabulary] || ok && first.Start <= words[from].Start {
-			return
-		}
-		found[phrase] = Hit{of.vocabulary, of.phrase, words[from].Start, words[to-1].End, 1, written(message, words[from:to])}
-	})
-	spoken := base(language)
-	meanings := m.in(spoken)
-	for _, sentence := range split(message, words) {
-		said := read(sentence, spoken)
-		for at, near := range meanings.near(said) {
-			phrase := int(at)
-			of := m.phrases[phrase]
-			if best, ok := found[phrase]; silent[of.vocabulary] || ok && (best.Start >= 0 || best.Similarity >= near.cover) {
-				continue
+	found := m.exact(message, words, applies)
+	reasons := map[owner]func() []string{}
+	if slices.Contains(applies, true) {
+		x := m.similar[similarLanguage(conversation)]
+		x.build(m)
+		x.find(message, words, func(number int, similarity float64, why func() []string) {
+			o := m.owners[number]
+			if known, twice := found[o]; applies[o.vocabulary] && (!twice || known.Similarity < similarity) {
+				found[o] = Hit{int(o.vocabulary), int(o.phrase), -1, -1, similarity, nil}
+				reasons[o] = why
 			}
-			var speak []Word
-			for _, c := range near.concepts {
-				speak = append(speak, sentence[c.word])
-			}
-			found[phrase] = Hit{of.vocabulary, of.phrase, -1, -1, near.cover, written(message, speak)}
-		}
+		})
 	}
 	hits := make([]Hit, 0, len(found))
-	for _, h := range found {
+	for o, h := range found {
+		if h.Start < 0 {
+			h.Words = reasons[o]()
+		}
 		hits = append(hits, h)
 	}
 	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(a.Vocabulary-b.Vocabulary, a.Phrase-b.Phrase) })
 	return hits
 }
 
-// written gives words as they are written in a message.
-func written(message string, words []Word) []string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = message[w.Start:w.End]
-	}
-	return out
+// exact gives the first exact occurrence of each phrase. Vocabularies of which an exclusion occurs do not apply any more.
+func (m *Matcher) exact(message string, words []Word, applies []bool) map[owner]Hit {
+	found := map[owner]Hit{}
+	m.index.find(words, func(number, from, to int) {
+		o := m.owners[number]
+		start := words[from].Start
+		switch first, twice := found[o]; {
+		case !applies[o.vocabulary]:
+		case o.phrase < 0:
+			applies[o.vocabulary] = false
+		case !twice || start < first.Start:
+			found[o] = Hit{int(o.vocabulary), int(o.phrase), start, words[to-1].End, 1, written(message, words[from:to])}
+		}
+	})
+	maps.DeleteFunc(found, func(o owner, _ Hit) bool { return !applies[o.vocabulary] }) // an exclusion may be found after a phrase
+	return found
 }
 
-// in gives what the phrases mean in a language.
-func (m *Matcher) in(language string) *meanings {
-	if known, ok := m.meanings.Load(language); ok {
-		return known.(*meanings)
+// written gives words as they stand in the message.
+func written(message string, words []Word) []string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = message[w.Start:w.End]
 	}
-	made := newMeanings(m.words, language)
-	known, _ := m.meanings.LoadOrStore(language, made)
-	return known.(*meanings)
+	return list
 }

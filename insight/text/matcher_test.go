@@ -117,16 +117,3 @@ func TestOffsetsCutAtThePhrase(t *testing.T) {
 		}
 	})
 }
-
-func FuzzMatch(f *testing.F) {
-	f.Add("cancel my contract", "I want to cancel the contract.", "en-US")
-	f.Add("café", "👩‍👩‍👧 Cafe\u0301!", "fr")
-	f.Add("\xff", "\xff\xfe a", "-")
-	f.Fuzz(func(t *testing.T, phrase, message, language string) {
-		for _, h := range text.NewMatcher([]text.Vocabulary{{Phrases: []string{phrase}}}).Match(message, language) {
-			if h.Start >= 0 && (h.Start >= h.End || h.End > len(message)) || h.Similarity <= 0 || h.Similarity > 1 {
-				t.Errorf("Match(%q, %q) = %+v", phrase, message, h)
-			}
-		}
-	})
-}

@@ -44,7 +44,7 @@ func appendRuns(found []Word, segment string, at int) []Word {
 			if size := wordRune(segment[i:]); size > 0 {
 				i += size
 				end = i
-			} else if size := apostrophe(segment[i:]); size > 0 && i+size < len(segment) && wordRune(segment[i+size:]) > 0 {
+			} else if size := apostrophe(segment[i:]); size > 0 && i+size < len(segment) && wordRune(segment[i+size:]) > 0 && begins(segment[i+size:]) {
 				i += size
 			} else {
 				break
@@ -75,11 +75,11 @@ func wordRune(s string) int {
 	return 0
 }
 
-// begins says whether a word may begin here: not with a mark that belongs to what stands before, nor with a character that
-// nobody sees.
+// begins says whether a word may begin here: not with a mark that belongs to what stands before (the half-width sound marks
+// of Japanese are letters by their category, but marks to segmentation), nor with a character that nobody sees.
 func begins(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)
-	return r < utf8.RuneSelf || !unicode.In(r, unicode.M, unicode.Cf)
+	return r < utf8.RuneSelf || !unicode.In(r, unicode.M, unicode.Cf) && r != 'ﾞ' && r != 'ﾟ'
 }
 
 // apostrophe gives the size of the first rune if it is one of those that people type inside words, otherwise 0.
@@ -128,7 +128,7 @@ func foldUnicode(word string) string {
 		b.WriteRune(r)
 		last = r
 	}
-	return b.String()
+	return norm.NFKC.String(b.String()) // what was left out may have kept others apart
 }
 
 // UTF16Offset turns an offset in bytes into one in UTF-16 code units, which is how JavaScript counts. Each byte that is not
