@@ -9,6 +9,8 @@ TESTFLAGS ?=
 FUZZTIME ?= 30s
 BENCH    ?= .
 CASES    ?= .
+BANKING77 ?=
+MISTAKES ?= 0
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +53,9 @@ chaos: build ## run the crash campaign (about a quarter of an hour) and print it
 bench: ## run the benchmarks that match BENCH (all), with allocations
 	scripts/services run -- $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+detection: ## measure what trackers and the rules bot find in BANKING77, a folder with train.csv (docs/detection.md)
+	$(GO) run ./insight/text/detection -banking77 '$(BANKING77)' -mistakes $(MISTAKES)
+
 services: ## start Redis and PostgreSQL for tests by hand; `scripts/services stop` stops them
 	scripts/services start
 
@@ -82,4 +87,4 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm install --no-save --no-audit --no-fund
 	touch $@
 
-.PHONY: help run test race e2e lint generate web verify fuzz chaos bench services build vet test-go test-web test-image test-e2e web/node_modules
+.PHONY: help run test race e2e lint generate web verify fuzz chaos bench detection services build vet test-go test-web test-image test-e2e web/node_modules
