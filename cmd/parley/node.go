@@ -21,6 +21,7 @@ import (
 
 	"parley"
 	"parley/assets"
+	"parley/bots"
 	"parley/configs"
 	"parley/directory"
 	"parley/dispatch"
@@ -146,11 +147,12 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		return n, err
 	}
 	late := &lateHub{}
+	runner := bots.New(bots.Config{Store: n.store, Hub: late, Health: n.store, Connectors: map[parley.Connector]bots.Factory{}, Logger: logger, Meter: n.meter})
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
-		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices})
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices, Bots: runner})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: redaction})
 	late.Hub = n.hub
-	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, changes{n.hub, callbacks})
+	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, changes{n.hub, callbacks, runner})
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, n.tokens.Forget)
@@ -177,9 +179,11 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
+		heard := changes{n.hub, callbacks, runner}
 		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, prefixes...)
-		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding, Verifier: n.tokens,
-			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, changes{n.hub, callbacks})}).Register(router)
+		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
+			Bots: directory.NewBots(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard), Runner: runner, Verifier: n.tokens,
+			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
 		manage.New(n.tokens, understanding).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
@@ -273,10 +277,12 @@ type lateHub struct{ *hub.Hub }
 type changes struct {
 	*hub.Hub
 	callbacks *dispatch.Dispatcher
+	bots      *bots.Runner
 }
 
 // ConfigChanged is called after each committed change.
 func (c changes) ConfigChanged(ctx context.Context, tenant parley.TenantID) {
 	c.callbacks.Forget()
+	c.bots.Forget()
 	c.Hub.ConfigChanged(ctx, tenant)
 }

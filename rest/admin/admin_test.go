@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"parley"
+	"parley/bots"
 	"parley/directory"
 	"parley/dispatch"
 	"parley/ident"
@@ -68,11 +69,29 @@ func newStage(t *testing.T) *stage {
 	})
 	s.directory = directory.New(directory.Config{PlainHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, s.store, configured{s.dispatch})
 	admin.New(admin.Deps{Administration: s.administration, Receivers: s.directory.Receivers(), Callbacks: s.dispatch, Understanding: s.understanding, Verifier: s.tokens,
+		Bots: directory.NewBots(directory.Config{PlainHTTP: true}, s.store, configured{s.dispatch}), Runner: s.runner(),
 		Deliveries: directory.NewDeliveries(directory.Config{}, s.store, s.store, configured{s.dispatch})}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(server.Close)
 	s.Caller = resttest.NewCaller(t, server.URL, admin.BasePath, admin.Document)
 	return s
+}
+
+// parrot says what it is told, but to "fail" and "leave".
+type parrot struct{}
+
+func (parrot) Turn(_ context.Context, t *bots.Turn, _ func(string)) (parley.BotReply, error) {
+	if t.Text == "fail" {
+		return parley.BotReply{}, &bots.Failure{Why: parley.FailureBot, Problem: "it failed"}
+	}
+	return parley.BotReply{Answers: []parley.BotAnswer{{Type: parley.AnswerText, Text: t.Input.Code + t.Text + " " + t.Client.Locale}}, End: t.Text == "leave",
+		NLP: &parley.NLPResult{Type: parley.NLPIntent, Name: "parrot", Score: 0.75}}, nil
+}
+
+// runner runs parrots for bots with rules.
+func (s *stage) runner() *bots.Runner {
+	return bots.New(bots.Config{Store: s.store, Logger: slog.New(slog.DiscardHandler), Connectors: map[parley.Connector]bots.Factory{
+		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return parrot{} }}})
 }
 
 // token makes a client with the scopes and returns a token of it, and its id.
@@ -119,7 +138,7 @@ func (s *stage) vars() map[string]string {
 	return vars
 }
 
-// understands makes a tracker that hits the conversation of fails, an entity, and a run over it.
+// understands makes a tracker that hits the conversation of fails, a run over it, and a bot.
 func (s *stage) understands(vars map[string]string) {
 	s.t.Helper()
 	trackers, err := insight.Trackers{Vocabularies: s.understanding}.Create(s.t.Context(), parley.DefaultTenant, []parley.Tracker{{Name: "Messages", Vocabulary: []string{"message 2"}}}, false)
@@ -130,6 +149,12 @@ func (s *stage) understands(vars map[string]string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	rex, channel, err := directory.NewBots(directory.Config{}, s.store, configured{s.dispatch}).Create(s.t.Context(), parley.DefaultTenant,
+		directory.Bot{Name: "Rex", Active: true, Settings: parley.BotSettings{Connector: parley.ConnectorRules}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	vars["$rex"], vars["$rexChannel"] = rex.ID.String(), channel.String()
 	vars["$tracker"], vars["$run"] = trackers[0].Number.String(), run.ID.String()
 }
 
@@ -247,6 +272,8 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			there[path] = vars["$dead"]
 		case strings.HasPrefix(path, "/conversations/{id}"):
 			there[path] = vars["$conversation"]
+		case strings.HasPrefix(path, "/bots/{id}"):
+			there[path] = vars["$rex"]
 		case strings.HasPrefix(path, "/detection/runs/{id}"):
 			there[path] = vars["$run"]
 		}
@@ -274,11 +301,15 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 					body = `{"reason":"mine"}`
 				case "testReceiver":
 					body = `{"role":"custom_bot"}`
+				case "createBotChannel":
+					body = `{"name":"mine","type":"mine"}`
+				case "testBot":
+					body = `{}`
 				case "updateTracker":
 					body = `{"label":"mine"}`
 				}
 				ask := func(id string) (int, string) {
-					res, text := s.Do(method, strings.NewReplacer("{id}", id, "{role}", "custom_bot").Replace(path)+within, body, "Authorization", "Bearer "+vars["$otherAdmin"])
+					res, text := s.Do(method, strings.NewReplacer("{id}", id, "{role}", "custom_bot", "{channel}", vars["$rexChannel"]).Replace(path)+within, body, "Authorization", "Bearer "+vars["$otherAdmin"])
 					return res.StatusCode, text
 				}
 				status, text := ask(there[path])
@@ -288,7 +319,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			}
 		}
 	}
-	if tried != 46 {
+	if tried != 64 {
 		t.Errorf("%d operations tried", tried)
 	}
 	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)

@@ -16,6 +16,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for ConnectorKind.
+const (
+	Callback ConnectorKind = "callback"
+	Llm      ConnectorKind = "llm"
+	Rules    ConnectorKind = "rules"
+	Webhook  ConnectorKind = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the ConnectorKind enum.
+func (e ConnectorKind) Valid() bool {
+	switch e {
+	case Callback:
+		return true
+	case Llm:
+		return true
+	case Rules:
+		return true
+	case Webhook:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeadState.
 const (
 	Again    DeadState = "again"
@@ -66,12 +90,18 @@ func (e HealthState) Valid() bool {
 
 // Defines values for KeyKind.
 const (
+	Agent  KeyKind = "agent"
+	Broker KeyKind = "broker"
 	Manage KeyKind = "manage"
 )
 
 // Valid indicates whether the value is a known member of the KeyKind enum.
 func (e KeyKind) Valid() bool {
 	switch e {
+	case Agent:
+		return true
+	case Broker:
+		return true
 	case Manage:
 		return true
 	default:
@@ -262,6 +292,160 @@ type AuditEntry struct {
 	Subject string `json:"subject"`
 }
 
+// Bot defines model for Bot.
+type Bot struct {
+	Active    bool      `json:"active"`
+	Connector Connector `json:"connector"`
+
+	// Created ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Created Timestamp `json:"created"`
+
+	// Id A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	Id                ID      `json:"id"`
+	Language          *string `json:"language,omitempty"`
+	MinimumConfidence float64 `json:"minimumConfidence"`
+
+	// Modified ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Modified Timestamp `json:"modified"`
+	Name     string    `json:"name"`
+
+	// ParticipantId A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	ParticipantId         ID      `json:"participantId"`
+	RenewExpiredSessions  bool    `json:"renewExpiredSessions"`
+	SessionTimeoutSeconds float64 `json:"sessionTimeoutSeconds"`
+	TurnDeadlineSeconds   float64 `json:"turnDeadlineSeconds"`
+}
+
+// BotChannel defines model for BotChannel.
+type BotChannel struct {
+	Active         bool      `json:"active"`
+	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+
+	// Created ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Created Timestamp `json:"created"`
+
+	// Id A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	Id ID `json:"id"`
+
+	// Modified ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Modified Timestamp `json:"modified"`
+	Name     string    `json:"name"`
+	Type     string    `json:"type"`
+}
+
+// BotChannelInput defines model for BotChannelInput.
+type BotChannelInput struct {
+	Active *bool `json:"active,omitempty"`
+
+	// AllowedOrigins Of pages that may call; left out: all.
+	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+	Name           string    `json:"name"`
+	Type           string    `json:"type"`
+}
+
+// BotChannelPatch What is left out stays.
+type BotChannelPatch struct {
+	Active         *bool     `json:"active,omitempty"`
+	AllowedOrigins *[]string `json:"allowedOrigins,omitempty"`
+	Name           *string   `json:"name,omitempty"`
+}
+
+// BotCreated defines model for BotCreated.
+type BotCreated struct {
+	// ChannelId A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	ChannelId ID `json:"channelId"`
+
+	// Id A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	Id ID `json:"id"`
+
+	// ParticipantId A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	ParticipantId ID `json:"participantId"`
+}
+
+// BotInput defines model for BotInput.
+type BotInput struct {
+	Connector ConnectorInput `json:"connector"`
+
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *ID     `json:"environmentId,omitempty"`
+	Language      *string `json:"language,omitempty"`
+
+	// MinimumConfidence Left out: 0.5.
+	MinimumConfidence *float64 `json:"minimumConfidence,omitempty"`
+	Name              string   `json:"name"`
+
+	// RenewExpiredSessions A turn in a session that is over begins a new one.
+	RenewExpiredSessions *bool `json:"renewExpiredSessions,omitempty"`
+
+	// SessionTimeoutSeconds Without a turn; left out: 1800.
+	SessionTimeoutSeconds *float64 `json:"sessionTimeoutSeconds,omitempty"`
+
+	// TurnDeadlineSeconds Left out: 15.
+	TurnDeadlineSeconds *float64 `json:"turnDeadlineSeconds,omitempty"`
+}
+
+// BotPatch What is left out stays.
+type BotPatch struct {
+	// Active A bot that is off takes no conversations.
+	Active *bool `json:"active,omitempty"`
+
+	// Connector What is left out stays.
+	Connector             *ConnectorPatch `json:"connector,omitempty"`
+	Language              *string         `json:"language,omitempty"`
+	MinimumConfidence     *float64        `json:"minimumConfidence,omitempty"`
+	Name                  *string         `json:"name,omitempty"`
+	RenewExpiredSessions  *bool           `json:"renewExpiredSessions,omitempty"`
+	SessionTimeoutSeconds *float64        `json:"sessionTimeoutSeconds,omitempty"`
+	TurnDeadlineSeconds   *float64        `json:"turnDeadlineSeconds,omitempty"`
+}
+
+// BotTest defines model for BotTest.
+type BotTest struct {
+	// Draft Of a flow that is not live yet.
+	Draft  *bool   `json:"draft,omitempty"`
+	Locale *string `json:"locale,omitempty"`
+
+	// Text Left out: its welcome.
+	Text *string `json:"text,omitempty"`
+}
+
+// BotTestResult defines model for BotTestResult.
+type BotTestResult struct {
+	Answer []struct {
+		Text *string `json:"text,omitempty"`
+		Type string  `json:"type"`
+	} `json:"answer"`
+	EndsConversation *bool `json:"endsConversation,omitempty"`
+
+	// Failure bot, deadline, settings, model, modelRefuses or internal; left out if it answered.
+	Failure      *string  `json:"failure,omitempty"`
+	HandOver     *bool    `json:"handOver,omitempty"`
+	Intent       *string  `json:"intent,omitempty"`
+	Milliseconds float64  `json:"milliseconds"`
+	Problem      *string  `json:"problem,omitempty"`
+	Score        *float64 `json:"score,omitempty"`
+}
+
 // Client A program that calls REST or connects as an application.
 type Client struct {
 	// ApplicationId A UUID made by the server.
@@ -325,6 +509,45 @@ type ClientPatch struct {
 	// Roles Empty: all roles of the application.
 	Roles  *[]Role  `json:"roles,omitempty"`
 	Scopes *[]Scope `json:"scopes,omitempty"`
+}
+
+// Connector defines model for Connector.
+type Connector struct {
+	Headers *[]Header     `json:"headers,omitempty"`
+	Kind    ConnectorKind `json:"kind"`
+	Model   *Model        `json:"model,omitempty"`
+	Url     *string       `json:"url,omitempty"`
+}
+
+// ConnectorInput defines model for ConnectorInput.
+type ConnectorInput struct {
+	// Headers Of every call to it.
+	Headers *[]Header     `json:"headers,omitempty"`
+	Kind    ConnectorKind `json:"kind"`
+
+	// Model Of a language model. In a PATCH, what is left out stays.
+	Model *ModelInput `json:"model,omitempty"`
+
+	// Secret Signs the calls of a webhook as Standard Webhooks says; it is not told again.
+	Secret *string `json:"secret,omitempty"`
+
+	// Url Of a callback, a webhook, or the OpenAI-compatible endpoint of a model.
+	Url *string `json:"url,omitempty"`
+}
+
+// ConnectorKind defines model for ConnectorKind.
+type ConnectorKind string
+
+// ConnectorPatch What is left out stays.
+type ConnectorPatch struct {
+	// Headers All of them; a value of ******** is the one there was.
+	Headers *[]Header      `json:"headers,omitempty"`
+	Kind    *ConnectorKind `json:"kind,omitempty"`
+
+	// Model Of a language model. In a PATCH, what is left out stays.
+	Model  *ModelInput `json:"model,omitempty"`
+	Secret *string     `json:"secret,omitempty"`
+	Url    *string     `json:"url,omitempty"`
 }
 
 // Created defines model for Created.
@@ -556,6 +779,12 @@ type Found struct {
 	Tracker []TrackerHit `json:"tracker"`
 }
 
+// Header defines model for Header.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	// Blocked Conversations that a dead delivery blocks.
@@ -619,6 +848,11 @@ type ID = string
 
 // Key defines model for Key.
 type Key struct {
+	// BotId A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	BotId *ID `json:"botId,omitempty"`
+
 	// Created ISO 8601, UTC, milliseconds.
 	//
 	// Example: 2026-03-01T12:00:00.000Z
@@ -637,7 +871,7 @@ type Key struct {
 	// Id Of kind manage: the appId.
 	Id string `json:"id"`
 
-	// Kind manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
+	// Kind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
 	Kind KeyKind `json:"kind"`
 
 	// Modified ISO 8601, UTC, milliseconds.
@@ -655,10 +889,16 @@ type KeyCreated struct {
 	// AppSecret Of kind manage. It is shown once and kept as a hash.
 	AppSecret *string `json:"appSecret,omitempty"`
 	Id        string  `json:"id"`
+
+	// Key Of kind agent and broker. That of an agent is shown once; that of a broker its own surface shows again.
+	Key *string `json:"key,omitempty"`
 }
 
 // KeyInput defines model for KeyInput.
 type KeyInput struct {
+	// BotId Of kind agent.
+	BotId *ID `json:"botId,omitempty"`
+
 	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
 	EnvironmentId *ID `json:"environmentId,omitempty"`
 
@@ -667,14 +907,14 @@ type KeyInput struct {
 	// Example: 2026-03-01T12:00:00.000Z
 	ExpiresAt *Timestamp `json:"expiresAt,omitempty"`
 
-	// Kind manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
+	// Kind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
 	Kind KeyKind `json:"kind"`
 
 	// Name For people.
 	Name *string `json:"name,omitempty"`
 }
 
-// KeyKind manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
+// KeyKind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
 type KeyKind string
 
 // KeyPatch What is left out stays.
@@ -686,6 +926,32 @@ type KeyPatch struct {
 
 // LanePolicy What a lane does after a delivery that was given up: go on, or stay until somebody replays or skips it.
 type LanePolicy string
+
+// Model defines model for Model.
+type Model struct {
+	History     *int     `json:"history,omitempty"`
+	MaxTokens   *int     `json:"maxTokens,omitempty"`
+	Name        *string  `json:"name,omitempty"`
+	Prompt      *string  `json:"prompt,omitempty"`
+	Temperature *float64 `json:"temperature,omitempty"`
+}
+
+// ModelInput Of a language model. In a PATCH, what is left out stays.
+type ModelInput struct {
+	// History Messages that go along; left out: 20.
+	History *int `json:"history,omitempty"`
+
+	// Key It is not told again.
+	Key *string `json:"key,omitempty"`
+
+	// MaxTokens Of an answer; left out: 1024.
+	MaxTokens *int    `json:"maxTokens,omitempty"`
+	Name      *string `json:"name,omitempty"`
+
+	// Prompt What the model is told about its task.
+	Prompt      *string  `json:"prompt,omitempty"`
+	Temperature *float64 `json:"temperature,omitempty"`
+}
 
 // OperationsSecret defines model for OperationsSecret.
 type OperationsSecret struct {
@@ -1103,6 +1369,143 @@ type ListAuditParams struct {
 	// Pagenum From 1. A page past the end is empty.
 	Pagenum  *PageNumber `form:"$pagenum,omitempty" json:"$pagenum,omitempty"`
 	Pagesize *PageSize   `form:"$pagesize,omitempty" json:"$pagesize,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ListBotsParams defines parameters for ListBots.
+type ListBotsParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// Pagenum From 1. A page past the end is empty.
+	Pagenum  *PageNumber `form:"$pagenum,omitempty" json:"$pagenum,omitempty"`
+	Pagesize *PageSize   `form:"$pagesize,omitempty" json:"$pagesize,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// CreateBotParams defines parameters for CreateBot.
+type CreateBotParams struct {
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// DeleteBotParams defines parameters for DeleteBot.
+type DeleteBotParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// GetBotParams defines parameters for GetBot.
+type GetBotParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// UpdateBotParams defines parameters for UpdateBot.
+type UpdateBotParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ListBotChannelsParams defines parameters for ListBotChannels.
+type ListBotChannelsParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// Pagenum From 1. A page past the end is empty.
+	Pagenum  *PageNumber `form:"$pagenum,omitempty" json:"$pagenum,omitempty"`
+	Pagesize *PageSize   `form:"$pagesize,omitempty" json:"$pagesize,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// CreateBotChannelParams defines parameters for CreateBotChannel.
+type CreateBotChannelParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// DeleteBotChannelParams defines parameters for DeleteBotChannel.
+type DeleteBotChannelParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// GetBotChannelParams defines parameters for GetBotChannel.
+type GetBotChannelParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// UpdateBotChannelParams defines parameters for UpdateBotChannel.
+type UpdateBotChannelParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// TestBotParams defines parameters for TestBot.
+type TestBotParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
 
 	// AcceptLanguage Language of userMessage; en-US without it.
 	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
@@ -1694,6 +2097,21 @@ type UpdateTrackerParams struct {
 	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
 }
 
+// CreateBotJSONRequestBody defines body for CreateBot for application/json ContentType.
+type CreateBotJSONRequestBody = BotInput
+
+// UpdateBotJSONRequestBody defines body for UpdateBot for application/json ContentType.
+type UpdateBotJSONRequestBody = BotPatch
+
+// CreateBotChannelJSONRequestBody defines body for CreateBotChannel for application/json ContentType.
+type CreateBotChannelJSONRequestBody = BotChannelInput
+
+// UpdateBotChannelJSONRequestBody defines body for UpdateBotChannel for application/json ContentType.
+type UpdateBotChannelJSONRequestBody = BotChannelPatch
+
+// TestBotJSONRequestBody defines body for TestBot for application/json ContentType.
+type TestBotJSONRequestBody = BotTest
+
 // UpdateReceiverJSONRequestBody defines body for UpdateReceiver for application/json ContentType.
 type UpdateReceiverJSONRequestBody = ReceiverPatch
 
@@ -1747,6 +2165,39 @@ type ServerInterface interface {
 	// ListAudit What administrators did
 	// (GET /audit)
 	ListAudit(w http.ResponseWriter, r *http.Request, params ListAuditParams)
+	// ListBots List bots
+	// (GET /bots)
+	ListBots(w http.ResponseWriter, r *http.Request, params ListBotsParams)
+	// CreateBot Create a bot
+	// (POST /bots)
+	CreateBot(w http.ResponseWriter, r *http.Request, params CreateBotParams)
+	// DeleteBot Delete a bot
+	// (DELETE /bots/{id})
+	DeleteBot(w http.ResponseWriter, r *http.Request, id ID, params DeleteBotParams)
+	// GetBot Read a bot
+	// (GET /bots/{id})
+	GetBot(w http.ResponseWriter, r *http.Request, id ID, params GetBotParams)
+	// UpdateBot Change a bot
+	// (PATCH /bots/{id})
+	UpdateBot(w http.ResponseWriter, r *http.Request, id ID, params UpdateBotParams)
+	// ListBotChannels List the channels of a bot
+	// (GET /bots/{id}/channels)
+	ListBotChannels(w http.ResponseWriter, r *http.Request, id ID, params ListBotChannelsParams)
+	// CreateBotChannel Create a further channel of a bot
+	// (POST /bots/{id}/channels)
+	CreateBotChannel(w http.ResponseWriter, r *http.Request, id ID, params CreateBotChannelParams)
+	// DeleteBotChannel Delete a channel
+	// (DELETE /bots/{id}/channels/{channel})
+	DeleteBotChannel(w http.ResponseWriter, r *http.Request, id ID, channel ID, params DeleteBotChannelParams)
+	// GetBotChannel Read a channel
+	// (GET /bots/{id}/channels/{channel})
+	GetBotChannel(w http.ResponseWriter, r *http.Request, id ID, channel ID, params GetBotChannelParams)
+	// UpdateBotChannel Change a channel
+	// (PATCH /bots/{id}/channels/{channel})
+	UpdateBotChannel(w http.ResponseWriter, r *http.Request, id ID, channel ID, params UpdateBotChannelParams)
+	// TestBot Ask a bot
+	// (POST /bots/{id}/test)
+	TestBot(w http.ResponseWriter, r *http.Request, id ID, params TestBotParams)
 	// GetReceiver Read how a role is served
 	// (GET /clientapplications/{id}/roles/{role})
 	GetReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params GetReceiverParams)
@@ -1989,6 +2440,956 @@ func (siw *ServerInterfaceWrapper) ListAudit(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListAudit(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListBots operation middleware
+func (siw *ServerInterfaceWrapper) ListBots(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBotsParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "$pagenum" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$pagenum", r.URL.Query(), &params.Pagenum, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "$pagenum"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "$pagenum", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "$pagesize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$pagesize", r.URL.Query(), &params.Pagesize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "$pagesize"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "$pagesize", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListBots(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateBot operation middleware
+func (siw *ServerInterfaceWrapper) CreateBot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateBotParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateBot(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteBot operation middleware
+func (siw *ServerInterfaceWrapper) DeleteBot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteBotParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteBot(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetBot operation middleware
+func (siw *ServerInterfaceWrapper) GetBot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBotParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetBot(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateBot operation middleware
+func (siw *ServerInterfaceWrapper) UpdateBot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateBotParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateBot(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListBotChannels operation middleware
+func (siw *ServerInterfaceWrapper) ListBotChannels(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBotChannelsParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "$pagenum" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$pagenum", r.URL.Query(), &params.Pagenum, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "$pagenum"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "$pagenum", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "$pagesize" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$pagesize", r.URL.Query(), &params.Pagesize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "$pagesize"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "$pagesize", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListBotChannels(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateBotChannel operation middleware
+func (siw *ServerInterfaceWrapper) CreateBotChannel(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateBotChannelParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateBotChannel(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteBotChannel operation middleware
+func (siw *ServerInterfaceWrapper) DeleteBotChannel(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "channel" -------------
+	var channel ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "channel", mux.Vars(r)["channel"], &channel, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channel", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteBotChannelParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteBotChannel(w, r, id, channel, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetBotChannel operation middleware
+func (siw *ServerInterfaceWrapper) GetBotChannel(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "channel" -------------
+	var channel ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "channel", mux.Vars(r)["channel"], &channel, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channel", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBotChannelParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetBotChannel(w, r, id, channel, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateBotChannel operation middleware
+func (siw *ServerInterfaceWrapper) UpdateBotChannel(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "channel" -------------
+	var channel ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "channel", mux.Vars(r)["channel"], &channel, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channel", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateBotChannelParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateBotChannel(w, r, id, channel, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestBot operation middleware
+func (siw *ServerInterfaceWrapper) TestBot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestBotParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestBot(w, r, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6111,6 +7512,28 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/conversations/{id}/timeline", wrapper.ReadTimeline).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/bots", wrapper.ListBots).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/bots", wrapper.CreateBot).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}", wrapper.DeleteBot).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}", wrapper.GetBot).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}", wrapper.UpdateBot).Methods(http.MethodPatch)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}/test", wrapper.TestBot).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}/channels", wrapper.ListBotChannels).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}/channels", wrapper.CreateBotChannel).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}/channels/{channel}", wrapper.DeleteBotChannel).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}/channels/{channel}", wrapper.GetBotChannel).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/bots/{id}/channels/{channel}", wrapper.UpdateBotChannel).Methods(http.MethodPatch)
+
 	r.HandleFunc(options.BaseURL+"/trackers", wrapper.ListTrackers).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/trackers/{id}", wrapper.GetTracker).Methods(http.MethodGet)
@@ -6248,6 +7671,1311 @@ func (response ListAudit429JSONResponse) VisitListAuditResponse(w http.ResponseW
 type ListAudit500JSONResponse struct{ InternalErrorJSONResponse }
 
 func (response ListAudit500JSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotsRequestObject struct {
+	Params ListBotsParams
+}
+
+type ListBotsResponseObject interface {
+	VisitListBotsResponse(w http.ResponseWriter) error
+}
+
+type ListBots200JSONResponse struct {
+	Bot            []Bot          `json:"bot"`
+	PaginationInfo PaginationInfo `json:"paginationInfo"`
+}
+
+func (response ListBots200JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListBots400JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListBots401JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListBots403JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListBots404JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ListBots406JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ListBots429JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListBots500JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotRequestObject struct {
+	Params CreateBotParams
+	Body   *CreateBotJSONRequestBody
+}
+
+type CreateBotResponseObject interface {
+	VisitCreateBotResponse(w http.ResponseWriter) error
+}
+
+type CreateBot201JSONResponse BotCreated
+
+func (response CreateBot201JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateBot400JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateBot401JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateBot403JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response CreateBot406JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot429JSONResponse struct{ TooManyJSONResponse }
+
+func (response CreateBot429JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateBot500JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotRequestObject struct {
+	Id     ID `json:"id"`
+	Params DeleteBotParams
+}
+
+type DeleteBotResponseObject interface {
+	VisitDeleteBotResponse(w http.ResponseWriter) error
+}
+
+type DeleteBot204Response struct {
+}
+
+func (response DeleteBot204Response) VisitDeleteBotResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteBot400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteBot400JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteBot401JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteBot403JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteBot404JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response DeleteBot406JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot429JSONResponse struct{ TooManyJSONResponse }
+
+func (response DeleteBot429JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteBot500JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotRequestObject struct {
+	Id     ID `json:"id"`
+	Params GetBotParams
+}
+
+type GetBotResponseObject interface {
+	VisitGetBotResponse(w http.ResponseWriter) error
+}
+
+type GetBot200JSONResponse Bot
+
+func (response GetBot200JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetBot400JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetBot401JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetBot403JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetBot404JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response GetBot406JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot429JSONResponse struct{ TooManyJSONResponse }
+
+func (response GetBot429JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetBot500JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotRequestObject struct {
+	Id     ID `json:"id"`
+	Params UpdateBotParams
+	Body   *UpdateBotJSONRequestBody
+}
+
+type UpdateBotResponseObject interface {
+	VisitUpdateBotResponse(w http.ResponseWriter) error
+}
+
+type UpdateBot204Response struct {
+}
+
+func (response UpdateBot204Response) VisitUpdateBotResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UpdateBot400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateBot400JSONResponse) VisitUpdateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBot401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateBot401JSONResponse) VisitUpdateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBot403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateBot403JSONResponse) VisitUpdateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBot404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateBot404JSONResponse) VisitUpdateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBot406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response UpdateBot406JSONResponse) VisitUpdateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBot429JSONResponse struct{ TooManyJSONResponse }
+
+func (response UpdateBot429JSONResponse) VisitUpdateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBot500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response UpdateBot500JSONResponse) VisitUpdateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannelsRequestObject struct {
+	Id     ID `json:"id"`
+	Params ListBotChannelsParams
+}
+
+type ListBotChannelsResponseObject interface {
+	VisitListBotChannelsResponse(w http.ResponseWriter) error
+}
+
+type ListBotChannels200JSONResponse struct {
+	Channel        []BotChannel   `json:"channel"`
+	PaginationInfo PaginationInfo `json:"paginationInfo"`
+}
+
+func (response ListBotChannels200JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannels400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListBotChannels400JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannels401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListBotChannels401JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannels403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListBotChannels403JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannels404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListBotChannels404JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannels406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ListBotChannels406JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannels429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ListBotChannels429JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBotChannels500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListBotChannels500JSONResponse) VisitListBotChannelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannelRequestObject struct {
+	Id     ID `json:"id"`
+	Params CreateBotChannelParams
+	Body   *CreateBotChannelJSONRequestBody
+}
+
+type CreateBotChannelResponseObject interface {
+	VisitCreateBotChannelResponse(w http.ResponseWriter) error
+}
+
+type CreateBotChannel201JSONResponse Created
+
+func (response CreateBotChannel201JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannel400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateBotChannel400JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannel401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateBotChannel401JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannel403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateBotChannel403JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannel404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response CreateBotChannel404JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannel406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response CreateBotChannel406JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannel429JSONResponse struct{ TooManyJSONResponse }
+
+func (response CreateBotChannel429JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotChannel500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateBotChannel500JSONResponse) VisitCreateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotChannelRequestObject struct {
+	Id      ID `json:"id"`
+	Channel ID `json:"channel"`
+	Params  DeleteBotChannelParams
+}
+
+type DeleteBotChannelResponseObject interface {
+	VisitDeleteBotChannelResponse(w http.ResponseWriter) error
+}
+
+type DeleteBotChannel204Response struct {
+}
+
+func (response DeleteBotChannel204Response) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteBotChannel400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteBotChannel400JSONResponse) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotChannel401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteBotChannel401JSONResponse) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotChannel403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteBotChannel403JSONResponse) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotChannel404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteBotChannel404JSONResponse) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotChannel406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response DeleteBotChannel406JSONResponse) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotChannel429JSONResponse struct{ TooManyJSONResponse }
+
+func (response DeleteBotChannel429JSONResponse) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotChannel500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteBotChannel500JSONResponse) VisitDeleteBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannelRequestObject struct {
+	Id      ID `json:"id"`
+	Channel ID `json:"channel"`
+	Params  GetBotChannelParams
+}
+
+type GetBotChannelResponseObject interface {
+	VisitGetBotChannelResponse(w http.ResponseWriter) error
+}
+
+type GetBotChannel200JSONResponse BotChannel
+
+func (response GetBotChannel200JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannel400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetBotChannel400JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannel401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetBotChannel401JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannel403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetBotChannel403JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannel404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetBotChannel404JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannel406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response GetBotChannel406JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannel429JSONResponse struct{ TooManyJSONResponse }
+
+func (response GetBotChannel429JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotChannel500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetBotChannel500JSONResponse) VisitGetBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotChannelRequestObject struct {
+	Id      ID `json:"id"`
+	Channel ID `json:"channel"`
+	Params  UpdateBotChannelParams
+	Body    *UpdateBotChannelJSONRequestBody
+}
+
+type UpdateBotChannelResponseObject interface {
+	VisitUpdateBotChannelResponse(w http.ResponseWriter) error
+}
+
+type UpdateBotChannel204Response struct {
+}
+
+func (response UpdateBotChannel204Response) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UpdateBotChannel400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateBotChannel400JSONResponse) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotChannel401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateBotChannel401JSONResponse) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotChannel403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateBotChannel403JSONResponse) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotChannel404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateBotChannel404JSONResponse) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotChannel406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response UpdateBotChannel406JSONResponse) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotChannel429JSONResponse struct{ TooManyJSONResponse }
+
+func (response UpdateBotChannel429JSONResponse) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBotChannel500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response UpdateBotChannel500JSONResponse) VisitUpdateBotChannelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBotRequestObject struct {
+	Id     ID `json:"id"`
+	Params TestBotParams
+	Body   *TestBotJSONRequestBody
+}
+
+type TestBotResponseObject interface {
+	VisitTestBotResponse(w http.ResponseWriter) error
+}
+
+type TestBot200JSONResponse BotTestResult
+
+func (response TestBot200JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBot400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response TestBot400JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBot401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response TestBot401JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBot403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response TestBot403JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBot404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response TestBot404JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBot406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response TestBot406JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBot429JSONResponse struct{ TooManyJSONResponse }
+
+func (response TestBot429JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestBot500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response TestBot500JSONResponse) VisitTestBotResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -11784,6 +14512,39 @@ type StrictServerInterface interface {
 	// ListAudit What administrators did
 	// (GET /audit)
 	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
+	// ListBots List bots
+	// (GET /bots)
+	ListBots(ctx context.Context, request ListBotsRequestObject) (ListBotsResponseObject, error)
+	// CreateBot Create a bot
+	// (POST /bots)
+	CreateBot(ctx context.Context, request CreateBotRequestObject) (CreateBotResponseObject, error)
+	// DeleteBot Delete a bot
+	// (DELETE /bots/{id})
+	DeleteBot(ctx context.Context, request DeleteBotRequestObject) (DeleteBotResponseObject, error)
+	// GetBot Read a bot
+	// (GET /bots/{id})
+	GetBot(ctx context.Context, request GetBotRequestObject) (GetBotResponseObject, error)
+	// UpdateBot Change a bot
+	// (PATCH /bots/{id})
+	UpdateBot(ctx context.Context, request UpdateBotRequestObject) (UpdateBotResponseObject, error)
+	// ListBotChannels List the channels of a bot
+	// (GET /bots/{id}/channels)
+	ListBotChannels(ctx context.Context, request ListBotChannelsRequestObject) (ListBotChannelsResponseObject, error)
+	// CreateBotChannel Create a further channel of a bot
+	// (POST /bots/{id}/channels)
+	CreateBotChannel(ctx context.Context, request CreateBotChannelRequestObject) (CreateBotChannelResponseObject, error)
+	// DeleteBotChannel Delete a channel
+	// (DELETE /bots/{id}/channels/{channel})
+	DeleteBotChannel(ctx context.Context, request DeleteBotChannelRequestObject) (DeleteBotChannelResponseObject, error)
+	// GetBotChannel Read a channel
+	// (GET /bots/{id}/channels/{channel})
+	GetBotChannel(ctx context.Context, request GetBotChannelRequestObject) (GetBotChannelResponseObject, error)
+	// UpdateBotChannel Change a channel
+	// (PATCH /bots/{id}/channels/{channel})
+	UpdateBotChannel(ctx context.Context, request UpdateBotChannelRequestObject) (UpdateBotChannelResponseObject, error)
+	// TestBot Ask a bot
+	// (POST /bots/{id}/test)
+	TestBot(ctx context.Context, request TestBotRequestObject) (TestBotResponseObject, error)
 	// GetReceiver Read how a role is served
 	// (GET /clientapplications/{id}/roles/{role})
 	GetReceiver(ctx context.Context, request GetReceiverRequestObject) (GetReceiverResponseObject, error)
@@ -11985,6 +14746,339 @@ func (sh *strictHandler) ListAudit(w http.ResponseWriter, r *http.Request, param
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
 		if err := validResponse.VisitListAuditResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListBots operation middleware
+func (sh *strictHandler) ListBots(w http.ResponseWriter, r *http.Request, params ListBotsParams) {
+	var request ListBotsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBots(ctx, request.(ListBotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBots")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListBotsResponseObject); ok {
+		if err := validResponse.VisitListBotsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateBot operation middleware
+func (sh *strictHandler) CreateBot(w http.ResponseWriter, r *http.Request, params CreateBotParams) {
+	var request CreateBotRequestObject
+
+	request.Params = params
+
+	var body CreateBotJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBot(ctx, request.(CreateBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateBotResponseObject); ok {
+		if err := validResponse.VisitCreateBotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteBot operation middleware
+func (sh *strictHandler) DeleteBot(w http.ResponseWriter, r *http.Request, id ID, params DeleteBotParams) {
+	var request DeleteBotRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBot(ctx, request.(DeleteBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteBotResponseObject); ok {
+		if err := validResponse.VisitDeleteBotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetBot operation middleware
+func (sh *strictHandler) GetBot(w http.ResponseWriter, r *http.Request, id ID, params GetBotParams) {
+	var request GetBotRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBot(ctx, request.(GetBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetBotResponseObject); ok {
+		if err := validResponse.VisitGetBotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateBot operation middleware
+func (sh *strictHandler) UpdateBot(w http.ResponseWriter, r *http.Request, id ID, params UpdateBotParams) {
+	var request UpdateBotRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body UpdateBotJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateBot(ctx, request.(UpdateBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateBot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateBotResponseObject); ok {
+		if err := validResponse.VisitUpdateBotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListBotChannels operation middleware
+func (sh *strictHandler) ListBotChannels(w http.ResponseWriter, r *http.Request, id ID, params ListBotChannelsParams) {
+	var request ListBotChannelsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBotChannels(ctx, request.(ListBotChannelsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBotChannels")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListBotChannelsResponseObject); ok {
+		if err := validResponse.VisitListBotChannelsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateBotChannel operation middleware
+func (sh *strictHandler) CreateBotChannel(w http.ResponseWriter, r *http.Request, id ID, params CreateBotChannelParams) {
+	var request CreateBotChannelRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body CreateBotChannelJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBotChannel(ctx, request.(CreateBotChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBotChannel")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateBotChannelResponseObject); ok {
+		if err := validResponse.VisitCreateBotChannelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteBotChannel operation middleware
+func (sh *strictHandler) DeleteBotChannel(w http.ResponseWriter, r *http.Request, id ID, channel ID, params DeleteBotChannelParams) {
+	var request DeleteBotChannelRequestObject
+
+	request.Id = id
+	request.Channel = channel
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBotChannel(ctx, request.(DeleteBotChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBotChannel")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteBotChannelResponseObject); ok {
+		if err := validResponse.VisitDeleteBotChannelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetBotChannel operation middleware
+func (sh *strictHandler) GetBotChannel(w http.ResponseWriter, r *http.Request, id ID, channel ID, params GetBotChannelParams) {
+	var request GetBotChannelRequestObject
+
+	request.Id = id
+	request.Channel = channel
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBotChannel(ctx, request.(GetBotChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBotChannel")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetBotChannelResponseObject); ok {
+		if err := validResponse.VisitGetBotChannelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateBotChannel operation middleware
+func (sh *strictHandler) UpdateBotChannel(w http.ResponseWriter, r *http.Request, id ID, channel ID, params UpdateBotChannelParams) {
+	var request UpdateBotChannelRequestObject
+
+	request.Id = id
+	request.Channel = channel
+	request.Params = params
+
+	var body UpdateBotChannelJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateBotChannel(ctx, request.(UpdateBotChannelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateBotChannel")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateBotChannelResponseObject); ok {
+		if err := validResponse.VisitUpdateBotChannelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestBot operation middleware
+func (sh *strictHandler) TestBot(w http.ResponseWriter, r *http.Request, id ID, params TestBotParams) {
+	var request TestBotRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body TestBotJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestBot(ctx, request.(TestBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestBot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestBotResponseObject); ok {
+		if err := validResponse.VisitTestBotResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -5,17 +5,24 @@ import (
 	"time"
 
 	"parley"
+	"parley/directory"
 	"parley/rest/api"
 )
 
 func toKey(k parley.APIClient) Key {
-	return Key{Id: k.PublicID, EnvironmentId: k.Tenant.String(), Kind: KeyKind(k.Kind), Name: api.Some(k.Name), ExpiresAt: someTime(k.Expires),
+	return Key{Id: k.PublicID, EnvironmentId: k.Tenant.String(), Kind: KeyKind(k.Kind), BotId: api.Some(k.Application.String()), Name: api.Some(k.Name), ExpiresAt: someTime(k.Expires),
 		Created: Time(k.Created), Modified: Time(k.Modified)}
 }
 
 // CreateKey makes one; its secret is in this answer and nowhere else.
 func (s *Surface) CreateKey(ctx context.Context, r CreateKeyRequestObject) (CreateKeyResponseObject, error) {
 	k := parley.APIClient{Kind: parley.KeyKind(r.Body.Kind), Name: api.Value(r.Body.Name), Expires: time.Time(api.Value(r.Body.ExpiresAt))}
+	if r.Body.BotId != nil {
+		var err error
+		if k.Application, err = parley.ParseID[parley.ClientApplication](*r.Body.BotId); err != nil {
+			return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadReference, Field: "botId", Msg: "there is no bot of that id in the environment"}
+		}
+	}
 	if r.Body.EnvironmentId != nil {
 		var err error
 		if k.Tenant, err = parley.ParseID[parley.Tenant](*r.Body.EnvironmentId); err != nil {
@@ -23,7 +30,13 @@ func (s *Surface) CreateKey(ctx context.Context, r CreateKeyRequestObject) (Crea
 		}
 	}
 	made, secret, err := s.administration.CreateKey(ctx, as(ctx), k)
-	return CreateKey201JSONResponse{Id: made.PublicID, AppId: &made.PublicID, AppSecret: &secret}, err
+	out := CreateKey201JSONResponse{Id: made.PublicID}
+	if made.Kind == parley.KeyManage {
+		out.AppId, out.AppSecret = &made.PublicID, &secret
+	} else {
+		out.Key = new(directory.WholeKey(&made, secret))
+	}
+	return out, err
 }
 
 // ListKeys lists those of one environment.

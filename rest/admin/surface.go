@@ -30,6 +30,8 @@ type Surface struct {
 	trackers       insight.Trackers
 	found          *insight.Conversations
 	runs           insight.Runs
+	bots           *directory.Bots
+	runner         BotRunner
 	contract       *contract.Contract
 }
 
@@ -40,6 +42,8 @@ type Deps struct {
 	Deliveries     *directory.Deliveries
 	Callbacks      Callbacks
 	Understanding  *insight.Vocabularies
+	Bots           *directory.Bots
+	Runner         BotRunner
 	Verifier       api.Verifier
 }
 
@@ -47,7 +51,7 @@ var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks,
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner,
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
