@@ -67,7 +67,7 @@ func same(digits []byte) bool { return strings.Count(string(digits), string(digi
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-var ibanPattern = regexp.MustCompile(`(?i)[A-Z]{2}[ -]?\d[ -]?\d(?:[ .-]{0,2}[A-Z0-9]){11,}`)
+var ibanPattern = regexp.MustCompile(`(?i)[A-Z]{2}[ -]?\d[ -]?\d(?:[ .-]{0,2}[A-Z0-9]){11,31}`)
 
 // ibanLengths are the lengths of IBANs by country (SWIFT's registry, release 99).
 var ibanLengths = map[string]int{

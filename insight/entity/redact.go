@@ -40,13 +40,7 @@ func Spans(found []Found) []Span {
 func (r Redaction) Apply(text string, spans []Span) string {
 	cuts := make([]Span, 0, len(spans))
 	for _, s := range spans {
-		s.Start, s.End = max(s.Start, 0), min(s.End, len(text))
-		for s.Start > 0 && s.Start < len(text) && !utf8.RuneStart(text[s.Start]) {
-			s.Start--
-		}
-		for s.End > 0 && s.End < len(text) && !utf8.RuneStart(text[s.End]) {
-			s.End++
-		}
+		s.Start, s.End = characters(text, max(s.Start, 0), min(s.End, len(text)))
 		if s.Start < s.End && !slices.Contains(r.Exclude, s.Name) {
 			cuts = append(cuts, s)
 		}
@@ -70,6 +64,25 @@ func (r Redaction) Apply(text string, spans []Span) string {
 	}
 	b.WriteString(text[at:])
 	return b.String()
+}
+
+// characters widens start:end to the characters that it cuts. A byte that is not UTF-8 is a character of its own.
+func characters(text string, start, end int) (from, to int) {
+	from, to = start, end
+	for back := 1; back < utf8.UTFMax; back++ {
+		if i := start - back; i >= 0 && start < len(text) && i+size(text[i:]) > start {
+			from = i
+		}
+		if i := end - back; i >= 0 && end < len(text) && i+size(text[i:]) > end {
+			to = i + size(text[i:])
+		}
+	}
+	return from, to
+}
+
+func size(text string) int {
+	_, n := utf8.DecodeRuneInString(text)
+	return n
 }
 
 // rounds bounds Redact. One is enough for what people write; a second and a third are needed when what was replaced had

@@ -3,6 +3,7 @@ package entity
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
@@ -45,8 +46,10 @@ func TestApplyMergesAndMends(t *testing.T) {
 			t.Errorf("Apply(%v) = %q, want %q", c.spans, got, c.want)
 		}
 	}
-	if got := (Redaction{Type: Obfuscation}).Apply("a€b", []Span{{"A", 2, 3}}); got != "a*b" {
-		t.Errorf("a span inside a character: %q, want a*b", got)
+	for text, want := range map[string]string{"a€b": "a*b", "ab\x80\x80c": "ab*\x80c", "a\xe2\x82c": "a\xe2*c"} {
+		if got := (Redaction{Type: Obfuscation}).Apply(text, []Span{{"A", 2, 3}}); got != want {
+			t.Errorf("a span inside %q: %q, want %q", text, got, want)
+		}
 	}
 }
 
@@ -122,4 +125,33 @@ func FuzzApply(f *testing.F) {
 			t.Errorf("Apply(%q, %d:%d, %d:%d) = %q, which has another number of characters", text, a, b, c, d, got)
 		}
 	})
+}
+
+const benchMessage = "Hi, I am Anna (anna@example.org, +49 30 901820). On 26 November 2026 at 14:30 I paid 1,250.00 with " +
+	"4111 1111 1111 1111 for order A-77, see https://example.org/orders/77 - please send it back to DE89 3704 0044 0532 0130 00."
+
+func BenchmarkFind(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if n := len(Find(benchMessage, "de-DE")); n < 8 {
+			b.Fatal(n)
+		}
+	}
+}
+
+func BenchmarkFindNothing(b *testing.B) {
+	for b.Loop() {
+		Find("Hello there, I would like to cancel the order and get my money back", "de-DE")
+	}
+}
+
+// Time grows with the length, not with its square, whatever is repeated. One that grows with the square takes a minute here.
+func TestLongTextsTakeNoTime(t *testing.T) {
+	for _, piece := range []string{"DE12 ", "1", "1 ", "4111-", "a@", "a.", "+1 (", "1/1/", "http://", "12:00"} {
+		began := time.Now()
+		Find(strings.Repeat(piece, 100_000/len(piece)), "en-US")
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("100,000 bytes of %q took %s", piece, took)
+		}
+	}
 }
