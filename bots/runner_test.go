@@ -70,7 +70,9 @@ func newStage(t *testing.T, s *store.Store, script scripted, settings parley.Bot
 		stop()
 		parts.Wait()
 	})
-	base := func(name string) parley.Base { return parley.Base{Tenant: parley.DefaultTenant, Name: name, Active: true} }
+	base := func(name string) parley.Base {
+		return parley.Base{Tenant: parley.DefaultTenant, Name: name, Active: true}
+	}
 	participant := parley.Participant{ID: ident.New[parley.Participant](), Base: base("Rex"), Type: parley.CustomBot, Application: st.bot}
 	orchestration := parley.Orchestration{ID: ident.New[parley.Orchestration](), Base: base("one bot"), Agents: []parley.AgentReference{{Application: parley.ConsoleApplication}},
 		Bots: &parley.BotConfiguration{Bots: []parley.BotReference{{Application: st.bot, Participant: participant.ID}}}}

@@ -291,7 +291,9 @@ func (s *Bots) Delete(ctx context.Context, tenant parley.TenantID, id parley.App
 			}
 		}
 		for _, users := range []func() ([]parley.Reference, error){
-			func() ([]parley.Reference, error) { return tx.Orchestrations().Users(ctx, tenant, b.Settings.Orchestration) },
+			func() ([]parley.Reference, error) {
+				return tx.Orchestrations().Users(ctx, tenant, b.Settings.Orchestration)
+			},
 			func() ([]parley.Reference, error) { return tx.Applications().Users(ctx, tenant, id) },
 		} {
 			others, err := users()
