@@ -83,6 +83,7 @@ type BotState struct {
 	Asked      bool            `json:"asked,omitempty"` // somebody waits for the answers: its turns are kept, whoever the bot is
 	Test       bool            `json:"test,omitempty"`  // begun as a test: flows in DRAFT answer, figures leave it out
 	Background string          `json:"background,omitempty"`
+	Active     time.Time       `json:"active,omitzero"` // when the last question was asked that was answered, or was people's
 	Contexts   Contexts        `json:"contexts,omitzero"`
 	Connector  json.RawMessage `json:"connector,omitempty"` // the connector's own
 	Open       []OpenTurn      `json:"open,omitempty"`      // turns that are not over, oldest first; the first one is the bot's to answer

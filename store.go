@@ -47,6 +47,7 @@ type Tx interface {
 	Understanding
 	Detections
 	Jobs
+	BotSessions
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

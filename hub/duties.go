@@ -88,8 +88,16 @@ func (h *Hub) EndAccount(ctx context.Context, tenant parley.TenantID, account pa
 	return h.each(ctx, func(tx parley.Tx, after parley.ConversationID) ([]parley.ConversationID, error) {
 		return tx.OpenOnAccount(ctx, tenant, account, after, remindPage)
 	}, func(id parley.ConversationID) error {
-		return h.wait(ctx, tenant, id, &input{kind: ended})
+		return h.wait(ctx, tenant, id, &input{kind: ended, why: "the account was removed"})
 	})
+}
+
+// End ends a conversation for a reason that its timeline tells. One that is over stays as it is.
+func (h *Hub) End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error {
+	if err := h.wait(ctx, tenant, id, &input{kind: ended, why: why}); err != nil && parley.KindOf(err) != parley.Closed {
+		return fmt.Errorf("end conversation %s: %w", id, err)
+	}
+	return nil
 }
 
 // release gives out what was held for an agent program.

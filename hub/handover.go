@@ -220,7 +220,7 @@ func (r *routing) reminded() {
 	if r.c.Status == parley.Ended {
 		return
 	}
-	if !r.now.Before(r.c.Touched.Add(r.plan.idle())) {
+	if !r.keptByPeople() && !r.now.Before(r.c.Touched.Add(r.plan.idle())) {
 		r.end(parley.System, parley.Body{Name: systemName}, "nothing was said for the account's timeout")
 		return
 	}

@@ -21,6 +21,7 @@ type input struct {
 	sender  parley.Role          // failed: who sent that message; detected: likewise
 	found   parley.Detected      // detected
 	word    botWord              // replied, turnFailed
+	why     string               // ended
 	newID   func() parley.MessageID
 	repeat  parley.RepeatKey // made by key
 	path    string           // said: of the message in a request with several, for errors; "" = the only one
@@ -33,7 +34,7 @@ const (
 	reminded                    // a deadline may have come
 	failed                      // a delivery was given up
 	released                    // an agent program is available
-	ended                       // the account goes away
+	ended                       // nothing more is to be said
 	notified                    // a hub text is due to a party
 	detected                    // a tracker hit something that was said
 	replied                     // a bot that the hub runs answered
@@ -90,7 +91,7 @@ func (r *routing) route(in *input) error {
 	case released:
 		r.released()
 	case ended:
-		r.end(parley.System, parley.Body{Name: systemName}, "the account was removed")
+		r.end(parley.System, parley.Body{Name: systemName}, in.why)
 	case detected:
 		r.detected()
 	case replied:
@@ -248,9 +249,18 @@ func (r *routing) setDeadline() {
 	}
 }
 
+// keptByPeople says whether a conversation stays open however long nothing is said: an agent has it, and the customer is somewhere where
+// nobody can be told that it ended (reference/broker.md 13).
+func (r *routing) keptByPeople() bool {
+	return r.c.State.Bot.Asked && r.c.Owner.Kind == parley.OwnerAgent
+}
+
 // nextDeadline is when something has to happen if nobody says anything.
 func (r *routing) nextDeadline() time.Time {
 	next := r.c.Touched.Add(r.plan.idle())
+	if r.keptByPeople() {
+		next = r.now.Add(r.plan.idle())
+	}
 	if r.c.Owner.Kind == parley.OwnerBot && !r.c.Waiting.IsZero() {
 		bot, _ := r.plan.bot(r.c.Owner)
 		if turn := r.c.Waiting.Add(bot.deadline); turn.Before(next) {

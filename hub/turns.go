@@ -142,6 +142,9 @@ func (r *routing) close(i int, status parley.TurnStatus, change func(*parley.Tur
 		change(&t)
 	}
 	t.Result.Open, t.Result.Visible = r.c.State.Bot.Contexts.Open, r.c.State.Bot.Contexts.Visible
+	if status == parley.TurnAnswered || status == parley.TurnHuman {
+		r.c.State.Bot.Active = t.Opened
+	}
 	r.step.Turns = append(r.step.Turns, t)
 	r.c.State.Bot.Open = slices.Delete(slices.Clone(open), i, i+1)
 	r.step.StateChanged = true
@@ -292,4 +295,5 @@ func (r *routing) finishTurns() {
 	t := turnOf(o, parley.TurnHuman, r.now)
 	t.Result.Open, t.Result.Visible = r.c.State.Bot.Contexts.Open, r.c.State.Bot.Contexts.Visible
 	r.step.Turns = append(r.step.Turns, t)
+	r.c.State.Bot.Active, r.step.StateChanged = r.now, true
 }

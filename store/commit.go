@@ -373,6 +373,9 @@ func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) er
 	if err := s.writeTurns(ctx, t, chains); err != nil {
 		return fmt.Errorf("write turns: %w", err)
 	}
+	if err := s.writeInteractions(ctx, t, chains); err != nil {
+		return fmt.Errorf("write interactions: %w", err)
+	}
 	for _, c := range chains {
 		for _, e := range c.entries {
 			for _, d := range e.step.Deletions {
