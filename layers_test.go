@@ -34,6 +34,7 @@ var layers = map[string]string{
 	"parley/rest/admin":           "bots directory dispatch ident insight rest rest/api rest/contract tokens",
 	"parley/rest/widget":          "directory rest rest/api rest/contract",
 	"parley/rest/manage":          "insight rest rest/api tokens",
+	"parley/rest/broker":          "hub ident rest rest/api tokens",
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
 	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "",
@@ -60,8 +61,8 @@ var users = []struct{ library, by, why string }{
 	{"gonum.org/v1/gonum", "parley/insight/text", "matrices are for what is learned from examples"},
 	{"github.com/nyaruka/phonenumbers", "parley/insight/entity", "entities are found in one way"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
-	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice", "rules must be testable without a request"},
+	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/cmd/parley", "routes belong to surfaces"},
+	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice", "rules must be testable without a request"},
 }
 
 type goPackage struct {

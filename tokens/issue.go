@@ -17,6 +17,7 @@ import (
 const (
 	audienceAPI      = "parley:api"
 	audienceCustomer = "parley:customer"
+	audienceRefresh  = "parley:refresh"
 )
 
 // claims of both kinds of token; RFC 9068 names those it knows.
@@ -55,6 +56,16 @@ func (t *Tokens) IssueFor(ctx context.Context, client *parley.APIClient, scopes 
 		life = min(life, client.Expires.Sub(t.cfg.Now()))
 	}
 	return t.sign(ctx, &c, life, "at+jwt")
+}
+
+// IssueRefresh makes a token that is good for nothing but [Tokens.Refresh], and no longer than its client.
+func (t *Tokens) IssueRefresh(ctx context.Context, client *parley.APIClient, life time.Duration) (token string, expires time.Time, err error) {
+	c := claims{RegisteredClaims: jwt.RegisteredClaims{Subject: client.ID.String(), Audience: jwt.ClaimStrings{audienceRefresh}}, Tenant: client.Tenant, ClientID: client.PublicID}
+	life = min(life, MaxLifetime)
+	if !client.Expires.IsZero() {
+		life = min(life, client.Expires.Sub(t.cfg.Now()))
+	}
+	return t.sign(ctx, &c, life, "refresh+jwt")
 }
 
 // IssueCustomer makes a token by which one customer, known by the address of a contact, may chat on one account.

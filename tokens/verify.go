@@ -49,6 +49,23 @@ func (t *Tokens) Verify(ctx context.Context, token string) (Grant, error) {
 	return t.grant(ctx, c)
 }
 
+// Refresh is the client that a refresh token was made for. Unauthenticated if it is not good, or the client may not act any more.
+func (t *Tokens) Refresh(ctx context.Context, token string) (parley.APIClient, error) {
+	c, err := t.parse(ctx, token, audienceRefresh, leeway)
+	if err != nil {
+		return parley.APIClient{}, err
+	}
+	id, err := parley.ParseID[parley.APIClient](c.Subject)
+	if err != nil {
+		return parley.APIClient{}, refuse(err)
+	}
+	client, err := t.client(ctx, id)
+	if err == nil && client.Tenant != c.Tenant {
+		err = refuse(errors.New("the client belongs to another tenant"))
+	}
+	return client, err
+}
+
 // VerifyCustomer says as whom the bearer of a customer's token may chat.
 func (t *Tokens) VerifyCustomer(ctx context.Context, token string) (Grant, error) {
 	c, err := t.check(ctx, token, audienceCustomer)

@@ -32,6 +32,7 @@ import (
 	"parley/rest"
 	"parley/rest/admin"
 	"parley/rest/api"
+	"parley/rest/broker"
 	"parley/rest/conversationmgr"
 	"parley/rest/docs"
 	"parley/rest/manage"
@@ -185,9 +186,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 			Bots: directory.NewBots(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard), Runner: runner, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
 		manage.New(n.tokens, understanding).Register(router)
+		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
-			docs.Document{Name: "manage", YAML: manage.Document},
+			docs.Document{Name: "manage", YAML: manage.Document}, docs.Document{Name: "broker", YAML: broker.Document},
 			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
 		pages(router)
 	}

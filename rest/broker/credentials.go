@@ -1,0 +1,223 @@
+package broker
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"parley"
+	"parley/rest/api"
+	"parley/tokens"
+)
+
+// A place is the environment of a request, whose credentials were good.
+type place struct {
+	tenant parley.Tenant
+	key    parley.APIClientID // zero for tokens
+}
+
+// keyFor is how long a key that was good is not looked up again: so long a revoked one may still be used.
+const keyFor = 5 * time.Second
+
+type knownKey struct {
+	key   parley.APIClient
+	until time.Time
+}
+
+// key opens the API-KEY of a request.
+func (s *Surface) key(r *http.Request) (parley.APIClient, error) {
+	whole := strings.TrimSpace(r.Header.Get("Api-Key"))
+	if whole == "" {
+		return parley.APIClient{}, errKey
+	}
+	name := sha256.Sum256([]byte(whole))
+	if k, ok := s.known.Load(name); ok && s.Clock().Before(k.(knownKey).until) {
+		return k.(knownKey).key, nil
+	}
+	k, err := s.Keys.Open(r.Context(), parley.KeyBroker, whole)
+	if parley.KindOf(err) == parley.Unauthenticated {
+		s.known.Delete(name)
+		return k, errKey
+	}
+	if err != nil {
+		return k, err
+	}
+	s.known.Store(name, knownKey{k, s.Clock().Add(keyFor)}) // as many as there are good keys
+	return k, nil
+}
+
+// withKey is the place of a request that comes with an API-KEY: of that very environment, and with a token if it wants one.
+func (s *Surface) withKey(r *http.Request) (place, error) {
+	k, err := s.key(r)
+	if err != nil {
+		return place{}, err
+	}
+	p, err := s.environment(r, k.Tenant)
+	if err != nil {
+		return p, err
+	}
+	p.key = k.ID
+	if !p.tenant.RequireBearer {
+		return p, nil
+	}
+	return p, s.bearer(r, p.tenant.ID, parley.ScopeBroker, parley.ScopeAdmin)
+}
+
+// environment is the one that the path names, if it is the credential's.
+func (s *Surface) environment(r *http.Request, tenant parley.TenantID) (p place, err error) {
+	id, err := parley.ParseID[parley.Tenant](strings.ToLower(mux.Vars(r)["env"]))
+	if err != nil {
+		return p, errNotFound
+	}
+	if id != tenant {
+		return p, errForeign
+	}
+	if err := s.Store.View(r.Context(), func(tx parley.Tx) (err error) {
+		p.tenant, err = tx.Tenant(r.Context(), id)
+		return err
+	}); err != nil {
+		return p, err
+	}
+	if org, err := parley.ParseID[parley.Organisation](strings.ToLower(mux.Vars(r)["org"])); err != nil || org != p.tenant.Organisation {
+		return p, errNotFound
+	}
+	return p, nil
+}
+
+// bearer wants a token of the environment with one of the scopes. Administrators of the default environment administer all.
+func (s *Surface) bearer(r *http.Request, tenant parley.TenantID, scopes ...string) error {
+	g, err := s.grant(r)
+	if err != nil {
+		return err
+	}
+	if !g.Has(scopes...) {
+		return errRole
+	}
+	if g.Tenant != tenant && (g.Tenant != parley.DefaultTenant || !g.Has(parley.ScopeAdmin)) {
+		return errForeign
+	}
+	return nil
+}
+
+func (s *Surface) grant(r *http.Request) (tokens.Grant, error) {
+	g, err := api.Authorize(r, s.Authority)
+	if err != nil && parley.KindOf(err) != parley.Internal {
+		return g, errBearer
+	}
+	return g, err
+}
+
+// asAdministrator is the place of a request that comes with the token of an administrator.
+func (s *Surface) asAdministrator(r *http.Request) (p place, err error) {
+	g, err := s.grant(r)
+	if err != nil {
+		return p, err
+	}
+	tenant := g.Tenant
+	if id, err := parley.ParseID[parley.Tenant](strings.ToLower(mux.Vars(r)["env"])); err == nil && g.Tenant == parley.DefaultTenant && g.Has(parley.ScopeAdmin) {
+		tenant = id
+	}
+	if p, err = s.environment(r, tenant); err != nil {
+		if parley.KindOf(err) == parley.NotFound {
+			err = errNotFound
+		}
+		return p, err
+	}
+	if !g.Has(parley.ScopeAdmin) {
+		return p, errRole
+	}
+	return p, nil
+}
+
+// A bot is the one that a path names, with the channel it is reached on.
+type bot struct {
+	app     parley.ClientApplication
+	account parley.Account
+	channel parley.Channel
+}
+
+// optionBot and optionChannel name the options by which an account is a channel of a bot; see directory.Bots.
+const (
+	optionBot     = "bot"
+	optionChannel = "channel"
+)
+
+// bot finds the bot and channel of a path, or of the older route, whose channel is in a header.
+func (s *Surface) bot(ctx context.Context, r *http.Request, p *place) (b bot, err error) {
+	vars := mux.Vars(r)
+	id, err := parley.ParseID[parley.ClientApplication](strings.ToLower(vars["bot"]))
+	if err != nil {
+		return b, errNotFound
+	}
+	named, inPath := vars["channel"]
+	if !inPath {
+		if named = strings.TrimSpace(r.Header.Get("Channel")); named == "" {
+			return b, errNotFound
+		}
+	}
+	err = s.Store.View(ctx, func(tx parley.Tx) error {
+		if b.app, err = tx.Applications().Find(ctx, p.tenant.ID, id); err != nil {
+			return err
+		}
+		if b.app.Bot == nil {
+			return errNotFound
+		}
+		if b.account, err = findChannel(ctx, tx, &b.app, named, !inPath); err != nil {
+			return err
+		}
+		b.channel, err = tx.Channels().Find(ctx, p.tenant.ID, b.account.Channel)
+		return err
+	})
+	if parley.KindOf(err) == parley.NotFound {
+		return b, errNotFound
+	}
+	if err == nil && (!b.app.Active || !b.account.Active || !b.channel.Active) {
+		return b, fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")
+	}
+	return b, err
+}
+
+// findChannel is a channel of a bot by its id or, on the older route, its name.
+func findChannel(ctx context.Context, tx parley.Tx, app *parley.ClientApplication, named string, byName bool) (parley.Account, error) {
+	if id, err := parley.ParseID[parley.Account](strings.ToLower(named)); err == nil {
+		a, err := tx.Accounts().Find(ctx, app.Tenant, id)
+		if err == nil && a.Option(optionBot) != app.ID.String() {
+			err = errNotFound
+		}
+		return a, err
+	}
+	const page = 200
+	for offset := 0; byName; offset += page {
+		accounts, count, err := tx.Accounts().List(ctx, app.Tenant, offset, page)
+		if err != nil {
+			return parley.Account{}, err
+		}
+		for _, a := range accounts {
+			if a.Option(optionBot) == app.ID.String() && a.Option(optionChannel) == named {
+				return a, nil
+			}
+		}
+		if offset+page >= count {
+			break
+		}
+	}
+	return parley.Account{}, errNotFound
+}
+
+// mayCall says whether a page of that origin may talk to a channel.
+func (b *bot) mayCall(origin string) error {
+	allowed := strings.Fields(b.account.Option(parley.OptionAllowedOrigins))
+	if origin == "" || len(allowed) == 0 {
+		return nil
+	}
+	for _, a := range allowed {
+		if strings.EqualFold(strings.TrimSuffix(a, "/"), origin) {
+			return nil
+		}
+	}
+	return fail(http.StatusForbidden, "FORBIDDEN", "pages of this origin may not talk to the channel")
+}

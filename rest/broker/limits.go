@@ -1,0 +1,94 @@
+package broker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"parley"
+)
+
+// The rate of turns of one API key (reference 14), on each node.
+const (
+	turnsPerSecond = 10
+	burst          = 20
+)
+
+// limits keeps the rate of each key. Safe for concurrent use.
+type limits struct {
+	now   func() time.Time
+	mu    sync.Mutex
+	byKey map[parley.APIClientID]*rate.Limiter
+}
+
+func newLimits(now func() time.Time) *limits {
+	return &limits{now: now, byKey: map[parley.APIClientID]*rate.Limiter{}}
+}
+
+// take is nil if the key may have another turn now.
+func (l *limits) take(key parley.APIClientID) *problem {
+	l.mu.Lock()
+	limiter := l.byKey[key]
+	if limiter == nil { // as many as there are keys
+		limiter = rate.NewLimiter(turnsPerSecond, burst)
+		l.byKey[key] = limiter
+	}
+	l.mu.Unlock()
+	now := l.now()
+	r := limiter.ReserveN(now, 1)
+	if wait := r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+		p := fail(429, "RATE_LIMITED", "the API key has more turns a second than it may")
+		p.retryAfter = max(wait, time.Second)
+		return p
+	}
+	return nil
+}
+
+// placeFor is how long a turn waits for its place in its session (reference 4.1).
+const placeFor = 10 * time.Second
+
+// places lets the turns of a session that come to this node go one after the other. Safe for concurrent use.
+type places struct {
+	mu   sync.Mutex
+	busy map[parley.ConversationID]*queue
+}
+
+// A queue is a session in which turns are in progress or wait.
+type queue struct {
+	turn chan struct{} // capacity 1: whoever is in it has the place
+	n    int
+}
+
+func newPlaces() *places { return &places{busy: map[parley.ConversationID]*queue{}} }
+
+// take waits for the place of a session; leave must be called after that. An error means that it did not come in time.
+func (p *places) take(ctx context.Context, id parley.ConversationID) (leave func(), err error) {
+	p.mu.Lock()
+	q := p.busy[id]
+	if q == nil {
+		q = &queue{turn: make(chan struct{}, 1)}
+		p.busy[id] = q
+	}
+	q.n++
+	p.mu.Unlock()
+	done := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if q.n--; q.n == 0 {
+			delete(p.busy, id)
+		}
+	}
+	select {
+	case q.turn <- struct{}{}:
+		return func() {
+			<-q.turn
+			done()
+		}, nil
+	case <-ctx.Done():
+		done()
+		return nil, ctx.Err()
+	}
+}

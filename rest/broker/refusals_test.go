@@ -1,0 +1,336 @@
+package broker_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/mux"
+
+	"parley"
+	"parley/directory"
+	"parley/rest/broker"
+	"parley/rest/resttest"
+)
+
+// What is wrong with a turn, in the order in which it is looked at.
+func TestTurnsAreRefused(t *testing.T) {
+	s := newStage(t)
+	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
+	long := strings.Repeat("é", 4097)
+	for name, test := range map[string]struct {
+		path, body string
+		headers    []string
+		status     int
+		code       string
+	}{
+		"no key":            {s.turns(), `{"text":"x"}`, []string{"Api-Key", ""}, 401, "UNAUTHORIZED"},
+		"bad key":           {s.turns(), `{"text":"x"}`, []string{"Api-Key", "x"}, 401, "UNAUTHORIZED"},
+		"wrong secret":      {s.turns(), `{"text":"x"}`, []string{"Api-Key", s.key + "x"}, 401, "UNAUTHORIZED"},
+		"bad key, bad body": {s.turns(), `{`, []string{"Api-Key", "x"}, 401, "UNAUTHORIZED"},
+		"other environment": {strings.Replace(s.turns(), parley.DefaultTenant.String(), s.bot.ID.String(), 1), `{"text":"x"}`, nil, 403, "FORBIDDEN"},
+		"malformed id":      {strings.Replace(s.turns(), s.bot.ID.String(), "x", 1), `{"text":"x"}`, nil, 404, "NOT_FOUND"},
+		"unknown bot":       {strings.Replace(s.turns(), s.bot.ID.String(), s.channel.String(), 1), `{"text":"x"}`, nil, 404, "NOT_FOUND"},
+		"unknown channel":   {strings.Replace(s.turns(), s.channel.String(), s.bot.ID.String(), 1), `{"text":"x"}`, nil, 404, "NOT_FOUND"},
+		"unknown org":       {strings.Replace(s.turns(), parley.DefaultOrganisation.String(), s.bot.ID.String(), 1), `{"text":"x"}`, nil, 404, "NOT_FOUND"},
+		"a program, no bot": {strings.Replace(s.turns(), s.bot.ID.String(), parley.ConsoleApplication.String(), 1), `{"text":"x"}`, nil, 404, "NOT_FOUND"},
+		"no OS":             {s.turns(), `{"text":"x"}`, []string{"Os", ""}, 400, "MISSING_HEADER"},
+		"blank USER-REF":    {s.turns(), `{"text":"x"}`, []string{"User-Ref", " "}, 400, "MISSING_HEADER"},
+		"no LOCALE":         {s.turns(), `{"text":"x"}`, []string{"Locale", ""}, 400, "MISSING_HEADER"},
+		"long BUSINESS-KEY": {s.turns(), `{"text":"x"}`, []string{"Business-Key", strings.Repeat("x", 101)}, 400, "INVALID_PARAMETER"},
+		"long USER-REF":     {s.turns(), `{"text":"x"}`, []string{"User-Ref", strings.Repeat("x", 256)}, 400, "INVALID_PARAMETER"},
+		"long LOCALE":       {s.turns(), `{"text":"x"}`, []string{"Locale", strings.Repeat("x", 36)}, 400, "INVALID_PARAMETER"},
+		"test=maybe":        {s.turns() + "?test=maybe", `{"text":"x"}`, nil, 400, "INVALID_PARAMETER"},
+		"no JSON":           {s.turns(), `{`, nil, 400, "MALFORMED_BODY"},
+		"no object":         {s.turns(), `[]`, nil, 400, "MALFORMED_BODY"},
+		"no body":           {s.turns(), ``, nil, 400, "MALFORMED_BODY"},
+		"wrong type":        {s.turns(), `{"text":7}`, nil, 400, "MALFORMED_BODY"},
+		"context no object": {s.turns(), `{"text":"x","context":[]}`, nil, 400, "MALFORMED_BODY"},
+		"too large":         {s.turns(), `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 400, "MALFORMED_BODY"},
+		"nothing said":      {s.turns(), `{}`, nil, 400, "EMPTY_TURN"},
+		"blank":             {s.turns(), `{"text":" ","code":"","intent":null,"context":{}}`, nil, 400, "EMPTY_TURN"},
+		"long text":         {s.turns(), `{"text":"` + long + `"}`, nil, 422, "INVALID_VALUE"},
+		"confidence 2":      {s.turns(), `{"intent":"i","confidence":2}`, nil, 422, "INVALID_VALUE"},
+		"large context":     {s.turns(), `{"text":"x","context":{"a":"` + strings.Repeat("x", 64<<10) + `"}}`, nil, 422, "INVALID_VALUE"},
+		"unknown session":   {s.turns() + "/" + s.bot.ID.String(), `{"text":"x"}`, nil, 404, "SESSION_NOT_FOUND"},
+		"malformed session": {s.turns() + "/x", `{"text":"x"}`, nil, 404, "SESSION_NOT_FOUND"},
+		"bad body, session": {s.turns() + "/" + session, `{`, nil, 400, "MALFORMED_BODY"},
+		"unknown address":   {s.environment() + "/house", `{"text":"x"}`, nil, 404, "NOT_FOUND"},
+	} {
+		headers := s.headers(test.headers...)
+		res, text := s.Do("POST", test.path, test.body, headers...)
+		if res.StatusCode != test.status || !strings.Contains(text, `"code":"`+test.code+`"`) || strings.Contains(text, "sessionCode") || res.Header.Get("x-request-id") == "" {
+			t.Errorf("%s answered %d %s, want %d %s", name, res.StatusCode, text, test.status, test.code)
+		}
+		if test.status == 401 && res.Header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s: WWW-Authenticate %q", name, res.Header.Get("WWW-Authenticate"))
+		}
+	}
+	if s.asked.Load() != 1 {
+		t.Errorf("the bot was asked %d times by what was refused", s.asked.Load()-1)
+	}
+}
+
+// The header CHANNEL, the vendor's prefix and a trailing slash all lead to the same.
+func TestWaysToASession(t *testing.T) {
+	s := newStage(t)
+	old := s.environment() + "/bot/" + s.bot.ID.String() + "/conversations"
+	upper := strings.ReplaceAll(s.turns(), s.bot.ID.String(), strings.ToUpper(s.bot.ID.String()))
+	var code string
+	for _, way := range []struct {
+		path    string
+		headers []string
+	}{
+		{s.turns() + "/", nil}, {"/eva-broker" + s.turns(), nil}, {"/eva-broker" + s.turns() + "/", nil}, {upper, nil},
+		{old, []string{"Channel", "default"}}, {old + "/", []string{"Channel", s.channel.String()}}, {"/eva-broker" + old, []string{"Channel", strings.ToUpper(s.channel.String())}},
+	} {
+		res, text := s.Do("POST", way.path, `{"text":"hello"}`, s.headers(way.headers...)...)
+		var got said
+		if err := json.Unmarshal([]byte(text), &got); err != nil || res.StatusCode != 200 || got.SessionCode == "" {
+			t.Errorf("%s answered %d %s", way.path, res.StatusCode, text)
+		}
+		code = got.SessionCode
+	}
+	for _, way := range []string{s.turns() + "/" + code, "/eva-broker" + s.turns() + "/" + strings.ToUpper(code), old + "/" + code} {
+		if res, text := s.Do("POST", way, `{"text":"hello"}`, s.headers("Channel", "default")...); res.StatusCode != 200 {
+			t.Errorf("%s answered %d %s", way, res.StatusCode, text)
+		}
+	}
+	for _, channel := range []string{"", "house", s.bot.ID.String()} {
+		if res, _ := s.Do("POST", old, `{"text":"hello"}`, s.headers("Channel", channel)...); res.StatusCode != 404 {
+			t.Errorf("CHANNEL %q answered %d", channel, res.StatusCode)
+		}
+	}
+	// A session belongs to its channel.
+	second, err := s.bots.AddChannel(t.Context(), parley.DefaultTenant, s.bot.ID, directory.BotChannel{Name: "second", Type: "web", Active: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, text := s.Do("POST", strings.Replace(s.turns(), s.channel.String(), second.String(), 1)+"/"+code, `{"text":"hello"}`, s.headers()...); res.StatusCode != 404 || !strings.Contains(text, "SESSION_NOT_FOUND") {
+		t.Errorf("on another channel: %d %s", res.StatusCode, text)
+	}
+}
+
+// Bots and channels that are off, and pages that may not, are forbidden; other methods are not allowed; browsers are told what is.
+func TestChannelsAreGuarded(t *testing.T) {
+	s := newStage(t)
+	change := func(f func(*directory.BotChannel)) {
+		t.Helper()
+		if err := s.bots.ChangeChannel(t.Context(), parley.DefaultTenant, s.bot.ID, s.channel, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(c *directory.BotChannel) { c.AllowedOrigins = []string{"https://shop.example"} })
+	for origin, want := range map[string]int{"": 200, "https://shop.example": 200, "https://evil.example": 403} {
+		res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Origin", origin)...)
+		if res.StatusCode != want || origin != "" && res.Header.Get("Access-Control-Allow-Origin") != origin {
+			t.Errorf("a page of %q got %d %s", origin, res.StatusCode, text)
+		}
+	}
+	change(func(c *directory.BotChannel) { c.Active = false })
+	if res, _ := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers()...); res.StatusCode != 403 {
+		t.Errorf("a channel that is off answered %d", res.StatusCode)
+	}
+	change(func(c *directory.BotChannel) { c.Active = true })
+	if err := s.bots.Change(t.Context(), parley.DefaultTenant, s.bot.ID, func(b *directory.Bot) { b.Active = false }); err != nil {
+		t.Fatal(err)
+	}
+	if res, _ := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers()...); res.StatusCode != 403 {
+		t.Errorf("a bot that is off answered %d", res.StatusCode)
+	}
+	for _, prefix := range []string{"", "/eva-broker"} {
+		res, _ := s.Do("GET", prefix+s.turns(), "")
+		if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "POST" {
+			t.Errorf("GET answered %d, Allow %q", res.StatusCode, res.Header.Get("Allow"))
+		}
+		res, _ = s.Do("OPTIONS", prefix+s.turns(), "", "Origin", "https://shop.example", "Access-Control-Request-Method", "POST")
+		h := res.Header
+		if res.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != "https://shop.example" || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "BUSINESS-KEY") ||
+			!strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") {
+			t.Errorf("preflight answered %d %v", res.StatusCode, h)
+		}
+	}
+}
+
+// An environment may want a token besides the key; a bad one has no side effect.
+func TestBearerIsWantedWhereItIs(t *testing.T) {
+	s := newStage(t)
+	if res, _ := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Authorization", "Bearer nonsense")...); res.StatusCode != 200 {
+		t.Errorf("a token that nobody wants made it %d", res.StatusCode)
+	}
+	if err := s.admin.ChangeEnvironment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant, func(n *parley.Tenant) { n.RequireBearer = true }); err != nil {
+		t.Fatal(err)
+	}
+	asked := s.asked.Load()
+	for authorization, want := range map[string]int{"": 401, "Bearer nonsense": 401, "Basic x": 401, "Bearer " + s.token(parley.DefaultTenant, parley.ScopeRead): 403} {
+		if res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Authorization", authorization)...); res.StatusCode != want {
+			t.Errorf("%.12q answered %d %s, want %d", authorization, res.StatusCode, text, want)
+		}
+	}
+	if s.asked.Load() != asked {
+		t.Error("a refused call asked the bot")
+	}
+	if res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Authorization", "bearer  "+s.token(parley.DefaultTenant, parley.ScopeBroker))...); res.StatusCode != 200 {
+		t.Errorf("a good token answered %d %s", res.StatusCode, text)
+	}
+}
+
+// A key has only so many turns a second.
+func TestRateIsLimited(t *testing.T) {
+	s := newStage(t)
+	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
+	for range 60 {
+		res, text := s.Do("POST", s.turns()+"/"+session, `{"text":"nothing"}`, s.headers()...)
+		if res.StatusCode == 200 {
+			continue
+		}
+		if res.StatusCode != 429 || res.Header.Get("Retry-After") == "" || !strings.Contains(text, "RATE_LIMITED") || !strings.Contains(text, `"sessionCode":"`+session+`"`) {
+			t.Errorf("over the rate: %d %s", res.StatusCode, text)
+		}
+		if res, text = s.Do("POST", s.turns(), `{"text":"nothing"}`, s.headers()...); res.StatusCode != 429 || strings.Contains(text, "sessionCode") {
+			t.Errorf("over the rate, at the start: %d %s", res.StatusCode, text)
+		}
+		return
+	}
+	t.Error("sixty turns at once met no limit")
+}
+
+// Nobody else's (guarantee G8): a key of another environment gets 403 or 404 on every route, and never a session.
+func TestOtherEnvironmentsAreForeign(t *testing.T) {
+	s := newStage(t)
+	session := s.turn("", `{"text":"hello"}`, 200, "Business-Key", "4711")
+	organisation, err := s.admin.CreateOrganisation(t.Context(), directory.Administrator(parley.DefaultTenant), "Other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := s.admin.CreateEnvironment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.Tenant{Organisation: organisation, Name: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, token := s.newKey(other.ID), s.token(other.ID, parley.ScopeAdmin)
+	theirs := "/org/" + organisation.String() + "/env/" + other.ID.String()
+	tried := 0
+	for _, environment := range []string{s.environment(), theirs} {
+		for path, item := range resttest.Document(t, broker.Document).Paths.Map() {
+			for method, op := range item.Operations() {
+				if !strings.Contains(path, "{env}") {
+					continue
+				}
+				tried++
+				target := strings.NewReplacer("/org/{org}/env/{env}", environment, "{bot}", s.bot.ID.String(), "{channel}", s.channel.String(), "{session}", session.SessionCode, "{businessKey}", "4711").Replace(path)
+				if op.OperationID == "rateAnswer" {
+					target += "?requesterId=x"
+				}
+				res, text := s.Do(method, target, `{"text":"hello","evaluation":true,"interactionId":"`+session.Answers[0].InteractionID+`"}`, "Api-Key", key, "Authorization", "Bearer "+token, "Os", "x", "User-Ref", "x", "Locale", "en", "Channel", "default")
+				if fine := op.OperationID == "readHistory" && text == "[]" || op.OperationID == "readAPIKey" && !strings.Contains(text, s.key); res.StatusCode != 403 && res.StatusCode != 404 && !(fine && environment == theirs) && !(op.OperationID == "rateConversation" && res.StatusCode == 404) {
+					t.Errorf("%s answered %d %s", op.OperationID, res.StatusCode, text)
+				}
+			}
+		}
+	}
+	if tried != 20 {
+		t.Errorf("%d calls tried", tried)
+	}
+}
+
+// Router and document know the same operations.
+func TestDocumentHasEveryRoute(t *testing.T) {
+	router := mux.NewRouter()
+	broker.New(broker.Deps{}).Register(router)
+	routes := map[string]bool{}
+	err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		path, err := route.GetPathTemplate()
+		methods, _ := route.GetMethods()
+		for _, m := range methods {
+			routes[m+" "+strings.Replace(path, ":.+}", "}", 1)] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := resttest.Document(t, broker.Document)
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			for _, prefix := range []string{"", broker.Prefix} {
+				if !routes[method+" "+prefix+path] && (prefix == "" || strings.Contains(path, "{env}")) {
+					t.Errorf("%s has no route below %q", op.OperationID, prefix)
+				}
+				delete(routes, method+" "+prefix+path)
+			}
+		}
+	}
+	for route := range routes {
+		t.Errorf("%s is not in the document", route)
+	}
+}
+
+func TestChangedContractHasNewVersion(t *testing.T) {
+	resttest.Golden(t, broker.Document, "testdata/contract.sum")
+}
+
+// Tokens for connectors, in the three ways they ask.
+func TestTokens(t *testing.T) {
+	s := newStage(t)
+	c, secret, err := s.admin.CreateClient(t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Scopes: []string{parley.ScopeBroker}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var organisation string
+	if err := s.store.View(t.Context(), func(tx parley.Tx) error {
+		all, err := tx.Organisations(t.Context())
+		organisation = all[0].Name
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(realm string, form url.Values) (int, map[string]any) {
+		t.Helper()
+		res, text := s.Do("POST", "/auth/realms/"+url.PathEscape(realm)+"/protocol/openid-connect/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+		var out map[string]any
+		if err := json.Unmarshal([]byte(text), &out); err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, out
+	}
+	good := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.PublicID}, "client_secret": {secret}}
+	status, first := ask(organisation, good)
+	if status != 200 || first["token_type"] != "Bearer" || first["expires_in"] != 900.0 || first["refresh_expires_in"] != 1800.0 {
+		t.Fatalf("answered %d %v", status, first)
+	}
+	if _, err := s.tokens.Verify(t.Context(), first["access_token"].(string)); err != nil {
+		t.Errorf("the token: %v", err)
+	}
+	if _, err := s.tokens.Verify(t.Context(), first["refresh_token"].(string)); err == nil {
+		t.Error("the refresh token passes for an access token")
+	}
+	for name, form := range map[string]url.Values{
+		"refresh":  {"grant_type": {"refresh_token"}, "refresh_token": {first["refresh_token"].(string)}},
+		"password": {"grant_type": {"password"}, "client_id": {"eva-cockpit"}, "username": {c.PublicID}, "password": {secret}},
+	} {
+		if status, out := ask(parley.DefaultOrganisation.String(), form); status != 200 || out["access_token"] == nil {
+			t.Errorf("%s answered %d %v", name, status, out)
+		}
+	}
+	for name, test := range map[string]struct {
+		realm  string
+		form   url.Values
+		status int
+		code   string
+	}{
+		"unknown realm":  {"nobody", good, 404, "invalid_request"},
+		"wrong secret":   {organisation, url.Values{"grant_type": {"client_credentials"}, "client_id": {c.PublicID}, "client_secret": {"x"}}, 401, "invalid_client"},
+		"other grant":    {organisation, url.Values{"grant_type": {"magic"}}, 400, "unsupported_grant_type"},
+		"bad refresh":    {organisation, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}, 400, "invalid_grant"},
+		"access refresh": {organisation, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first["access_token"].(string)}}, 400, "invalid_grant"},
+	} {
+		if status, out := ask(test.realm, test.form); status != test.status || out["error"] != test.code || out["error_description"] == "" {
+			t.Errorf("%s answered %d %v", name, status, out)
+		}
+	}
+}
