@@ -17,17 +17,19 @@ var layers = map[string]string{
 	"parley/ident": "", "parley/markup": "", "parley/wire": "ident markup", "parley/configs": "",
 	// A leaf too: the rule of which addresses may be reached, for who configures them and for who connects.
 	"parley/egress": "",
-	"parley/tokens": "ident", "parley/directory": "egress ident tokens", "parley/assets": "ident tokens hub",
+	// And another: how calls are signed, for who makes them and for who checks them.
+	"parley/signing": "",
+	"parley/tokens":  "ident", "parley/directory": "egress ident tokens", "parley/assets": "ident tokens hub",
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	// Detection, and the language of groups.
 	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight": "egress ident insight/criteria insight/entity insight/text markup",
-	"parley/bots": "hub markup", "parley/dispatch": "egress ident wire", "parley/dispatch/asynqueue": "",
+	"parley/bots": "hub markup", "parley/dispatch": "egress ident signing wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
-	"parley/forward":     "dispatch ws",
-	"parley/notice":      "dispatch ident",
-	"parley/conformance": "dispatch ident wire", // it plays the hub before a receiver
+	"parley/forward":     "dispatch signing ws",
+	"parley/notice":      "dispatch ident signing",
+	"parley/conformance": "dispatch ident signing wire", // it plays the hub before a receiver
 	"parley/rest":        "ident rest/api tokens", "parley/rest/api": "tokens ident wire", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
 	"parley/rest/oauth":           "rest rest/api tokens",
@@ -55,6 +57,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/hibiken/asynq", "parley/dispatch/asynqueue", "a queue wakes, it does not decide"},
 	{"github.com/coder/websocket", "parley/ws parley/bench parley/chaos parley/forward", "one writer per connection is kept in one place"},
 	{"github.com/wneessen/go-mail", "parley/notice", "who sends mail also keeps its credentials out of logs"},
+	{"github.com/standard-webhooks/standard-webhooks", "parley/signing parley/examples/receiver", "every call is signed in one way"},
 	{"github.com/coregx/ahocorasick", "parley/insight/text", "phrases are found in one way"},
 	{"github.com/blevesearch/snowballstem", "parley/insight/text", "stems are made in one way"},
 	{"github.com/clipperhouse/uax29", "parley/insight/text", "where a word ends is decided in one place"},
@@ -62,7 +65,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/nyaruka/phonenumbers", "parley/insight/entity", "entities are found in one way"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
 	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice", "rules must be testable without a request"},
+	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice parley/signing", "rules must be testable without a request"},
 }
 
 type goPackage struct {

@@ -11,6 +11,7 @@ import (
 	"parley"
 	"parley/dispatch"
 	"parley/ident"
+	"parley/signing"
 )
 
 // taken is the verdict on deliveries that a receiver must take.
@@ -107,7 +108,7 @@ var otherSecret = "whsec_" + base64.StdEncoding.EncodeToString([]byte("not the s
 // signatures is the header of a delivery signed with other secrets.
 func signatures(d delivery, at time.Time, secrets ...string) string {
 	header := http.Header{}
-	_ = dispatch.Stamp(header, secrets, d.id, at, d.body) // newHub tried the secret
+	_ = signing.Stamp(header, secrets, d.id, at, d.body) // newHub tried the secret
 	return header.Get("Webhook-Signature")
 }
 

@@ -17,6 +17,7 @@ import (
 	"parley"
 	"parley/dispatch"
 	"parley/ident"
+	"parley/signing"
 	"parley/wire"
 )
 
@@ -46,7 +47,7 @@ func newHub(c Config) (*hub, error) {
 		return nil, errors.New("the URL cannot be used")
 	}
 	if c.Secret != "" {
-		if err := dispatch.Stamp(http.Header{}, []string{c.Secret}, "", time.Now(), nil); err != nil {
+		if err := signing.Stamp(http.Header{}, []string{c.Secret}, "", time.Now(), nil); err != nil {
 			return nil, errors.New("the secret cannot be read: give whsec_ and its base64")
 		}
 	}
@@ -116,7 +117,7 @@ func (h *hub) send(ctx context.Context, d delivery, change func(http.Header)) an
 	if h.Secret != "" {
 		secrets = []string{h.Secret}
 	}
-	if err := dispatch.Stamp(req.Header, secrets, d.id, at, d.body); err != nil {
+	if err := signing.Stamp(req.Header, secrets, d.id, at, d.body); err != nil {
 		return answer{problem: err.Error()}
 	}
 	req.Header.Set("Traceparent", "00-"+hex(d.id)+"-0020000000000001-00")

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -20,6 +17,7 @@ import (
 
 	"parley"
 	"parley/egress"
+	"parley/signing"
 )
 
 const (
@@ -120,7 +118,7 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 		req.Header.Set(h.Name, h.Value)
 	}
 	now := s.clock()
-	if err := Stamp(req.Header, to.role.Signing.Active(now), r.id, now, r.body); err != nil {
+	if err := signing.Stamp(req.Header, to.role.Signing.Active(now), r.id, now, r.body); err != nil {
 		return result{ours: err}, ""
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
@@ -144,7 +142,7 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	defer cancel()
 	answer, err := client.Do(req.WithContext(ctx))
 	if err != nil {
-		return result{problem: plain(err).Error()}, sent
+		return result{problem: egress.Plain(err).Error()}, sent
 	}
 	defer answer.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // what cannot be read changes nothing about the status
@@ -155,41 +153,4 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 		res.answer = ofTarget(to, sent).excerpt(body)
 	}
 	return res, sent
-}
-
-// plain says why a request failed, in words that hold no URL, address or secret.
-func plain(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, egress.ErrRefused):
-		return egress.ErrRefused
-	case errors.Is(err, context.DeadlineExceeded):
-		return errors.New("no answer in time")
-	case errors.Is(err, context.Canceled):
-		return errors.New("cancelled, since the hub stops")
-	case errors.As(err, &dns):
-		return errors.New("the name cannot be resolved")
-	}
-	if e, ok := errors.AsType[*egress.ProxyError](err); ok {
-		return e
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return errors.New("the certificate it shows is not trusted, or not for this name")
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		switch op.Op {
-		case "dial":
-			return errors.New("no connection")
-		case "remote error": // an alert of TLS; crypto/tls has the texts
-			return fmt.Errorf("TLS was refused: %w", op.Err)
-		}
-		return errors.New("the connection broke")
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the connection was closed without an answer")
-	}
-	return fmt.Errorf("the request failed (%T)", err) // the type only: the text of a stranger's error may hold anything
 }

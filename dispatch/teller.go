@@ -29,7 +29,7 @@ func (t *Teller) Tell(ctx context.Context, url string, body []byte) error {
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := t.client.Do(r)
 	if err != nil {
-		return fmt.Errorf("tell: %w", plain(err))
+		return fmt.Errorf("tell: %w", egress.Plain(err))
 	}
 	defer answer.Body.Close()
 	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer) // so that the connection can be used again

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"parley"
+	"parley/egress"
 )
 
 const (
@@ -117,7 +118,7 @@ func (t *tokens) authorization(ctx context.Context, a *parley.Authentication, re
 		}
 		return r.Val.(string), nil
 	case <-ctx.Done():
-		return "", &tokenError{problem: plain(ctx.Err()).Error()}
+		return "", &tokenError{problem: egress.Plain(ctx.Err()).Error()}
 	}
 }
 
@@ -212,12 +213,12 @@ func (t *tokens) fetch(ctx context.Context, a *parley.Authentication) (string, e
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return "", &tokenError{problem: plain(err).Error()}
+		return "", &tokenError{problem: egress.Plain(err).Error()}
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxTokenAnswer))
 	if err != nil {
-		return "", &tokenError{problem: plain(err).Error()}
+		return "", &tokenError{problem: egress.Plain(err).Error()}
 	}
 	var sent secrets
 	sent.addRecipe(r)

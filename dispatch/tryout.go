@@ -7,6 +7,7 @@ import (
 
 	"parley"
 	"parley/ident"
+	"parley/signing"
 	"parley/wire"
 )
 
@@ -90,7 +91,7 @@ func (d *Dispatcher) Request(ctx context.Context, dead *parley.DeadLetter) (Sent
 	for _, h := range to.role.Headers {
 		header.Set(h.Name, masked)
 	}
-	if err := Stamp(header, to.role.Signing.Active(d.config.Clock()), dead.Delivery.String(), d.config.Clock(), nil); err != nil {
+	if err := signing.Stamp(header, to.role.Signing.Active(d.config.Clock()), dead.Delivery.String(), d.config.Clock(), nil); err != nil {
 		return Sent{}, err
 	}
 	header.Set("Webhook-Timestamp", "now")

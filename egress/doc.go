@@ -7,4 +7,6 @@
 //
 // With a proxy the verdict stays here: the hub resolves the name, judges its addresses, and asks the proxy for one of them
 // by number. The proxy therefore never sees a name to resolve, and the hub needs a DNS that knows the outside.
+//
+// What went wrong on the way is told by [Plain], whose words may be shown to the tenant.
 package egress

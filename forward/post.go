@@ -18,6 +18,7 @@ import (
 
 	"parley"
 	"parley/dispatch"
+	"parley/signing"
 )
 
 // A delivery is one callback's body and what belongs to it.
@@ -71,7 +72,7 @@ func (f *forwarder) post(ctx context.Context, d *delivery) (status int, told out
 		secrets = []string{f.SigningSecret}
 	}
 	now := time.Now()
-	if err := dispatch.Stamp(req.Header, secrets, d.ID, now, d.Body); err != nil {
+	if err := signing.Stamp(req.Header, secrets, d.ID, now, d.Body); err != nil {
 		return 0, told, err
 	}
 	if d.Trace != "" {

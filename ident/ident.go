@@ -1,4 +1,4 @@
-// Package ident makes identifiers: new ones for things, derived ones for deliveries, and the hashes by which a repeat is
+// Package ident makes identifiers: new ones for things, derived ones for deliveries and questions, and the hashes by which a repeat is
 // recognised. Everything here is safe for concurrent use.
 package ident
 
@@ -30,6 +30,19 @@ func Delivery(message parley.MessageID, application parley.ApplicationID, role p
 	name = append(name, application[:]...)
 	name = append(name, role...)
 	return parley.DeliveryID(uuid.NewSHA1(deliveries, name))
+}
+
+// questions is the name space of the ids of questions to bots, a random UUID chosen once.
+var questions = uuid.MustParse("d0c4a7b2-6a53-4c07-9d0e-3b1f5c7e8a96")
+
+// Question is the id under which a bot is asked what was said at a place of a conversation: a UUIDv5 of all three, so that a turn that is
+// asked for again after a crash has the same.
+func Question(conversation parley.ConversationID, bot parley.ApplicationID, seq int64) parley.DeliveryID {
+	name := make([]byte, 0, 40)
+	name = append(name, conversation[:]...)
+	name = append(name, bot[:]...)
+	name = binary.BigEndian.AppendUint64(name, uint64(seq))
+	return parley.DeliveryID(uuid.NewSHA1(questions, name))
 }
 
 // RepeatHash is the 64-bit hash by which a repeat of messageId by a sender role is looked up. Hits are compared in full.

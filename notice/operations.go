@@ -11,6 +11,7 @@ import (
 
 	"parley"
 	"parley/dispatch"
+	"parley/signing"
 )
 
 // event is the body of an operations callback, shaped as Standard Webhooks suggests.
@@ -48,7 +49,7 @@ func (n *Notifier) call(ctx context.Context, j job) (again bool, err error) {
 	if err != nil {
 		return false, errors.New("the operations URL cannot be used")
 	}
-	if err := dispatch.Stamp(req.Header, []string{j.about.Operations.Secret}, j.id, time.Now(), body); err != nil {
+	if err := signing.Stamp(req.Header, []string{j.about.Operations.Secret}, j.id, time.Now(), body); err != nil {
 		return false, errors.New("the operations secret cannot be read")
 	}
 	res, err := n.client.Do(req)

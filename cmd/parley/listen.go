@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"parley"
-	"parley/dispatch"
 	"parley/forward"
+	"parley/signing"
 )
 
 type listenCommand struct {
@@ -37,7 +37,7 @@ func (c *listenCommand) Run(ctx context.Context, s streams) error {
 		return errors.New("--role: that is no role")
 	}
 	if c.SigningSecret != "" {
-		if err := dispatch.Stamp(http.Header{}, []string{c.SigningSecret}, "", time.Now(), nil); err != nil {
+		if err := signing.Stamp(http.Header{}, []string{c.SigningSecret}, "", time.Now(), nil); err != nil {
 			return errors.New("--signing-secret: give whsec_ and the base64 of the secret, as admin/v1 answered it")
 		}
 	}

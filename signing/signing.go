@@ -1,4 +1,6 @@
-package dispatch
+// Package signing proves to whoever is called that the hub calls: the headers of Standard Webhooks. Everything that posts for the hub
+// uses it, and so do programs of ours that check what they get.
+package signing
 
 import (
 	"errors"
@@ -17,18 +19,19 @@ func sign(secrets []string, id string, at time.Time, body []byte) (string, error
 	for _, secret := range secrets {
 		hook, err := standardwebhooks.NewWebhook(secret)
 		if err != nil {
-			return "", errors.New("the signing secret of the role cannot be read") // the text of the error may hold it
+			return "", errors.New("the signing secret cannot be read") // the text of the error may hold it
 		}
 		signature, err := hook.Sign(id, at, body)
 		if err != nil {
-			return "", errors.New("signing a callback failed")
+			return "", errors.New("signing the body failed")
 		}
 		all = append(all, signature)
 	}
 	return strings.Join(all, " "), nil
 }
 
-// Stamp sets the headers that every callback has: its id, its time and, with secrets, its signatures.
+// Stamp sets the headers of every call: its id, the same on each attempt, its time and, with secrets, its signatures. The error holds no
+// secret.
 func Stamp(h http.Header, secrets []string, id string, at time.Time, body []byte) error {
 	h.Set("Content-Type", "application/json")
 	h.Set("User-Agent", "Parley")
