@@ -224,7 +224,6 @@ type BotSettings struct {
 	SessionTimeout    time.Duration `json:"sessionTimeout,omitempty"`    // without a user's turn; zero = [DefaultSession]
 	RenewExpired      bool          `json:"renewExpired,omitempty"`      // a turn in a session that is over begins a new one
 	MinimumConfidence float64       `json:"minimumConfidence,omitempty"` // 0 to 1; zero = [DefaultConfidence]
-	Secret            string        `json:"secret,omitempty"`            // signs calls of a webhook; "" = they are not
 	Settle            time.Duration `json:"settle,omitempty"`            // callback: after an answer without another one the turn is over; zero = [DefaultSettle]
 	Model             ModelSettings `json:"model,omitzero"`
 

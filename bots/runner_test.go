@@ -184,8 +184,9 @@ func TestBotsFail(t *testing.T) {
 
 // A bot that answers when its turn is over is not heard, and the record of attempts says so.
 func TestLateAnswersAreDropped(t *testing.T) {
-	answered := make(chan struct{})
+	asked, answered := make(chan struct{}, 1), make(chan struct{})
 	s := newStage(t, storetest.Open(t), func(context.Context, *bots.Turn, func(string)) (parley.BotReply, error) {
+		asked <- struct{}{}
 		<-answered
 		return parley.BotReply{Answers: []parley.BotAnswer{{Type: parley.AnswerText, Text: "late"}}}, nil
 	}, parley.BotSettings{})
@@ -196,6 +197,7 @@ func TestLateAnswersAreDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := posted[0].Conversation
+	<-asked // before that, there would be nothing to ask any more
 	if err := s.hub.TurnFailed(t.Context(), parley.DefaultTenant, id, 1, parley.FailureDeadline, "too long"); err != nil {
 		t.Fatal(err)
 	}

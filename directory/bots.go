@@ -156,7 +156,7 @@ func (s *Bots) Bot(ctx context.Context, tenant parley.TenantID, id parley.Applic
 
 // hide leaves out what only the hub may know.
 func (b *Bot) hide() {
-	b.Settings.Secret, b.Settings.Model.Key = "", ""
+	b.Settings.Model.Key = ""
 	b.Settings.Headers = slices.Clone(b.Settings.Headers)
 	for i := range b.Settings.Headers {
 		b.Settings.Headers[i].Value = Mask
@@ -219,7 +219,7 @@ func (s *Bots) Change(ctx context.Context, tenant parley.TenantID, id parley.App
 		b.hide()
 		change(&b)
 		b.ID, b.Settings.Participant, b.Settings.Orchestration = id, before.Participant, before.Orchestration
-		b.Settings.Secret, b.Settings.Model.Key = cmp.Or(b.Settings.Secret, before.Secret), cmp.Or(b.Settings.Model.Key, before.Model.Key)
+		b.Settings.Model.Key = cmp.Or(b.Settings.Model.Key, before.Model.Key)
 		for i, h := range b.Settings.Headers {
 			if at := slices.IndexFunc(before.Headers, func(o parley.NameValue) bool { return o.Name == h.Name }); h.Value == Mask && at >= 0 {
 				b.Settings.Headers[i].Value = before.Headers[at].Value

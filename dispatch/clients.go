@@ -35,6 +35,9 @@ func newClients(guard *egress.Guard) *clients {
 	return &clients{guard: guard, common: newClient(guard, nil), own: map[ownerOf]ownClient{}}
 }
 
+// NewClient makes a client for others who reach what strangers name: only where the guard permits, and without redirects.
+func NewClient(guard *egress.Guard) *http.Client { return newClient(guard, nil) }
+
 // newClient makes an HTTP client that goes only where the guard permits, follows no redirect and verifies certificates. It
 // has no time limit of its own: requests carry theirs. Proxies named by the environment are not used: one that resolves
 // names itself would go around the guard.

@@ -16,7 +16,7 @@ import (
 type Teller struct{ client *http.Client }
 
 // NewTeller makes one that goes only where the guard permits.
-func NewTeller(guard *egress.Guard) *Teller { return &Teller{newClient(guard, nil)} }
+func NewTeller(guard *egress.Guard) *Teller { return &Teller{NewClient(guard)} }
 
 // Tell posts a body once. Any answer of class 2xx within the time of an attempt is success; the error names neither address nor answer.
 func (t *Teller) Tell(ctx context.Context, url string, body []byte) error {

@@ -528,9 +528,6 @@ type ConnectorInput struct {
 	// Model Of a language model. In a PATCH, what is left out stays.
 	Model *ModelInput `json:"model,omitempty"`
 
-	// Secret Signs the calls of a webhook as Standard Webhooks says; it is not told again.
-	Secret *string `json:"secret,omitempty"`
-
 	// Url Of a callback, a webhook, or the OpenAI-compatible endpoint of a model.
 	Url *string `json:"url,omitempty"`
 }
@@ -545,9 +542,8 @@ type ConnectorPatch struct {
 	Kind    *ConnectorKind `json:"kind,omitempty"`
 
 	// Model Of a language model. In a PATCH, what is left out stays.
-	Model  *ModelInput `json:"model,omitempty"`
-	Secret *string     `json:"secret,omitempty"`
-	Url    *string     `json:"url,omitempty"`
+	Model *ModelInput `json:"model,omitempty"`
+	Url   *string     `json:"url,omitempty"`
 }
 
 // Created defines model for Created.

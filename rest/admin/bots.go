@@ -72,7 +72,7 @@ func (s *Surface) CreateBot(ctx context.Context, r CreateBotRequestObject) (Crea
 		return nil, err
 	}
 	c := r.Body.Connector
-	b := directory.Bot{Name: r.Body.Name, Active: true, Settings: parley.BotSettings{Connector: parley.Connector(c.Kind), URL: api.Value(c.Url), Secret: api.Value(c.Secret),
+	b := directory.Bot{Name: r.Body.Name, Active: true, Settings: parley.BotSettings{Connector: parley.Connector(c.Kind), URL: api.Value(c.Url),
 		Headers: fromHeaders(api.Value(c.Headers)), Language: api.Value(r.Body.Language), TurnDeadline: duration(r.Body.TurnDeadlineSeconds),
 		SessionTimeout: duration(r.Body.SessionTimeoutSeconds), RenewExpired: api.Value(r.Body.RenewExpiredSessions), MinimumConfidence: api.Value(r.Body.MinimumConfidence)}}
 	putModel(&b.Settings.Model, c.Model)
@@ -137,7 +137,7 @@ func (s *Surface) UpdateBot(ctx context.Context, r UpdateBotRequestObject) (Upda
 			if c.Headers != nil {
 				to.Headers = fromHeaders(*c.Headers)
 			}
-			to.URL, to.Secret = api.Or(c.Url, to.URL), api.Or(c.Secret, to.Secret)
+			to.URL = api.Or(c.Url, to.URL)
 			putModel(&to.Model, c.Model)
 		}
 	})
