@@ -22,6 +22,7 @@ type commands struct {
 	Doctor        doctorCommand        `cmd:"" help:"Say whether a hub is well, and what is wrong if not."`
 	Listen        listenCommand        `cmd:"" help:"Receive a client application's callbacks here and forward them to a program on this machine."`
 	CheckReceiver checkReceiverCommand `cmd:"" help:"Try whether a receiver of callbacks does what it must; the exit status says so."`
+	Bot           botCommand           `cmd:"" help:"Check flows of bots, and play dialogs with them."`
 	Bench         benchCommand         `cmd:"" help:"Measure this machine: ratios to a bare relay and a bare HTTP client."`
 	Version       versionCommand       `cmd:"" help:"Print the version."`
 }

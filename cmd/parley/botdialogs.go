@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"parley"
+	"parley/bots"
+	"parley/bots/rules"
+	"parley/flow"
+)
+
+// A dialogFile has dialogs with one flow. docs/bots.md describes it.
+type dialogFile struct {
+	Flow    string    `yaml:"flow"` // relative to this file
+	Now     time.Time `yaml:"now"`  // zero = the time at which it is played
+	Locale  string    `yaml:"locale"`
+	Dialogs []dialog  `yaml:"dialogs"`
+	source  []byte    // of the flow
+}
+
+type dialog struct {
+	Name    string         `yaml:"name"`
+	Locale  string         `yaml:"locale"` // "" = the file's
+	Context map[string]any `yaml:"context"`
+	Turns   []dialogTurn   `yaml:"turns"`
+}
+
+// A dialogTurn is what a customer says, and what must be answered. What is nil is not checked.
+type dialogTurn struct {
+	Text       string         `yaml:"text"`
+	Code       string         `yaml:"code"`
+	Intent     string         `yaml:"intent"`
+	Confidence float64        `yaml:"confidence"`
+	UserInput  string         `yaml:"userInput"`
+	Context    map[string]any `yaml:"context"` // merged into the open one; null removes a member
+
+	Answers  *[]string `yaml:"answers"`
+	Step     *string   `yaml:"step"` // the last one
+	Awaits   *string   `yaml:"awaits"`
+	HandOver bool      `yaml:"handover"`
+	End      bool      `yaml:"end"`
+}
+
+func readDialogs(path string) (*dialogFile, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var d dialogFile
+	decoder := yaml.NewDecoder(bytes.NewReader(raw))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&d); err != nil {
+		return nil, err
+	}
+	if d.Flow == "" || len(d.Dialogs) == 0 {
+		return nil, errors.New("flow and dialogs must be there")
+	}
+	for i := range d.Dialogs {
+		if d.Dialogs[i].Name == "" || len(d.Dialogs[i].Turns) == 0 {
+			return nil, fmt.Errorf("dialog %d needs a name and turns", i+1)
+		}
+	}
+	if d.source, err = os.ReadFile(filepath.Join(filepath.Dir(path), d.Flow)); err != nil {
+		return nil, err
+	}
+	if _, err := flow.Parse(d.source); err != nil {
+		return nil, fmt.Errorf("flow %s: %w", d.Flow, err)
+	}
+	return &d, nil
+}
+
+// Flow implements [rules.Source].
+func (p *player) Flow(context.Context, parley.TenantID, parley.ApplicationID, bool) (source []byte, version int64, err error) {
+	return p.source, 1, nil
+}
+
+// A player plays a dialog as a hub would.
+type player struct {
+	file    string
+	out     io.Writer
+	verbose bool
+	now     time.Time
+	locale  string
+	source  []byte
+	failed  bool
+	turn    bots.Turn
+}
+
+// play says whether the bot answered as it should.
+func (p *player) play(ctx context.Context, d *dialog) bool {
+	clock := func() time.Time { return p.now }
+	if p.now.IsZero() {
+		clock = time.Now
+	}
+	bot := rules.New(p, clock)(&parley.ClientApplication{})
+	p.turn.Client.Locale = cmp.Or(d.Locale, p.locale)
+	p.merge(d.Context)
+	p.tell("%s: %s\n", p.file, d.Name)
+	over := ""
+	for i := range d.Turns {
+		t := &d.Turns[i]
+		at := fmt.Sprintf("%s: %s, turn %d (%s)", p.file, d.Name, i+1, t.said())
+		if over != "" {
+			p.wrong(at, "the turn", "an answer", "none: the conversation was "+over+" before")
+			break
+		}
+		p.merge(t.Context)
+		p.turn.Seq++
+		p.turn.Text = t.Text
+		p.turn.Input = parley.TurnInput{Code: t.Code, Intent: t.Intent, Confidence: t.Confidence, UserInput: t.UserInput}
+		p.tell("  > %s\n", t.said())
+		r, err := bot.Turn(ctx, &p.turn, nil)
+		if err != nil {
+			p.wrong(at, "the turn", "an answer", err.Error())
+			break
+		}
+		p.check(at, t, &r)
+		p.turn.State = r.State
+		if r.Contexts != nil {
+			p.turn.Contexts = *r.Contexts
+		}
+		switch {
+		case r.End:
+			over = "ended"
+		case r.HandOver:
+			over = "handed over"
+		}
+	}
+	return !p.failed
+}
+
+func (p *player) check(at string, t *dialogTurn, r *parley.BotReply) {
+	var got []string
+	for i := range r.Answers {
+		got = append(got, shown(&r.Answers[i]))
+		p.tell("  < %s\n", shown(&r.Answers[i]))
+	}
+	if t.Answers != nil && !slices.Equal(*t.Answers, got) {
+		p.wrong(at, "answers", strings.Join(*t.Answers, "\n"), strings.Join(got, "\n"))
+	}
+	step, awaits := "", ""
+	if len(r.Steps) > 0 {
+		step = r.Steps[len(r.Steps)-1].ID
+	}
+	if r.Await != nil {
+		awaits = r.Await.Type
+	}
+	if t.Step != nil && *t.Step != step {
+		p.wrong(at, "step", *t.Step, step)
+	}
+	if t.Awaits != nil && *t.Awaits != awaits {
+		p.wrong(at, "awaits", *t.Awaits, awaits)
+	}
+	if t.HandOver != r.HandOver {
+		p.wrong(at, "handover", fmt.Sprint(t.HandOver), fmt.Sprint(r.HandOver))
+	}
+	if t.End != r.End {
+		p.wrong(at, "end", fmt.Sprint(t.End), fmt.Sprint(r.End))
+	}
+}
+
+// wrong shows what should have been, and what was; equal lines at the beginning and the end stand once.
+func (p *player) wrong(at, what, want, got string) {
+	p.failed = true
+	fmt.Fprintf(p.out, "%s: %s:\n", at, what)
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for len(w) > 0 && len(g) > 0 && w[0] == g[0] {
+		fmt.Fprintln(p.out, "     ", w[0])
+		w, g = w[1:], g[1:]
+	}
+	var same []string
+	for len(w) > 0 && len(g) > 0 && w[len(w)-1] == g[len(g)-1] {
+		same = append([]string{w[len(w)-1]}, same...)
+		w, g = w[:len(w)-1], g[:len(g)-1]
+	}
+	for mark, lines := range []([]string){w, g, same} {
+		for _, line := range lines {
+			fmt.Fprintf(p.out, "    %c %s\n", "-+ "[mark], line)
+		}
+	}
+}
+
+func (p *player) tell(format string, args ...any) {
+	if p.verbose {
+		fmt.Fprintf(p.out, format, args...)
+	}
+}
+
+// merge puts members into the open context; nil removes one.
+func (p *player) merge(members map[string]any) {
+	if len(members) == 0 {
+		return
+	}
+	open := map[string]any{}
+	_ = json.Unmarshal(p.turn.Contexts.Open, &open) // empty at first; after that we or the bot wrote it
+	for k, v := range members {
+		if v == nil {
+			delete(open, k)
+		} else {
+			open[k] = v
+		}
+	}
+	p.turn.Contexts.Open, _ = json.Marshal(open) // what YAML with keys of text has, JSON has too
+}
+
+// said is what a customer does, on one line.
+func (t *dialogTurn) said() string {
+	switch {
+	case t.Code != "":
+		return "code " + t.Code
+	case t.Intent != "":
+		return "intent " + t.Intent
+	case t.UserInput != "":
+		return "userInput " + t.UserInput
+	case t.Text != "":
+		return t.Text
+	}
+	return "context"
+}
+
+// shown is an answer as dialogs write it: its text or address, the titles of its cards, or what is for the channel.
+func shown(a *parley.BotAnswer) string {
+	switch {
+	case a.Type == parley.AnswerCarousel:
+		titles := make([]string, len(a.Cards))
+		for i := range a.Cards {
+			titles[i] = a.Cards[i].Title
+		}
+		return strings.Join(titles, " | ")
+	case a.Text == "" && a.Technical != nil:
+		return string(a.Technical)
+	}
+	return a.Text
+}

@@ -1,0 +1,119 @@
+package flow_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/flow"
+)
+
+// Every fault is told with its line. The head of each document has four lines.
+func TestFaults(t *testing.T) {
+	const head = "name: x\nlanguages: [en]\nfallback: a\nwelcome: a\n"
+	tests := []struct{ source, want string }{
+		{"", "line 1: the document is empty"},
+		{"[]", "line 1: must be a mapping of keys and values, not a list"},
+		{head + "steps: [{id: a}]\nsteps: []", `line 6: the key "steps" is there twice`},
+		{head + "steps: [{id: a}]\ncolour: red", `line 6: unknown key "colour"`},
+		{head + "steps:\n- {id: a, goto: b}", `line 6: steps[0].goto: there is no step "b"`},
+		{head + "steps:\n- {id: a}\n- {id: a}", `line 7: steps[1].id: there is another step "a", on line 6`},
+		{head + "steps:\n- id: a\n  goto: ''", "line 7: steps[0].goto: must be the id of a step"},
+		{head + "steps:\n- id: a\n  when: 1 + 1 == 2", "line 7: steps[0].when: the operator + may not be used"},
+		{head + "steps:\n- id: a\n  when: len(open.x) > 1", "line 7: steps[0].when: may call exists, lower, number only"},
+		{head + "steps:\n- {id: a, end: true, handover: true}", "line 6: steps[0]: may hand over or end, not both"},
+		{head + "steps:\n- {id: a, end: true, goto: a}", "line 6: steps[0]: cannot go on to another step after handover or end"},
+		{head + "steps:\n- id: a\n  ask: {type: YEAR}", `line 7: steps[0].ask.type: "YEAR" is none of DATE, HOUR, CUSTOM, EMPTY`},
+		{head + "steps:\n- id: a\n  ask: {type: CUSTOM, pattern: '\\Qa'}", "line 7: steps[0].ask.pattern: does not end where the pattern ends"},
+		{head + "steps:\n- id: a\n  ask: {type: CUSTOM, entity: e}", `line 7: steps[0].ask.entity: there is no entity "e"`},
+		{head + "steps:\n- id: a\n  answers:\n  - text: 'x {{ open.y'", "line 8: steps[0].answers[0].text: has {{ without }}"},
+		{head + "steps:\n- id: a\n  answers:\n  - type: IMAGE", "line 8: steps[0].answers[0]: an answer of type IMAGE needs url"},
+		{head + "steps:\n- id: a\n  answers:\n  - {type: IMAGE, url: 'javascript:x'}", "line 8: steps[0].answers[0].url: must be an absolute http or https address"},
+		{head + "steps:\n- id: a\n  answers:\n  - {type: IMAGE, url: 'https://{{ open.x }}'}", "line 8: steps[0].answers[0].url: must be an absolute http or https address"},
+		{head + "steps: [{id: a}]\ntimeZone: Mars", `line 6: timeZone: "Mars" is no time zone such as Europe/Berlin`},
+		{head + "steps: [{id: a}]\nminimumConfidence: 2", "line 6: minimumConfidence: must be a number from 0 to 1"},
+		{head + "steps: [{id: a}]\nentities:\n- {name: e}", "line 7: entities[0]: needs exactly one of list, pattern, builtIn"},
+		{head + "steps: [{id: a}]\nintents:\n- {name: i, step: a, examples: {fr: [x]}}", `line 7: intents[0].examples: "fr" is none of the flow's languages`},
+	}
+	for _, tt := range tests {
+		_, err := flow.Parse([]byte(tt.source))
+		var invalid *flow.Invalid
+		if !errors.As(err, &invalid) {
+			t.Errorf("%q is valid, want %q", tt.source, tt.want)
+			continue
+		}
+		found := false
+		var all []string
+		for _, p := range invalid.Problems {
+			all = append(all, p.String())
+			found = found || p.String() == tt.want
+		}
+		if !found {
+			t.Errorf("%q:\n%s\nwant\n%s", tt.source, strings.Join(all, "\n"), tt.want)
+		}
+	}
+}
+
+func TestEntities(t *testing.T) {
+	f, err := flow.Parse([]byte(`{name: x, languages: [en], fallback: a, steps: [{id: a}], entities: [
+{name: fruit, list: [{value: apple, synonyms: [apples]}]}, {name: nr, pattern: 'no\. (\d+)'}, {name: day, builtIn: date},
+{name: hour, builtIn: time}, {name: mail, builtIn: email}, {name: tel, builtIn: phone}, {name: n, builtIn: number}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for input, want := range map[string]string{"ü apples": "fruit=apple", "no. 77": "nr=77", "on 2026-12-24": "day=2026-12-24", "at 14:30": "hour=14:30",
+		"anna@example.org": "mail=anna@example.org", "call +44 20 7946 0958": "tel=+442079460958", "take 12": "n=12"} {
+		var all []string
+		for _, e := range f.Entities(input, "en") {
+			all = append(all, e.Name+"="+e.Value)
+			if got := string([]rune(input)[e.Start:e.End]); got != e.Original {
+				t.Errorf("%q: %s stands at %q, not %q", input, e.Name, got, e.Original)
+			}
+		}
+		if !strings.Contains(" "+strings.Join(all, " ")+" ", " "+want+" ") {
+			t.Errorf("%q: %v, want %s", input, all, want)
+		}
+	}
+	if now := f.Time(time.Date(2026, 11, 29, 23, 5, 0, 0, time.UTC)); now != (flow.NowValues{Date: "2026-11-29", Time: "23:05", Weekday: 7}) {
+		t.Errorf("now %+v", now)
+	}
+}
+
+// The flows of the documentation are flows.
+func TestDocumentedFlows(t *testing.T) {
+	text, err := os.ReadFile("../docs/bots.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for rest := string(text); ; n++ {
+		_, after, found := strings.Cut(rest, "<!-- flow -->\n```yaml\n")
+		if !found {
+			break
+		}
+		source, next, _ := strings.Cut(after, "```\n")
+		if _, err := flow.Parse([]byte(source)); err != nil {
+			t.Errorf("%v in\n%s", err, source)
+		}
+		rest = next
+	}
+	if n == 0 {
+		t.Error("docs/bots.md has no flow")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	demo, err := os.ReadFile("../examples/flows/demo.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(demo)
+	f.Add([]byte(`{"name":"\ud83d\ude00","languages":["en"],"fallback":"a","steps":[{"id":"a"}]}`))
+	f.Fuzz(func(_ *testing.T, source []byte) {
+		if parsed, err := flow.Parse(source); err == nil {
+			parsed.Entities("12 apples on 2026-12-24", "en")
+		}
+	})
+}
