@@ -84,7 +84,7 @@ func (r *rendering) buttons(all []button) (out []parley.AnswerButton) {
 	return out
 }
 
-// technical is an object for the channel. An author's text is one if it reads as one (reference/broker.md 4.5).
+// technical is an object for the channel; a text that is none becomes {"text": …} (reference/broker.md 4.5).
 func (r *rendering) technical(v value) json.RawMessage {
 	tree, err := v.in(r.values)
 	if err != nil {
@@ -93,15 +93,12 @@ func (r *rendering) technical(v value) json.RawMessage {
 		}
 		return nil
 	}
-	if s, ok := tree.(string); ok {
-		var object map[string]json.RawMessage
-		switch {
-		case strings.TrimSpace(s) == "":
+	if _, ok := tree.(map[string]any); !ok {
+		text := show(tree)
+		if strings.TrimSpace(text) == "" {
 			return nil
-		case json.Unmarshal([]byte(s), &object) == nil && object != nil:
-			return json.RawMessage(s)
 		}
-		tree = map[string]any{"text": s}
+		tree = map[string]any{"text": text}
 	}
 	raw, err := json.Marshal(tree)
 	if err != nil && r.err == nil {

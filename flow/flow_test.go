@@ -56,6 +56,61 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// What is strange but works is told and kept.
+func TestWarnings(t *testing.T) {
+	f, err := flow.Parse([]byte(`name: x
+languages: [en, de]
+fallback: a
+intents:
+- {name: i, step: b, examples: {en: [hello]}}
+steps:
+- {id: a, answers: [{text: {en: sorry}}]}
+- {id: b, goto: c}
+- {id: c, goto: b}
+- {id: d}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range f.Warnings {
+		got = append(got, p.String())
+	}
+	for _, want := range []string{"line 1: warning: there is no welcome", "line 5: intents[0]: warning: nobody who speaks de", "line 7: steps[0].answers[0].text: warning: has no text in de",
+		"line 8: steps[1]: warning: these steps go round for ever: b, c", `line 10: steps[3]: warning: nothing leads to the step "d"`} {
+		if !strings.Contains(strings.Join(got, "\n"), want) {
+			t.Errorf("%s\nwant %s", strings.Join(got, "\n"), want)
+		}
+	}
+	if len(got) != 5 {
+		t.Errorf("%d warnings: %s", len(got), strings.Join(got, "\n"))
+	}
+}
+
+// No document is small and yet costs much.
+func TestDocumentsAreBounded(t *testing.T) {
+	const head = "name: x\nlanguages: [en]\nfallback: a\n"
+	for name, source := range map[string]string{
+		"512 KiB": head + "steps: [{id: a}]\n#" + strings.Repeat("x", flow.MaxSource), "an alias": head + "steps: [&s {id: a}, *s]", "a second document": head + "steps: [{id: a}]\n---\nx: 1",
+		"at most 1000": head + "steps: [" + strings.Repeat("{id: a}, ", 1001) + "]", "24 deep": head + "steps: [{id: a, set: {x: " + strings.Repeat("[", 30) + strings.Repeat("]", 30) + "}}]",
+		"examples and keywords": head + "steps: [{id: a}]\nintents:\n" + strings.Repeat("- {name: i, step: a, examples: ["+strings.Repeat("hello, ", 1500)+"hi]}\n", 2),
+	} {
+		_, err := flow.Parse([]byte(source))
+		var invalid *flow.Invalid
+		if !errors.As(err, &invalid) || len(invalid.Problems) > 201 {
+			t.Errorf("%s = %v", name, err)
+			continue
+		}
+		found := false
+		for _, p := range invalid.Problems {
+			found = found || strings.Contains(p.Message, name)
+		}
+		if !found {
+			t.Errorf("%s = %v", name, invalid.Problems)
+		}
+	}
+}
+
 func TestEntities(t *testing.T) {
 	f, err := flow.Parse([]byte(`{name: x, languages: [en], fallback: a, steps: [{id: a}], entities: [
 {name: fruit, list: [{value: apple, synonyms: [apples]}]}, {name: nr, pattern: 'no\. (\d+)'}, {name: day, builtIn: date},

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"net/url"
 	"regexp"
 	"strings"
@@ -153,7 +154,16 @@ func (p *parser) answer(n node) Answer {
 	return a
 }
 
+// technical reads an object, also one that is written as a text (reference/broker.md 4.5). That is decided here: what customers say
+// fills the placeholders of an object and does not become one.
 func (p *parser) technical(n node) value {
+	if n.Kind == yaml.ScalarNode && strings.HasPrefix(strings.TrimSpace(n.Value), "{") && json.Valid([]byte(n.Value)) {
+		var inner yaml.Node
+		if yaml.Unmarshal(plainEscapes([]byte(n.Value)), &inner) == nil && len(inner.Content) == 1 {
+			onLine(&inner, n.Line)
+			return p.value(node{inner.Content[0], n.path}, 0)
+		}
+	}
 	v := p.value(n, 0)
 	switch v := v.(type) {
 	case object, Template:
@@ -166,6 +176,14 @@ func (p *parser) technical(n node) value {
 		p.add(n.Line, n.path, "must be a mapping or a text, not %s", kind(n))
 	}
 	return v
+}
+
+// onLine says that a tree stands on one line of the document.
+func onLine(n *yaml.Node, line int) {
+	n.Line = line
+	for _, c := range n.Content {
+		onLine(c, line)
+	}
 }
 
 func (p *parser) card(n node) (c card) {

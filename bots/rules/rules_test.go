@@ -258,6 +258,25 @@ func TestConditionsAndEnds(t *testing.T) {
 	}
 }
 
+// What is for the channel alone is an object or nothing, and what customers say is never one.
+func TestTechnicalText(t *testing.T) {
+	for technical, want := range map[string]string{`{a: {{ open.n }}, b: ['{{ input.text }}']}`: "", `{a: '{{ open.n }}', b: ['{{ input.text }}']}`: `{"a":7,"b":["{\"x\":1}"]}`,
+		`'{"a":"{{ input.text }}"}'`: `{"a":"{\"x\":1}"}`, `'{{ input.text }}'`: `{"text":"{\"x\":1}"}`, `plain`: `{"text":"plain"}`, `'{{ open.n }}'`: `{"text":"7"}`, `'{{ open.none }}'`: ``, `' '`: ``,
+		`'{{ open.o }}'`: `{"k":true}`, `'{broken'`: `{"text":"{broken"}`} {
+		source := "{name: x, languages: [en], fallback: a, steps: [{id: a, answers: [{type: CUSTOM, technicalText: " + technical + "}]}]}"
+		k := begin(t, &shelf{live: source}, 0)
+		k.turn.Contexts.Open = json.RawMessage(`{"n":7,"o":{"k":true}}`)
+		r, err := k.try(`{"x":1}`, parley.TurnInput{})
+		if technical[0] == '{' && want == "" { // {{ in YAML is a mapping
+			blamed(t, err, "not valid")
+			continue
+		}
+		if err != nil || string(r.Answers[0].Technical) != want {
+			t.Errorf("%s = %s, %v; want %s", technical, r.Answers[0].Technical, err, want)
+		}
+	}
+}
+
 // What a flow does not touch stays as it was, digit by digit.
 func TestContexts(t *testing.T) {
 	k := begin(t, &shelf{live: all}, 0)
