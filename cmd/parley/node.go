@@ -22,6 +22,7 @@ import (
 	"parley"
 	"parley/assets"
 	"parley/bots"
+	"parley/bots/llm"
 	"parley/bots/webhook"
 	"parley/configs"
 	"parley/directory"
@@ -151,7 +152,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	late := &lateHub{}
 	outside := dispatch.NewClient(&egress.Guard{Allow: prefixes, Proxy: proxy})
 	runner := bots.New(bots.Config{Store: n.store, Hub: late, Health: n.store, Connectors: map[parley.Connector]bots.Factory{
-		parley.ConnectorWebhook: webhook.Factory(outside)}, Logger: logger, Meter: n.meter})
+		parley.ConnectorWebhook: webhook.Factory(outside), parley.ConnectorLLM: llm.Factory(outside)}, Logger: logger, Meter: n.meter})
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
 		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices, Bots: runner})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: redaction})
