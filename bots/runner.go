@@ -115,8 +115,8 @@ func (r *Runner) bot(ctx context.Context, tenant parley.TenantID, id parley.Appl
 	}
 	if b.app.Bot != nil {
 		b.settings = *b.app.Bot
-		if make := r.config.Connectors[b.settings.Connector]; make != nil {
-			b.connector = make(&b.app)
+		if factory := r.config.Connectors[b.settings.Connector]; factory != nil {
+			b.connector = factory(&b.app)
 		}
 	}
 	r.mu.Lock()
