@@ -106,10 +106,10 @@ func (r *reader) mapping(n node, keys map[string]func(node), required ...string)
 }
 
 // entries calls a function for each key and value of a mapping whose keys are the author's.
-func (r *reader) entries(n node, each func(key *yaml.Node, value node)) bool {
+func (r *reader) entries(n node, each func(key *yaml.Node, value node)) {
 	if n.Kind != yaml.MappingNode {
 		r.add(n.Line, n.path, "must be a mapping, not %s", kind(n))
-		return false
+		return
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -125,7 +125,6 @@ func (r *reader) entries(n node, each func(key *yaml.Node, value node)) bool {
 		seen[key.Value] = true
 		each(key, n.member(key.Value, n.Content[i+1]))
 	}
-	return true
 }
 
 // list calls a function for each item, at most limit of them.

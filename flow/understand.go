@@ -18,11 +18,11 @@ type understanding struct {
 // Understand is the likeliest intent of an input and how sure that is; nil if there is no idea. What is said word for word as in an
 // example, or has a keyword in it, is sure.
 func (f *Flow) Understand(input, language string) (*Intent, float64) {
-	make := f.understand[language]
-	if make == nil {
+	made := f.understand[language]
+	if made == nil {
 		return nil, 0
 	}
-	u, input := make(), clip(input)
+	u, input := made(), clip(input)
 	words := folded(input)
 	if words == "" {
 		return nil, 0

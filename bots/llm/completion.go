@@ -41,7 +41,7 @@ func (e statusError) Error() string { return "status " + strconv.Itoa(int(e)) }
 // what was counted before an error is in it.
 func (b *Bot) complete(ctx context.Context, params openai.ChatCompletionNewParams, partial func(string)) (*completion, error) {
 	c := &completion{}
-	stream, res, err := b.send(ctx, params)
+	stream, res, err := b.send(ctx, params) //nolint:bodyclose // the stream closes it
 	if err != nil {
 		return c, failureOf(ctx, err)
 	}

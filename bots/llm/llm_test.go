@@ -378,7 +378,9 @@ func TestFailures(t *testing.T) {
 			w.Header().Set("Retry-After-Ms", "1")
 			refused(503)(w, r)
 		}, want: parley.FailureModel, problem: "status 503"},
-		"redirects":       {handler: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, want: parley.FailureModel, problem: "status 307"},
+		"redirects": {handler: func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, want: parley.FailureModel, problem: "status 307"},
 		"hangs up":        {handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, want: parley.FailureModel, problem: "connection"},
 		"says nothing":    {handler: event(""), want: parley.FailureModel, problem: "broke off"},
 		"only ends":       {handler: event("data: [DONE]\n\n"), want: parley.FailureModel, problem: "no completion"},

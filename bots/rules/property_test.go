@@ -23,8 +23,8 @@ func drawFlow(t *rapid.T) string {
 	condition := func() string {
 		return rapid.SampledFrom([]string{"true", "exists(entities.e)", "open.n == 1", "not exists(hidden.x)", `input.text contains "a"`, "open.x > 3", `input.intent == "i0"`}).Draw(t, "when")
 	}
-	steps := make([]map[string]any, n)
-	for i := range steps {
+	steps := make([]map[string]any, n+1)
+	for i := range n {
 		s := map[string]any{"id": fmt.Sprintf("s%d", i)}
 		if rapid.Bool().Draw(t, "conditional") {
 			s["when"] = condition()
@@ -57,7 +57,7 @@ func drawFlow(t *rapid.T) string {
 		steps[i] = s
 	}
 	fallback := "fallback"
-	steps = append(steps, map[string]any{"id": fallback, "answers": []any{map[string]any{"text": "pardon"}}, "goto": id("after the fallback")})
+	steps[n] = map[string]any{"id": fallback, "answers": []any{map[string]any{"text": "pardon"}}, "goto": id("after the fallback")}
 	if rapid.Bool().Draw(t, "the fallback ends") {
 		delete(steps[n], "goto")
 	}

@@ -60,10 +60,7 @@ func (c *connector) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (par
 	if err != nil {
 		return parley.BotReply{}, &bots.Failure{Why: parley.FailureBotSettings, Problem: "the bot's flow is not valid", Err: err}
 	}
-	w, err := c.begin(f, t)
-	if err != nil {
-		return parley.BotReply{}, err
-	}
+	w := c.begin(f, t)
 	if err := w.answer(); err != nil {
 		if errors.Is(err, flow.ErrTooLong) {
 			err = misconfigured("a text of the flow grew too long")

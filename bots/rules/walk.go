@@ -30,14 +30,14 @@ type walk struct {
 	home    string // the bot's own language
 }
 
-func (c *connector) begin(f *flow.Flow, t *bots.Turn) (*walk, error) {
+func (c *connector) begin(f *flow.Flow, t *bots.Turn) *walk {
 	w := &walk{flow: f, turn: t, home: c.language, minimum: cmp.Or(c.minimum, f.MinimumConfidence, parley.DefaultConfidence), state: stateOf(t.State, f), used: map[string]bool{}, raw: map[string]map[string]json.RawMessage{},
 		reply: parley.BotReply{NLP: &parley.NLPResult{Type: parley.NLPNone}}}
 	w.values = flow.Values{Open: contextOf(t.Contexts.Open), Visible: contextOf(t.Contexts.Visible), Hidden: contextOf(t.Contexts.Hidden), Entities: map[string]any{},
 		Now:   f.Time(c.now()),
 		Input: flow.InputValues{Text: t.Text, Code: t.Input.Code, Channel: t.Client.ChannelType, Locale: w.locale(), Language: f.Language(w.locale())}}
 	w.entities()
-	return w, nil
+	return w
 }
 
 // locale is the customer's, or else the bot's.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -165,10 +166,10 @@ func (p *player) check(at string, t *dialogTurn, r *parley.BotReply) {
 		p.wrong(at, "awaits", *t.Awaits, awaits)
 	}
 	if t.HandOver != r.HandOver {
-		p.wrong(at, "handover", fmt.Sprint(t.HandOver), fmt.Sprint(r.HandOver))
+		p.wrong(at, "handover", strconv.FormatBool(t.HandOver), strconv.FormatBool(r.HandOver))
 	}
 	if t.End != r.End {
-		p.wrong(at, "end", fmt.Sprint(t.End), fmt.Sprint(r.End))
+		p.wrong(at, "end", strconv.FormatBool(t.End), strconv.FormatBool(r.End))
 	}
 }
 

@@ -61,7 +61,7 @@ func (s *Surface) issue(r *http.Request) (granted, *refused, error) {
 		return granted{}, &refused{"invalid_request", "there is no organisation of this name", http.StatusNotFound}, nil
 	}
 	if err := r.ParseForm(); err != nil {
-		return granted{}, &refused{"invalid_request", "the body is no form", http.StatusBadRequest}, nil
+		return granted{}, &refused{"invalid_request", "the body is no form", http.StatusBadRequest}, nil //nolint:nilerr // it is the caller's
 	}
 	var client parley.APIClient
 	switch r.PostForm.Get("grant_type") {
@@ -95,7 +95,7 @@ func (s *Surface) issue(r *http.Request) (granted, *refused, error) {
 func (s *Surface) realm(r *http.Request) (found *parley.Organisation, err error) {
 	name, err := url.PathUnescape(mux.Vars(r)["realm"])
 	if err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // nobody has such a name
 	}
 	err = s.Store.View(r.Context(), func(tx parley.Tx) error {
 		all, err := tx.Organisations(r.Context())

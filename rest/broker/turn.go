@@ -159,8 +159,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 		return errSession
 	}
 	ctx := r.Context()
-	now, err := s.session(ctx, &a, id)
-	if err != nil {
+	if _, err := s.session(ctx, &a, id); err != nil {
 		return err
 	}
 	if repeated, err := s.repeated(ctx, &a, id); err != nil || repeated != nil {
@@ -179,7 +178,8 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	if err := s.settle(placing, &a, id); err != nil {
 		return err
 	}
-	if now, err = s.session(ctx, &a, id); err != nil { // what was before may be over
+	now, err := s.session(ctx, &a, id) // what was before may be over
+	if err != nil {
 		return err
 	}
 	if over, err := s.expired(ctx, w, &a, now); err != nil || over {
