@@ -19,7 +19,7 @@ var layers = map[string]string{
 	"parley/egress": "",
 	// And another: how calls are signed, for who makes them and for who checks them.
 	"parley/signing": "",
-	"parley/tokens":  "ident", "parley/directory": "egress ident tokens", "parley/assets": "ident tokens hub",
+	"parley/tokens":  "ident", "parley/directory": "egress flow ident tokens", "parley/assets": "ident tokens hub",
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	// Detection, and the language of groups.
@@ -33,7 +33,7 @@ var layers = map[string]string{
 	"parley/rest":        "ident rest/api tokens", "parley/rest/api": "tokens ident wire", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
 	"parley/rest/oauth":           "rest rest/api tokens",
-	"parley/rest/admin":           "bots directory dispatch ident insight rest rest/api rest/contract tokens",
+	"parley/rest/admin":           "bots directory dispatch flow ident insight rest rest/api rest/contract tokens",
 	"parley/rest/widget":          "directory rest rest/api rest/contract",
 	"parley/rest/manage":          "insight rest rest/api tokens",
 	"parley/rest/broker":          "hub ident rest rest/api tokens",

@@ -48,6 +48,7 @@ type Tx interface {
 	Detections
 	Jobs
 	BotSessions
+	Flows
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

@@ -307,6 +307,9 @@ func (s *Bots) Delete(ctx context.Context, tenant parley.TenantID, id parley.App
 				return inUse(others)
 			}
 		}
+		if err := tx.DeleteFlows(ctx, tenant, id); err != nil {
+			return err
+		}
 		if err := tx.Orchestrations().Delete(ctx, tenant, b.Settings.Orchestration); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ import (
 	"parley/assets"
 	"parley/bots"
 	"parley/bots/llm"
+	"parley/bots/rules"
 	"parley/bots/webhook"
 	"parley/configs"
 	"parley/directory"
@@ -152,7 +153,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	late := &lateHub{}
 	outside := dispatch.NewClient(&egress.Guard{Allow: prefixes, Proxy: proxy})
 	runner := bots.New(bots.Config{Store: n.store, Hub: late, Health: n.store, Connectors: map[parley.Connector]bots.Factory{
-		parley.ConnectorWebhook: webhook.Factory(outside), parley.ConnectorLLM: llm.Factory(outside)}, Logger: logger, Meter: n.meter})
+		parley.ConnectorRules: rules.New(flows{n.store}, nil), parley.ConnectorWebhook: webhook.Factory(outside), parley.ConnectorLLM: llm.Factory(outside)}, Logger: logger, Meter: n.meter})
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
 		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices, Bots: runner})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: redaction})
@@ -274,6 +275,23 @@ func errorCode(err error) (code, message string) {
 // redaction is what the settings of the manage surface make of everything that is said.
 func redaction(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (hub.Redactor, error) {
 	return insight.Redactor(ctx, tx, tenant)
+}
+
+// flows reads what bots follow: the draft in tests, else what is live.
+type flows struct{ store bots.Store }
+
+// Flow implements [rules.Source].
+func (f flows) Flow(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, draft bool) (source []byte, number int64, err error) {
+	number = parley.LiveFlow
+	if draft {
+		number = parley.NewestFlow
+	}
+	err = f.store.View(ctx, func(tx parley.Tx) error {
+		v, err := tx.Flow(ctx, tenant, bot, number)
+		source, number = v.Source, v.Number
+		return err
+	})
+	return source, number, err
 }
 
 // lateHub lets dispatch and hub know each other.

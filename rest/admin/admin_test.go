@@ -278,6 +278,17 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			there[path] = vars["$run"]
 		}
 	}
+	rex, err := parley.ParseID[parley.ClientApplication](vars["$rex"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.store.Update(t.Context(), func(tx parley.Tx) error {
+		_, err := tx.SaveFlow(t.Context(), parley.FlowVersion{Tenant: parley.DefaultTenant, Bot: rex, Source: []byte("theirs")}, 2)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	before, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
 	if err != nil {
 		t.Fatal(err)
@@ -305,11 +316,13 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 					body = `{"name":"mine","type":"mine"}`
 				case "testBot":
 					body = `{}`
+				case "saveFlow":
+					body = `{"source":"name: Mine\nlanguages: [en]\nfallback: sorry\nsteps:\n- {id: sorry, answers: [{text: Pardon.}]}\n"}`
 				case "updateTracker":
 					body = `{"label":"mine"}`
 				}
 				ask := func(id string) (int, string) {
-					res, text := s.Do(method, strings.NewReplacer("{id}", id, "{role}", "custom_bot", "{channel}", vars["$rexChannel"]).Replace(path)+within, body, "Authorization", "Bearer "+vars["$otherAdmin"])
+					res, text := s.Do(method, strings.NewReplacer("{id}", id, "{role}", "custom_bot", "{version}", "draft", "{channel}", vars["$rexChannel"]).Replace(path)+within, body, "Authorization", "Bearer "+vars["$otherAdmin"])
 					return res.StatusCode, text
 				}
 				status, text := ask(there[path])
@@ -319,7 +332,7 @@ func TestOtherEnvironmentsThingsAreUnknown(t *testing.T) {
 			}
 		}
 	}
-	if tried != 64 {
+	if tried != 72 {
 		t.Errorf("%d operations tried", tried)
 	}
 	after, err := s.administration.Environment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant)
