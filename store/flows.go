@@ -15,15 +15,15 @@ func (t *tx) SaveFlow(ctx context.Context, v parley.FlowVersion, keep int) (numb
 		return 0, err
 	}
 	err = t.db.NewRaw(`INSERT INTO flows (tenant, bot, number, source, live, author, created)
-		SELECT ?, ?, coalesce(max(number), 0) + 1, ?, 0, ?, ? FROM flows WHERE bot = ? RETURNING number`,
-		owner, v.Bot[:], v.Source, v.Author, v.Created.UnixMilli(), v.Bot[:]).Scan(ctx, &number)
+		SELECT ?, ?, coalesce(max(number), 0) + 1, ?, 0, ?, ? FROM flows WHERE tenant = ? AND bot = ? RETURNING number`,
+		owner, v.Bot[:], v.Source, v.Author, v.Created.UnixMilli(), owner, v.Bot[:]).Scan(ctx, &number)
 	if isUnique(err) {
 		return 0, &parley.Error{Kind: parley.Conflict, Msg: "somebody else saved a flow of this bot at the same moment"}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("save flow: %w", err)
 	}
-	return number, t.run(ctx, "DELETE FROM flows WHERE bot = ? AND number <= ? AND live = 0", v.Bot[:], number-int64(keep))
+	return number, t.run(ctx, "DELETE FROM flows WHERE tenant = ? AND bot = ? AND number <= ? AND live = 0", owner, v.Bot[:], number-int64(keep))
 }
 
 // flowWhere is what finds a version.
@@ -81,7 +81,11 @@ func (t *tx) PublishFlow(ctx context.Context, tenant parley.TenantID, bot parley
 	if err != nil {
 		return err
 	}
-	return t.run(ctx, "UPDATE flows SET live = CASE WHEN number = ? THEN 1 ELSE 0 END WHERE bot = ?", v.Number, bot[:])
+	owner, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return err
+	}
+	return t.run(ctx, "UPDATE flows SET live = CASE WHEN number = ? THEN 1 ELSE 0 END WHERE tenant = ? AND bot = ?", v.Number, owner, bot[:])
 }
 
 // DeleteFlows implements [parley.Flows].

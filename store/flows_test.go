@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"database/sql"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -82,4 +84,25 @@ func TestFlowsHaveVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// Nothing of an environment's flows outlives it, though their bots are gone.
+func TestFlowsGoWithTheirEnvironment(t *testing.T) {
+	path, ctx := filepath.Join(t.TempDir(), "parley.db"), t.Context()
+	s := storetest.OpenURL(t, path)
+	tenant := newTenant(t, s)
+	update(t, s, func(tx parley.Tx) error {
+		_, err := tx.SaveFlow(ctx, parley.FlowVersion{Tenant: tenant, Bot: ident.New[parley.ClientApplication](), Source: []byte("secret")}, 1)
+		return err
+	})
+	update(t, s, func(tx parley.Tx) error { return tx.DeleteTenant(ctx, tenant) })
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var left int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM flows").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d flows are left, %v", left, err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,11 +50,39 @@ type dialogTurn struct {
 	Context    map[string]any `yaml:"context"` // merged into the open one; null removes a member
 
 	Answers  *[]string `yaml:"answers"`
-	Step     *string   `yaml:"step"` // the last one
+	Says     []string  `yaml:"says"`       // texts that are somewhere in the answers
+	Means    *string   `yaml:"understood"` // the intent; "" = none
+	Step     *string   `yaml:"step"`       // the last one
 	Awaits   *string   `yaml:"awaits"`
 	HandOver bool      `yaml:"handover"`
 	End      bool      `yaml:"end"`
+	Contexts struct {  // members that the contexts have after the turn; null = not there
+		Open    map[string]any `yaml:"open"`
+		Visible map[string]any `yaml:"visible"`
+		Hidden  map[string]any `yaml:"hidden"`
+	} `yaml:"contexts"`
+
+	line int // where it stands
 }
+
+// UnmarshalYAML implements [yaml.Unmarshaler]: it also keeps the line, and refuses keys that nobody knows.
+func (t *dialogTurn) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: a turn must be a mapping", n.Line)
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		if !slices.Contains(turnKeys, n.Content[i].Value) {
+			return fmt.Errorf("line %d: unknown key %q in a turn", n.Content[i].Line, n.Content[i].Value)
+		}
+	}
+	type plain dialogTurn // without this method
+	err := n.Decode((*plain)(t))
+	t.line = n.Line
+	return err
+}
+
+// turnKeys are the keys of a turn.
+var turnKeys = strings.Fields("text code intent confidence userInput context answers says understood step awaits handover end contexts")
 
 func readDialogs(path string) (*dialogFile, error) {
 	raw, err := os.ReadFile(path)
@@ -113,7 +142,7 @@ func (p *player) play(ctx context.Context, d *dialog) bool {
 	over := ""
 	for i := range d.Turns {
 		t := &d.Turns[i]
-		at := fmt.Sprintf("%s: %s, turn %d (%s)", p.file, d.Name, i+1, t.said())
+		at := fmt.Sprintf("%s:%d: %s, turn %d (%s)", p.file, t.line, d.Name, i+1, t.said())
 		if over != "" {
 			p.wrong(at, "the turn", "an answer", "none: the conversation was "+over+" before")
 			break
@@ -128,11 +157,11 @@ func (p *player) play(ctx context.Context, d *dialog) bool {
 			p.wrong(at, "the turn", "an answer", err.Error())
 			break
 		}
-		p.check(at, t, &r)
 		p.turn.State = r.State
 		if r.Contexts != nil {
 			p.turn.Contexts = *r.Contexts
 		}
+		p.check(at, t, &r)
 		switch {
 		case r.End:
 			over = "ended"
@@ -152,6 +181,17 @@ func (p *player) check(at string, t *dialogTurn, r *parley.BotReply) {
 	if t.Answers != nil && !slices.Equal(*t.Answers, got) {
 		p.wrong(at, "answers", strings.Join(*t.Answers, "\n"), strings.Join(got, "\n"))
 	}
+	for _, text := range t.Says {
+		if !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, text) }) {
+			p.wrong(at, "says", text, strings.Join(got, "\n"))
+		}
+	}
+	if t.Means != nil && *t.Means != r.NLP.Name {
+		p.wrong(at, "understood", *t.Means, r.NLP.Name)
+	}
+	p.checkContext(at, "open", t.Contexts.Open, p.turn.Contexts.Open)
+	p.checkContext(at, "visible", t.Contexts.Visible, p.turn.Contexts.Visible)
+	p.checkContext(at, "hidden", t.Contexts.Hidden, p.turn.Contexts.Hidden)
 	step, awaits := "", ""
 	if len(r.Steps) > 0 {
 		step = r.Steps[len(r.Steps)-1].ID
@@ -170,6 +210,19 @@ func (p *player) check(at string, t *dialogTurn, r *parley.BotReply) {
 	}
 	if t.End != r.End {
 		p.wrong(at, "end", strconv.FormatBool(t.End), strconv.FormatBool(r.End))
+	}
+}
+
+// checkContext looks for members of a context.
+func (p *player) checkContext(at, name string, want map[string]any, raw json.RawMessage) {
+	got := map[string]any{}
+	_ = json.Unmarshal(raw, &got) // empty at first; after that the bot wrote it
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		wanted, _ := json.Marshal(want[key])
+		has, _ := json.Marshal(got[key])
+		if !bytes.Equal(wanted, has) {
+			p.wrong(at, name+"."+key, string(wanted), string(has))
+		}
 	}
 }
 
