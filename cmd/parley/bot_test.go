@@ -15,6 +15,28 @@ func TestDemoDialogs(t *testing.T) {
 	}
 }
 
+// The dialogs of the documentation are true of its flow.
+func TestDocumentedDialogs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/bots.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, mark := range map[string]string{"shop.yaml": "flow", "dialogs.yaml": "dialogs"} {
+		_, after, found := strings.Cut(string(text), "<!-- "+mark+" -->\n```yaml\n")
+		source, _, _ := strings.Cut(after, "```\n")
+		if !found {
+			t.Fatalf("docs/bots.md has no %s", mark)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, out, errs := command(t, "bot", "test", filepath.Join(dir, "dialogs.yaml")); status != 0 {
+		t.Errorf("bot test = %d\n%s%s", status, out, errs)
+	}
+}
+
 func TestBotCommands(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -38,6 +60,16 @@ func TestBotCommands(t *testing.T) {
 		if status != 1 || !strings.Contains(out, want) {
 			t.Errorf("test = %d %s, want %q", status, out, want)
 		}
+	}
+	d = write("more.yaml", "flow: f.yaml\ndialogs:\n- name: one\n  turns:\n  - {text: hi, says: [orr], understood: '', contexts: {open: {x: null}}}\n  - {text: hi, says: [hello], understood: greeting, contexts: {open: {x: 1}}}\n")
+	status, out, _ = command(t, "bot", "test", d)
+	for _, want := range []string{"more.yaml:6: one, turn 2 (hi): says:", "understood:\n    - greeting", "open.x:\n    - 1\n    + null"} {
+		if status != 1 || !strings.Contains(out, want) || strings.Contains(out, "more.yaml:5") {
+			t.Errorf("test = %d %s, want %q", status, out, want)
+		}
+	}
+	if status, _, errs := command(t, "bot", "test", write("u.yaml", "flow: f.yaml\ndialogs:\n- name: one\n  turns:\n  - {txt: hi}\n")); status != 1 || !strings.Contains(errs, `line 5: unknown key "txt"`) {
+		t.Errorf("test of an unknown key of a turn = %d %s", status, errs)
 	}
 	if status, _, errs := command(t, "bot", "test", write("e.yaml", "flow: f.yaml\nturns: []\n")); status != 1 || !strings.Contains(errs, "turns") {
 		t.Errorf("test of an unknown key = %d %s", status, errs)
