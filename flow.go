@@ -26,6 +26,8 @@ const (
 type Flows interface {
 	// SaveFlow keeps a version as the newest, and is its number. Of the older ones only the live one and the last keep-1 stay.
 	SaveFlow(ctx context.Context, v FlowVersion, keep int) (number int64, err error)
+	// FlowNumber is the number of a version; NotFound if there is none. What is kept under a number never changes.
+	FlowNumber(ctx context.Context, tenant TenantID, bot ApplicationID, number int64) (int64, error)
 	// Flow is a version; NotFound if there is none.
 	Flow(ctx context.Context, tenant TenantID, bot ApplicationID, number int64) (FlowVersion, error)
 	// FlowVersions are those of a bot, newest first.

@@ -37,9 +37,19 @@ func flowWhere(number int64) string {
 	return fmt.Sprintf("number = %d", number)
 }
 
+// FlowNumber implements [parley.Flows].
+func (t *tx) FlowNumber(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, number int64) (int64, error) {
+	v, err := t.flow(ctx, tenant, bot, "NULL", number)
+	return v.Number, err
+}
+
 // Flow implements [parley.Flows].
 func (t *tx) Flow(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, number int64) (parley.FlowVersion, error) {
-	all, err := t.flows(ctx, tenant, bot, "source", flowWhere(number)+" ORDER BY number DESC LIMIT 1")
+	return t.flow(ctx, tenant, bot, "source", number)
+}
+
+func (t *tx) flow(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, source string, number int64) (parley.FlowVersion, error) {
+	all, err := t.flows(ctx, tenant, bot, source, flowWhere(number)+" ORDER BY number DESC LIMIT 1")
 	if err == nil && len(all) == 0 {
 		err = &parley.Error{Kind: parley.NotFound, Msg: "flow not found"}
 	}
@@ -77,7 +87,7 @@ func (t *tx) flows(ctx context.Context, tenant parley.TenantID, bot parley.Appli
 
 // PublishFlow implements [parley.Flows].
 func (t *tx) PublishFlow(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, number int64) error {
-	v, err := t.Flow(ctx, tenant, bot, number)
+	number, err := t.FlowNumber(ctx, tenant, bot, number)
 	if err != nil {
 		return err
 	}
@@ -85,7 +95,7 @@ func (t *tx) PublishFlow(ctx context.Context, tenant parley.TenantID, bot parley
 	if err != nil {
 		return err
 	}
-	return t.run(ctx, "UPDATE flows SET live = CASE WHEN number = ? THEN 1 ELSE 0 END WHERE tenant = ? AND bot = ?", v.Number, owner, bot[:])
+	return t.run(ctx, "UPDATE flows SET live = CASE WHEN number = ? THEN 1 ELSE 0 END WHERE tenant = ? AND bot = ?", number, owner, bot[:])
 }
 
 // DeleteFlows implements [parley.Flows].

@@ -51,6 +51,9 @@ func TestFlowsHaveVersions(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				if n, err := tx.FlowNumber(ctx, parley.DefaultTenant, bot, number); err != nil || n != want.Number {
+					t.Errorf("version %d has number %d: %v", number, n, err)
+				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("version %d (-want +got)\n%s", number, diff)
 				}
@@ -58,6 +61,9 @@ func TestFlowsHaveVersions(t *testing.T) {
 			for _, number := range []int64{parley.NewestFlow, parley.LiveFlow, 3} {
 				if _, err := tx.Flow(ctx, other, bot, number); parley.KindOf(err) != parley.NotFound {
 					t.Errorf("another tenant reads version %d: %v", number, err)
+				}
+				if _, err := tx.FlowNumber(ctx, other, bot, number); parley.KindOf(err) != parley.NotFound {
+					t.Errorf("another tenant learns the number of version %d: %v", number, err)
 				}
 			}
 			if err := tx.PublishFlow(ctx, other, bot, 3); parley.KindOf(err) != parley.NotFound {

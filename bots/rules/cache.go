@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"sync"
 
 	"parley"
@@ -19,9 +18,8 @@ type key struct {
 
 // A compiled flow, or why it is none, is made once, by the first who wants it.
 type compiled struct {
-	source []byte
-	flow   func() (*flow.Flow, error)
-	used   int64
+	flow func() (*flow.Flow, error)
+	used int64
 }
 
 // A cache keeps the flows that were used last. Safe for concurrent use.
@@ -33,21 +31,46 @@ type cache struct {
 
 func newCache() *cache { return &cache{known: map[key]*compiled{}} }
 
-// flow compiles a source unless it is known. A version whose source is another one than before is compiled anew.
-func (c *cache) flow(k key, source []byte) (*flow.Flow, error) {
+// flow compiles what is behind a key, unless it is known. source is asked for it then; its errors are not kept.
+func (c *cache) flow(k key, source func() ([]byte, error)) (*flow.Flow, error) {
+	one := c.find(k)
+	if one == nil {
+		text, err := source()
+		if err != nil {
+			return nil, err
+		}
+		one = c.add(k, text)
+	}
+	return one.flow()
+}
+
+// find is what is known; nil = nothing.
+func (c *cache) find(k key) *compiled {
 	c.mu.Lock()
-	c.clock++
-	one, ok := c.known[k]
-	if !ok || !bytes.Equal(one.source, source) {
-		one = &compiled{source: source, flow: sync.OnceValues(func() (*flow.Flow, error) { return flow.Parse(source) })}
+	defer c.mu.Unlock()
+	one := c.known[k]
+	if one != nil {
+		c.clock++
+		one.used = c.clock
+	}
+	return one
+}
+
+// add is what is known from now on: of two who add the same, what the first one did.
+func (c *cache) add(k key, text []byte) *compiled {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one := c.known[k]
+	if one == nil {
+		one = &compiled{flow: sync.OnceValues(func() (*flow.Flow, error) { return flow.Parse(text) })}
 		c.known[k] = one
 	}
+	c.clock++
 	one.used = c.clock
 	if len(c.known) > maxKnown {
 		c.forgetOne()
 	}
-	c.mu.Unlock()
-	return one.flow()
+	return one
 }
 
 // forgetOne drops the flow that was not used for the longest time.

@@ -19,8 +19,10 @@ import (
 
 // A Source has the flows of bots. Safe for concurrent use.
 type Source interface {
-	// Flow is the flow of a bot, as published or as last saved, and a number that no other flow of the bot has. NotFound if there is none.
-	Flow(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, draft bool) (source []byte, version int64, err error)
+	// Version is the number of a bot's flow, as published or as last saved. NotFound if there is none.
+	Version(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, draft bool) (int64, error)
+	// Source is the flow of that number, which never is another one. NotFound if there is none.
+	Source(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, version int64) ([]byte, error)
 }
 
 // New makes the connectors of bots from their flows. Compiled flows are kept, a bounded number of them. now is asked what time it is;
@@ -49,16 +51,25 @@ type connector struct {
 
 // Turn implements [bots.Connector].
 func (c *connector) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parley.BotReply, error) {
-	source, version, err := c.source.Flow(ctx, t.Tenant, t.Bot, t.Test)
+	version, err := c.source.Version(ctx, t.Tenant, t.Bot, t.Test)
+	var f *flow.Flow
+	if err == nil {
+		f, err = c.known.flow(key{t.Tenant, t.Bot, version}, func() ([]byte, error) {
+			text, err := c.source.Source(ctx, t.Tenant, t.Bot, version)
+			if err == nil && len(text) == 0 {
+				err = &parley.Error{Kind: parley.NotFound, Msg: "the flow is empty"}
+			}
+			return text, err
+		})
+	}
+	invalid, ok := errors.AsType[*flow.Invalid](err)
 	switch {
-	case parley.KindOf(err) == parley.NotFound || err == nil && len(source) == 0:
+	case parley.KindOf(err) == parley.NotFound:
 		return parley.BotReply{}, misconfigured("the bot has no flow")
+	case ok:
+		return parley.BotReply{}, &bots.Failure{Why: parley.FailureBotSettings, Problem: "the bot's flow is not valid", Err: invalid}
 	case err != nil:
 		return parley.BotReply{}, err
-	}
-	f, err := c.known.flow(key{t.Tenant, t.Bot, version}, source)
-	if err != nil {
-		return parley.BotReply{}, &bots.Failure{Why: parley.FailureBotSettings, Problem: "the bot's flow is not valid", Err: err}
 	}
 	w := c.begin(f, t)
 	if err := w.answer(); err != nil {

@@ -19,13 +19,22 @@ import (
 type shelf struct {
 	live, draft string
 	err         error
+	read        int // sources
 }
 
-func (s *shelf) Flow(_ context.Context, _ parley.TenantID, _ parley.ApplicationID, draft bool) ([]byte, int64, error) {
+func (s *shelf) Version(_ context.Context, _ parley.TenantID, _ parley.ApplicationID, draft bool) (int64, error) {
 	if draft {
-		return []byte(s.draft), 2, s.err
+		return 2, s.err
 	}
-	return []byte(s.live), 1, s.err
+	return 1, s.err
+}
+
+func (s *shelf) Source(_ context.Context, _ parley.TenantID, _ parley.ApplicationID, version int64) ([]byte, error) {
+	s.read++
+	if version == 2 {
+		return []byte(s.draft), nil
+	}
+	return []byte(s.live), nil
 }
 
 const all = `
@@ -167,6 +176,20 @@ func TestWhatSteersATurn(t *testing.T) {
 				t.Errorf("understood %+v, want %+v", *r.NLP, tt.nlp)
 			}
 		})
+	}
+}
+
+// The source of a version is read once: it never changes.
+func TestSourcesAreReadOnce(t *testing.T) {
+	s := &shelf{live: all, draft: all}
+	k := begin(t, s, 0)
+	k.turnOf("order please", parley.TurnInput{})
+	k.turnOf("order please", parley.TurnInput{})
+	k.turn.Test = true
+	k.turnOf("order please", parley.TurnInput{})
+	k.turnOf("order please", parley.TurnInput{})
+	if s.read != 2 {
+		t.Errorf("read %d times, want once a version", s.read)
 	}
 }
 

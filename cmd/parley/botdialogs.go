@@ -112,9 +112,14 @@ func readDialogs(path string) (*dialogFile, error) {
 	return &d, nil
 }
 
-// Flow implements [rules.Source].
-func (p *player) Flow(context.Context, parley.TenantID, parley.ApplicationID, bool) (source []byte, version int64, err error) {
-	return p.source, 1, nil
+// Version implements [rules.Source].
+func (p *player) Version(context.Context, parley.TenantID, parley.ApplicationID, bool) (int64, error) {
+	return 1, nil
+}
+
+// Source implements [rules.Source].
+func (p *player) Source(context.Context, parley.TenantID, parley.ApplicationID, int64) ([]byte, error) {
+	return p.source, nil
 }
 
 // A player plays a dialog as a hub would.

@@ -158,7 +158,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices, Bots: runner})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: redaction})
 	late.Hub = n.hub
-	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, changes{n.hub, callbacks, runner})
+	heard := changes{n.hub, callbacks, runner}
+	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard)
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, n.tokens.Forget)
@@ -185,7 +186,6 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
-		heard := changes{n.hub, callbacks, runner}
 		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, prefixes...)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
 			Bots: directory.NewBots(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard), Runner: runner, Verifier: n.tokens,
@@ -280,18 +280,27 @@ func redaction(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (hub.R
 // flows reads what bots follow: the draft in tests, else what is live.
 type flows struct{ store bots.Store }
 
-// Flow implements [rules.Source].
-func (f flows) Flow(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, draft bool) (source []byte, number int64, err error) {
+// Version implements [rules.Source].
+func (f flows) Version(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, draft bool) (number int64, err error) {
 	number = parley.LiveFlow
 	if draft {
 		number = parley.NewestFlow
 	}
-	err = f.store.View(ctx, func(tx parley.Tx) error {
-		v, err := tx.Flow(ctx, tenant, bot, number)
-		source, number = v.Source, v.Number
+	err = f.store.View(ctx, func(tx parley.Tx) (err error) {
+		number, err = tx.FlowNumber(ctx, tenant, bot, number)
 		return err
 	})
-	return source, number, err
+	return number, err
+}
+
+// Source implements [rules.Source].
+func (f flows) Source(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, number int64) (source []byte, err error) {
+	err = f.store.View(ctx, func(tx parley.Tx) error {
+		v, err := tx.Flow(ctx, tenant, bot, number)
+		source = v.Source
+		return err
+	})
+	return source, err
 }
 
 // lateHub lets dispatch and hub know each other.
