@@ -35,7 +35,8 @@ type stage struct {
 	admin   *directory.Administration
 	bots    *directory.Bots
 	server  string
-	late    atomic.Int64 // how far the surface's clock is ahead
+	late    atomic.Int64              // how far the surface's clock is ahead
+	stands  atomic.Pointer[time.Time] // where the surface's clock stands; nil = it goes
 	bot     directory.Bot
 	channel parley.AccountID
 	key     string
@@ -105,6 +106,14 @@ func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parle
 	return c.s.reply(ctx, t)
 }
 
+// clock is that of the surface.
+func (s *stage) clock() time.Time {
+	if at := s.stands.Load(); at != nil {
+		return *at
+	}
+	return time.Now().Add(time.Duration(s.late.Load()))
+}
+
 func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 	t.Helper()
 	s := &stage{t: t, store: storetest.Open(t), hold: make(chan struct{}), thinks: make(chan struct{})}
@@ -137,7 +146,7 @@ func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 	}
 	s.key = s.newKey(parley.DefaultTenant)
 	router := rest.NewRouter()
-	broker.New(broker.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Authority: s.tokens, Clock: func() time.Time { return time.Now().Add(time.Duration(s.late.Load())) }}).Register(router)
+	broker.New(broker.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Authority: s.tokens, Clock: s.clock}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
