@@ -1,7 +1,6 @@
 package manage
 
 import (
-	"context"
 	"net/http"
 
 	"parley"
@@ -56,31 +55,7 @@ type manyEntities struct {
 	Entities []entity `json:"entities"`
 }
 
-func (s *Surface) createEntity(r *request) (answer, error) {
-	one, err := object[entityInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeEntities(r.Context(), r.tenant, []entityInput{one}, false)
-}
-
-func (s *Surface) createEntities(r *request) (answer, error) {
-	all, err := array[entityInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeEntities(r.Context(), r.tenant, all, true)
-}
-
-func (s *Surface) createEntityOrEntities(r *request) (answer, error) {
-	all, bulk, err := items[entityInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeEntities(r.Context(), r.tenant, all, bulk)
-}
-
-func (s *Surface) makeEntities(ctx context.Context, tenant parley.TenantID, all []entityInput, bulk bool) (answer, error) {
+func (s *Surface) makeEntities(r *request, all []entityInput, bulk bool) (answer, error) {
 	wanted := make([]parley.Entity, len(all))
 	for i := range all {
 		var err error
@@ -88,7 +63,7 @@ func (s *Surface) makeEntities(ctx context.Context, tenant parley.TenantID, all 
 			return answer{}, atItem(err, i, bulk)
 		}
 	}
-	made, err := s.entities.Create(ctx, tenant, wanted, bulk)
+	made, err := s.entities.Create(r.Context(), r.tenant, wanted, bulk)
 	if err != nil {
 		return answer{}, err
 	}

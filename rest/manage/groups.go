@@ -1,7 +1,6 @@
 package manage
 
 import (
-	"context"
 	"net/http"
 
 	"parley"
@@ -46,23 +45,7 @@ type manyGroups struct {
 	Groups []group `json:"groups"`
 }
 
-func (s *Surface) createGroup(r *request) (answer, error) {
-	one, err := object[groupInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeGroups(r.Context(), r.tenant, []groupInput{one}, false)
-}
-
-func (s *Surface) createGroupOrGroups(r *request) (answer, error) {
-	all, bulk, err := items[groupInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeGroups(r.Context(), r.tenant, all, bulk)
-}
-
-func (s *Surface) makeGroups(ctx context.Context, tenant parley.TenantID, all []groupInput, bulk bool) (answer, error) {
+func (s *Surface) makeGroups(r *request, all []groupInput, bulk bool) (answer, error) {
 	wanted := make([]parley.Group, len(all))
 	for i := range all {
 		var err error
@@ -70,7 +53,7 @@ func (s *Surface) makeGroups(ctx context.Context, tenant parley.TenantID, all []
 			return answer{}, atItem(err, i, bulk)
 		}
 	}
-	made, err := s.groups.Create(ctx, tenant, wanted, bulk)
+	made, err := s.groups.Create(r.Context(), r.tenant, wanted, bulk)
 	if err != nil {
 		return answer{}, err
 	}

@@ -148,3 +148,39 @@ func items[T any](r *request) (all []T, bulk bool, err error) {
 	all = make([]T, 1)
 	return all, false, decode(raw, &all[0])
 }
+
+// A maker makes what a body has; bulk = it is an array, and so is the answer.
+type maker[T any] func(r *request, all []T, bulk bool) (answer, error)
+
+// one makes what a body describes that is an object.
+func one[T any](m maker[T]) func(*request) (answer, error) {
+	return func(r *request) (answer, error) {
+		v, err := object[T](r)
+		if err != nil {
+			return answer{}, err
+		}
+		return m(r, []T{v}, false)
+	}
+}
+
+// many makes what a body describes that is an array.
+func many[T any](m maker[T]) func(*request) (answer, error) {
+	return func(r *request) (answer, error) {
+		all, err := array[T](r)
+		if err != nil {
+			return answer{}, err
+		}
+		return m(r, all, true)
+	}
+}
+
+// either makes what a body describes that is an object or an array.
+func either[T any](m maker[T]) func(*request) (answer, error) {
+	return func(r *request) (answer, error) {
+		all, bulk, err := items[T](r)
+		if err != nil {
+			return answer{}, err
+		}
+		return m(r, all, bulk)
+	}
+}

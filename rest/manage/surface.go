@@ -81,26 +81,26 @@ func (s *Surface) routes() (all []route) {
 		}
 	}
 	const m = "/v1/manage"
-	add(http.MethodPost, s.createTracker, m+"/tracker")
-	add(http.MethodPost, s.createTrackerOrTrackers, m+"/trackers")
-	add(http.MethodPost, s.createTrackers, m+"/trackers/bulk")
+	add(http.MethodPost, one(s.makeTrackers), m+"/tracker")
+	add(http.MethodPost, either(s.makeTrackers), m+"/trackers")
+	add(http.MethodPost, many(s.makeTrackers), m+"/trackers/bulk")
 	add(http.MethodGet, s.listTrackers, m+"/tracker", m+"/trackers")
 	add(http.MethodGet, s.getTracker, m+"/tracker/{id}", m+"/trackers/{id}")
 	add(http.MethodPut, s.putTracker, m+"/tracker/{id}", m+"/trackers/{id}")
 	add(http.MethodPatch, s.patchTracker, m+"/tracker/{id}", m+"/trackers/{id}")
 	add(http.MethodDelete, s.deleteTracker, m+"/tracker/{id}", m+"/trackers/{id}")
 
-	add(http.MethodPost, s.createEntity, m+"/entity", m+"/entity/{id}") // the id is a slip of the vendor's that clients follow
-	add(http.MethodPost, s.createEntityOrEntities, m+"/entities")
-	add(http.MethodPost, s.createEntities, m+"/entities/bulk")
+	add(http.MethodPost, one(s.makeEntities), m+"/entity", m+"/entity/{id}") // the id is a slip of the vendor's that clients follow
+	add(http.MethodPost, either(s.makeEntities), m+"/entities")
+	add(http.MethodPost, many(s.makeEntities), m+"/entities/bulk")
 	add(http.MethodGet, s.listEntities, m+"/entity", m+"/entities")
 	add(http.MethodGet, s.getEntity, m+"/entity/{id}", m+"/entities/{id}")
 	add(http.MethodPut, s.putEntity, m+"/entity/{id}", m+"/entities/{id}")
 	add(http.MethodDelete, s.deleteEntity, m+"/entity/{id}", m+"/entities/{id}")
 	add(http.MethodDelete, s.deleteSubType, m+"/entity", m+"/entities")
 
-	add(http.MethodPost, s.createGroup, m+"/group")
-	add(http.MethodPost, s.createGroupOrGroups, m+"/groups")
+	add(http.MethodPost, one(s.makeGroups), m+"/group")
+	add(http.MethodPost, either(s.makeGroups), m+"/groups")
 	add(http.MethodGet, s.listGroups, m+"/group", m+"/groups")
 	add(http.MethodGet, s.getGroup, m+"/group/{id}", m+"/groups/{id}")
 	add(http.MethodPut, s.putGroup, m+"/group/{id}", m+"/groups/{id}")

@@ -1,7 +1,6 @@
 package manage
 
 import (
-	"context"
 	"net/http"
 
 	"parley"
@@ -53,31 +52,7 @@ type manyTrackers struct {
 	Trackers []tracker `json:"trackers"`
 }
 
-func (s *Surface) createTracker(r *request) (answer, error) {
-	one, err := object[trackerInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeTrackers(r.Context(), r.tenant, []trackerInput{one}, false)
-}
-
-func (s *Surface) createTrackers(r *request) (answer, error) {
-	all, err := array[trackerInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeTrackers(r.Context(), r.tenant, all, true)
-}
-
-func (s *Surface) createTrackerOrTrackers(r *request) (answer, error) {
-	all, bulk, err := items[trackerInput](r)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.makeTrackers(r.Context(), r.tenant, all, bulk)
-}
-
-func (s *Surface) makeTrackers(ctx context.Context, tenant parley.TenantID, all []trackerInput, bulk bool) (answer, error) {
+func (s *Surface) makeTrackers(r *request, all []trackerInput, bulk bool) (answer, error) {
 	wanted := make([]parley.Tracker, len(all))
 	for i, t := range all {
 		if err := t.check(); err != nil {
@@ -86,7 +61,7 @@ func (s *Surface) makeTrackers(ctx context.Context, tenant parley.TenantID, all 
 		wanted[i] = parley.Tracker{Name: *t.Name, Description: api.Value(t.Description), Categories: t.Categories, Languages: t.Languages,
 			Vocabulary: t.Vocabulary, Exclude: t.Exclude}
 	}
-	made, err := s.trackers.Create(ctx, tenant, wanted, bulk)
+	made, err := s.trackers.Create(r.Context(), r.tenant, wanted, bulk)
 	if err != nil {
 		return answer{}, err
 	}
