@@ -36,22 +36,20 @@ func (s *Surface) ListBotChannels(ctx context.Context, r ListBotChannelsRequestO
 	return ListBotChannels200JSONResponse{PaginationInfo: info, Channel: append([]BotChannel{}, api.List(cut(all, &info), toBotChannel)...)}, err
 }
 
-// channelOf is the channel that a path names.
-func channelOf(id ID) (parley.AccountID, error) {
-	channel, err := parley.ParseID[parley.Account](id)
-	if err != nil {
-		return channel, &api.Refusal{Code: api.PathParameter, Key: "channel", Msg: "the channel in the path must be a UUID of 36 characters"}
+// channelOf is the channel that a path names, with its bot and environment.
+func (s *Surface) channelOf(ctx context.Context, environment *EnvironmentID, bot, channel ID) (tenant parley.TenantID, app parley.ApplicationID, id parley.AccountID, err error) {
+	if tenant, app, err = s.botOf(ctx, environment, bot); err != nil {
+		return tenant, app, id, err
 	}
-	return channel, nil
+	if id, err = parley.ParseID[parley.Account](channel); err != nil {
+		err = &api.Refusal{Code: api.PathParameter, Key: "channel", Msg: "the channel in the path must be a UUID of 36 characters"}
+	}
+	return tenant, app, id, err
 }
 
 // GetBotChannel reads one.
 func (s *Surface) GetBotChannel(ctx context.Context, r GetBotChannelRequestObject) (GetBotChannelResponseObject, error) {
-	tenant, bot, err := s.botOf(ctx, r.Params.EnvironmentId, r.Id)
-	if err != nil {
-		return nil, err
-	}
-	id, err := channelOf(r.Channel)
+	tenant, bot, id, err := s.channelOf(ctx, r.Params.EnvironmentId, r.Id, r.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +59,7 @@ func (s *Surface) GetBotChannel(ctx context.Context, r GetBotChannelRequestObjec
 
 // UpdateBotChannel changes what the body names.
 func (s *Surface) UpdateBotChannel(ctx context.Context, r UpdateBotChannelRequestObject) (UpdateBotChannelResponseObject, error) {
-	tenant, bot, err := s.botOf(ctx, r.Params.EnvironmentId, r.Id)
-	if err != nil {
-		return nil, err
-	}
-	id, err := channelOf(r.Channel)
+	tenant, bot, id, err := s.channelOf(ctx, r.Params.EnvironmentId, r.Id, r.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +70,7 @@ func (s *Surface) UpdateBotChannel(ctx context.Context, r UpdateBotChannelReques
 
 // DeleteBotChannel ends its conversations and removes it.
 func (s *Surface) DeleteBotChannel(ctx context.Context, r DeleteBotChannelRequestObject) (DeleteBotChannelResponseObject, error) {
-	tenant, bot, err := s.botOf(ctx, r.Params.EnvironmentId, r.Id)
-	if err != nil {
-		return nil, err
-	}
-	id, err := channelOf(r.Channel)
+	tenant, bot, id, err := s.channelOf(ctx, r.Params.EnvironmentId, r.Id, r.Channel)
 	if err != nil {
 		return nil, err
 	}

@@ -13,19 +13,22 @@ func toFlow(v parley.FlowVersion) FlowVersion {
 	return FlowVersion{Version: v.Number, Live: v.Live, Author: v.Author, Created: Time(v.Created), Source: api.Some(string(v.Source))}
 }
 
-// flowNumber is the version that a path names.
-func flowNumber(name string) (int64, error) {
-	switch name {
+// flowOf is the version that a path names, with its bot and environment.
+func (s *Surface) flowOf(ctx context.Context, environment *EnvironmentID, bot ID, version FlowNumber) (tenant parley.TenantID, id parley.ApplicationID, number int64, err error) {
+	if tenant, id, err = s.botOf(ctx, environment, bot); err != nil {
+		return tenant, id, 0, err
+	}
+	switch version {
 	case "draft":
-		return parley.NewestFlow, nil
+		number = parley.NewestFlow
 	case "live":
-		return parley.LiveFlow, nil
+		number = parley.LiveFlow
+	default:
+		if number, err = strconv.ParseInt(version, 10, 64); err != nil || number < 1 {
+			err = &api.Refusal{Code: api.PathParameter, Key: "version", Msg: "version in the path must be a number, draft, or live"}
+		}
 	}
-	number, err := strconv.ParseInt(name, 10, 64)
-	if err != nil || number < 1 {
-		return 0, &api.Refusal{Code: api.PathParameter, Key: "version", Msg: "version in the path must be a number, draft, or live"}
-	}
-	return number, nil
+	return tenant, id, number, err
 }
 
 // ListFlows lists the versions of a bot's flow.
@@ -55,11 +58,7 @@ func (s *Surface) SaveFlow(ctx context.Context, r SaveFlowRequestObject) (SaveFl
 
 // GetFlow reads one version.
 func (s *Surface) GetFlow(ctx context.Context, r GetFlowRequestObject) (GetFlowResponseObject, error) {
-	tenant, id, err := s.botOf(ctx, r.Params.EnvironmentId, r.Id)
-	if err != nil {
-		return nil, err
-	}
-	number, err := flowNumber(r.Version)
+	tenant, id, number, err := s.flowOf(ctx, r.Params.EnvironmentId, r.Id, r.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +68,7 @@ func (s *Surface) GetFlow(ctx context.Context, r GetFlowRequestObject) (GetFlowR
 
 // PublishFlow makes a version live.
 func (s *Surface) PublishFlow(ctx context.Context, r PublishFlowRequestObject) (PublishFlowResponseObject, error) {
-	tenant, id, err := s.botOf(ctx, r.Params.EnvironmentId, r.Id)
-	if err != nil {
-		return nil, err
-	}
-	number, err := flowNumber(r.Version)
+	tenant, id, number, err := s.flowOf(ctx, r.Params.EnvironmentId, r.Id, r.Version)
 	if err != nil {
 		return nil, err
 	}
