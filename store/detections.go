@@ -125,25 +125,33 @@ func (t *tx) PutDetections(ctx context.Context, tenant parley.TenantID, found []
 // conversationKeys are the keys of a tenant's conversations; those that are not there, or forgotten, are left out.
 func (t *tx) conversationKeys(ctx context.Context, tenant int64, ids []parley.ConversationID) (map[parley.ConversationID]int64, error) {
 	keys := make(map[parley.ConversationID]int64, len(ids))
+	err := t.ofConversations(ctx, "SELECT c.id, c.key FROM conversations AS c WHERE c.tenant = ? AND c.id IN (?) AND "+notForgotten, tenant, ids, func(rows *sql.Rows) error {
+		var id []byte
+		var key int64
+		if err := rows.Scan(&id, &key); err != nil {
+			return err
+		}
+		keys[parley.ConversationID(id)] = key
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find conversations: %w", err)
+	}
+	return keys, nil
+}
+
+// ofConversations runs a query for a tenant and conversations, which are its two arguments, as often as there are too many for one.
+func (t *tx) ofConversations(ctx context.Context, text string, tenant int64, ids []parley.ConversationID, scan func(*sql.Rows) error) error {
 	for chunk := range slices.Chunk(ids, 500) {
 		in := make([][]byte, len(chunk))
 		for i := range chunk {
 			in[i] = chunk[i][:]
 		}
-		err := query(ctx, t.db, "SELECT c.id, c.key FROM conversations AS c WHERE c.tenant = ? AND c.id IN (?) AND "+notForgotten, []any{tenant, bun.List(in)}, func(rows *sql.Rows) error {
-			var id []byte
-			var key int64
-			if err := rows.Scan(&id, &key); err != nil {
-				return err
-			}
-			keys[parley.ConversationID(id)] = key
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("find conversations: %w", err)
+		if err := query(ctx, t.db, text, []any{tenant, bun.List(in)}, scan); err != nil {
+			return err
 		}
 	}
-	return keys, nil
+	return nil
 }
 
 // advanceInsight makes the insight of a conversation, or brings it up to date with the messages looked at, and puts labels on.

@@ -8,8 +8,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/uptrace/bun"
-
 	"parley"
 )
 
@@ -93,23 +91,16 @@ func (t *tx) Forgotten(ctx context.Context, tenant parley.TenantID, ids []parley
 		return nil, err
 	}
 	forgotten := map[parley.ConversationID]bool{}
-	for chunk := range slices.Chunk(ids, 500) {
-		in := make([][]byte, len(chunk))
-		for i := range chunk {
-			in[i] = chunk[i][:]
+	err = t.ofConversations(ctx, "SELECT c.id FROM conversations AS c JOIN forgotten AS f ON f.conversation = c.key WHERE c.tenant = ? AND c.id IN (?)", key, ids, func(rows *sql.Rows) error {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return err
 		}
-		err := query(ctx, t.db, "SELECT c.id FROM conversations AS c JOIN forgotten AS f ON f.conversation = c.key WHERE c.tenant = ? AND c.id IN (?)",
-			[]any{key, bun.List(in)}, func(rows *sql.Rows) error {
-				var id []byte
-				if err := rows.Scan(&id); err != nil {
-					return err
-				}
-				forgotten[parley.ConversationID(id)] = true
-				return nil
-			})
-		if err != nil {
-			return nil, fmt.Errorf("look for forgotten conversations: %w", err)
-		}
+		forgotten[parley.ConversationID(id)] = true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for forgotten conversations: %w", err)
 	}
 	return forgotten, nil
 }
