@@ -94,6 +94,20 @@ type Contexts struct {
 	Hidden  json.RawMessage `json:"hidden,omitempty"`
 }
 
+// MaxContext bounds each of them, in bytes (reference/broker.md 6).
+const MaxContext = 64 << 10
+
+// ClientInfo is where a customer is, as channels of bots say it; it is kept as the conversation's client information.
+type ClientInfo struct {
+	System         string `json:"os,omitempty"` // operating system
+	SystemVersion  string `json:"osVersion,omitempty"`
+	Browser        string `json:"browser,omitempty"`
+	BrowserVersion string `json:"browserVersion,omitempty"`
+	UserRef        string `json:"userRef,omitempty"`
+	BusinessKey    string `json:"businessKey,omitempty"`
+	Locale         string `json:"locale,omitempty"` // as sent, such as es-ES
+}
+
 // WelcomeCode asks a bot to begin; it is the only code with a meaning of its own.
 const WelcomeCode = "%EVA_WELCOME_MSG"
 

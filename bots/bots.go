@@ -40,11 +40,8 @@ type Turn struct {
 
 // A Client is where a customer is.
 type Client struct {
+	parley.ClientInfo
 	ChannelID, ChannelName, ChannelType string
-	System, SystemVersion               string // operating system
-	Browser, BrowserVersion             string
-	UserRef, BusinessKey                string
-	Locale                              string // as sent, such as es-ES
 	Session                             string // how the channel calls the conversation
 }
 

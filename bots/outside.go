@@ -1,9 +1,12 @@
 package bots
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -29,6 +32,22 @@ func CheckOutside(s *parley.BotSettings) error {
 		}
 	}
 	return nil
+}
+
+// Straight is a client that goes the ways of another one, but follows no redirect.
+func Straight(c *http.Client) *http.Client {
+	straight := *c
+	straight.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &straight
+}
+
+// Encode writes texts, and what was read from JSON, as JSON, with < > & as they are.
+func Encode(v any) json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // such values cannot fail
+	return bytes.TrimRight(b.Bytes(), "\n")
 }
 
 // Unreached is what becomes of a turn when a request to something outside came to nothing. It is a *Failure, for lack of time if that is

@@ -191,25 +191,13 @@ func (r *Runner) guarded(ctx context.Context, c Connector, t *Turn, partial func
 	return c.Turn(ctx, t, partial)
 }
 
-// client is what a channel says about where a customer is; it is kept as the conversation's client information.
-type client struct {
-	System         string `json:"os,omitempty"`
-	SystemVersion  string `json:"osVersion,omitempty"`
-	Browser        string `json:"browser,omitempty"`
-	BrowserVersion string `json:"browserVersion,omitempty"`
-	UserRef        string `json:"userRef,omitempty"`
-	BusinessKey    string `json:"businessKey,omitempty"`
-	Locale         string `json:"locale,omitempty"`
-}
-
 // turn is what a bot is asked.
 func (r *Runner) turn(app *parley.ClientApplication, c *parley.Conversation, m *parley.Message) *Turn {
-	var at client
-	_ = json.Unmarshal(c.State.ClientInfo, &at) // other channels keep other things there
+	at := Client{ChannelID: c.Account.String(), ChannelName: c.State.Address, ChannelType: c.State.ChannelType, Session: c.ID.String()}
+	_ = json.Unmarshal(c.State.ClientInfo, &at.ClientInfo) // other channels keep other things there
+	at.Locale = cmp.Or(at.Locale, c.State.Language)
 	t := &Turn{Tenant: c.Tenant, Conversation: c.ID, Bot: app.ID, BotName: app.Name, Seq: m.Seq, Contexts: c.State.Bot.Contexts, State: c.State.Bot.Connector,
-		Background: c.State.Bot.Background, Test: c.State.Bot.Test, Client: Client{ChannelID: c.Account.String(), ChannelName: c.State.Address,
-			ChannelType: c.State.ChannelType, System: at.System, SystemVersion: at.SystemVersion, Browser: at.Browser, BrowserVersion: at.BrowserVersion,
-			UserRef: at.UserRef, BusinessKey: at.BusinessKey, Locale: cmp.Or(at.Locale, c.State.Language), Session: c.ID.String()}}
+		Background: c.State.Bot.Background, Test: c.State.Bot.Test, Client: at}
 	if content := m.Body.Content; content != nil {
 		t.Text = content.Text
 	}
@@ -279,7 +267,7 @@ func (r *Runner) Try(ctx context.Context, tenant parley.TenantID, id parley.Appl
 	if b.connector == nil {
 		return out, &parley.Error{Kind: parley.NotFound, Msg: "the hub runs no bot of that id"}
 	}
-	t := &Turn{Tenant: tenant, Bot: id, BotName: b.app.Name, Seq: 1, Text: text, Test: test, Client: Client{ChannelType: "test", Locale: cmp.Or(locale, b.settings.Language, "en-US")},
+	t := &Turn{Tenant: tenant, Bot: id, BotName: b.app.Name, Seq: 1, Text: text, Test: test, Client: Client{ChannelType: "test", ClientInfo: parley.ClientInfo{Locale: cmp.Or(locale, b.settings.Language, "en-US")}},
 		History: func(context.Context, int) ([]parley.Message, error) { return nil, nil }}
 	if text == "" {
 		t.Input.Code = parley.WelcomeCode

@@ -230,11 +230,7 @@ func (r *routing) reminded() {
 	r.settled(false)
 	if r.c.Owner.Kind == parley.OwnerBot && !r.c.Waiting.IsZero() {
 		if bot, _ := r.plan.bot(r.c.Owner); !r.now.Before(r.c.Waiting.Add(bot.deadline)) {
-			if len(r.c.State.Bot.Open) > 0 {
-				r.giveUpTurn(0, parley.FailureDeadline, "the bot did not answer in its deadline")
-			} else {
-				r.botFailed("the bot did not answer in its deadline")
-			}
+			r.giveUpBot(parley.FailureDeadline, "the bot did not answer in its deadline")
 		}
 	}
 }
@@ -257,11 +253,7 @@ func (r *routing) failed() {
 	}
 	switch r.c.Owner.Kind {
 	case parley.OwnerBot:
-		if len(r.c.State.Bot.Open) > 0 {
-			r.giveUpTurn(0, parley.FailureBot, "a message could not be delivered to the bot")
-		} else {
-			r.botFailed("a message could not be delivered to the bot")
-		}
+		r.giveUpBot(parley.FailureBot, "a message could not be delivered to the bot")
 	case parley.OwnerAgent, parley.OwnerQueue:
 		r.agentFailed("a message could not be delivered to the agent program")
 	}

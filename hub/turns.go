@@ -13,9 +13,6 @@ import (
 // maxOpenTurns bounds the questions of one conversation that wait for a bot.
 const maxOpenTurns = 64
 
-// maxContext bounds the open context of a conversation, in bytes (reference/broker.md 6).
-const maxContext = 64 << 10
-
 // A Reply is what a bot that the hub runs answers to one question.
 type Reply struct {
 	Seq       int64          // of the question
@@ -108,19 +105,24 @@ func mergeContext(base, over json.RawMessage) (json.RawMessage, error) {
 		members[name] = value
 	}
 	merged, err := json.Marshal(members)
-	if err == nil && len(merged) > maxContext {
-		return nil, badContent("context", fmt.Sprintf("may have %d bytes in all", maxContext))
+	if err == nil && len(merged) > parley.MaxContext {
+		return nil, badContent("context", fmt.Sprintf("may have %d bytes in all", parley.MaxContext))
 	}
 	return merged, err
 }
 
-// opened opens a turn for a customer's message that was just added.
-func (r *routing) opened() {
-	m := &r.step.Messages[len(r.step.Messages)-1]
+// question is the turn that a customer's message begins.
+func (r *routing) question(m *parley.Message) parley.OpenTurn {
 	o := parley.OpenTurn{Seq: m.Seq, Question: m.ID, Opened: r.now}
 	if t := r.in.draft.Body.Turn; t != nil {
 		o.Request = t.Request
 	}
+	return o
+}
+
+// opened opens a turn for a customer's message that was just added.
+func (r *routing) opened() {
+	o := r.question(&r.step.Messages[len(r.step.Messages)-1])
 	r.c.State.Bot.Open = append(slices.Clip(slices.Clone(r.c.State.Bot.Open)), o)
 	r.step.StateChanged = true
 	r.step.Turns = append(r.step.Turns, turnOf(o, parley.TurnOpen, r.now))
@@ -213,6 +215,15 @@ func (r *routing) failedTurn() error {
 	return nil
 }
 
+// giveUpBot finds somebody else for what the bot that owns the conversation was to answer: its first turn, if it answers in turns.
+func (r *routing) giveUpBot(why parley.TurnFailure, problem string) {
+	if len(r.c.State.Bot.Open) > 0 {
+		r.giveUpTurn(0, why, problem)
+	} else {
+		r.botFailed(problem)
+	}
+}
+
 // giveUpTurn finds somebody else for a turn that the bot failed. Whoever asked and waits is told instead, if there is no other bot: the
 // conversation stays with this one, so that the next question reaches it.
 func (r *routing) giveUpTurn(i int, why parley.TurnFailure, problem string) {
@@ -287,12 +298,7 @@ func (r *routing) finishTurns() {
 	if at < 0 || slices.ContainsFunc(r.step.Turns, func(t parley.Turn) bool { return t.Seq == r.step.Messages[at].Seq }) {
 		return
 	}
-	m := &r.step.Messages[at]
-	o := parley.OpenTurn{Seq: m.Seq, Question: m.ID, Opened: r.now}
-	if t := r.in.draft.Body.Turn; t != nil {
-		o.Request = t.Request
-	}
-	t := turnOf(o, parley.TurnHuman, r.now)
+	t := turnOf(r.question(&r.step.Messages[at]), parley.TurnHuman, r.now)
 	t.Result.Open, t.Result.Visible = r.c.State.Bot.Contexts.Open, r.c.State.Bot.Contexts.Visible
 	r.step.Turns = append(r.step.Turns, t)
 	r.c.State.Bot.Active, r.step.StateChanged = r.now, true

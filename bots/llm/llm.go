@@ -31,9 +31,7 @@ var _ bots.Connector = (*Bot)(nil)
 
 // New returns the connector of one bot. It is cheap; connections belong to the client.
 func New(c Config) *Bot {
-	client := *c.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Bot{config: c, client: &client}
+	return &Bot{config: c, client: bots.Straight(c.Client)}
 }
 
 // Factory makes connectors that share a client.

@@ -318,7 +318,7 @@ func TestTools(t *testing.T) {
 			}
 		})
 	}
-	for hidden, want := range map[string]bool{``: true, `null`: false, `[1]`: false, `{"x":"` + strings.Repeat("x", maxContext-20) + `"}`: false} {
+	for hidden, want := range map[string]bool{``: true, `null`: false, `[1]`: false, `{"x":"` + strings.Repeat("x", parley.MaxContext-20) + `"}`: false} {
 		if got := withReason(parley.Contexts{Hidden: json.RawMessage(hidden)}, "r"); (got != nil) != want {
 			t.Errorf("a reason beside the hidden context %.20s: %v, want one: %v", hidden, got, want)
 		}

@@ -1,9 +1,10 @@
 package llm
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
+
+	"parley/bots"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/shared"
@@ -71,9 +72,6 @@ func cut(text string, most int) string {
 	return text
 }
 
-// maxContext bounds each context, in bytes (reference/broker.md 6).
-const maxContext = 64 << 10
-
 // withReason keeps a reason in the hidden context, as handoverReason: it speaks about the customer, who may see the others. nil = there is
 // no reason, or no room for it.
 func withReason(before parley.Contexts, reason string) *parley.Contexts {
@@ -84,19 +82,10 @@ func withReason(before parley.Contexts, reason string) *parley.Contexts {
 	if len(before.Hidden) > 0 && (json.Unmarshal(before.Hidden, &members) != nil || members == nil) {
 		return nil
 	}
-	members["handoverReason"] = encode(reason)
+	members["handoverReason"] = bots.Encode(reason)
 	after := before
-	if after.Hidden = encode(members); len(after.Hidden) > maxContext {
+	if after.Hidden = bots.Encode(members); len(after.Hidden) > parley.MaxContext {
 		return nil
 	}
 	return &after
-}
-
-// encode writes texts, and what was read from JSON.
-func encode(v any) json.RawMessage {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // cannot fail
-	return bytes.TrimRight(b.Bytes(), "\n")
 }

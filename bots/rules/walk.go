@@ -14,7 +14,6 @@ const (
 	// MaxSteps is how many steps it goes through (reference/broker.md 11).
 	MaxSteps   = 50
 	maxAnswers = 100
-	maxContext = 64 << 10 // of each, in bytes (reference/broker.md 6)
 )
 
 // A walk is one turn on its way through a flow.
@@ -202,7 +201,7 @@ func (w *walk) finish() (parley.BotReply, error) {
 		if err != nil {
 			return parley.BotReply{}, err
 		}
-		if len(raw) > maxContext {
+		if len(raw) > parley.MaxContext {
 			return parley.BotReply{}, misconfigured("the bot's flow makes a context larger than 64 KiB")
 		}
 		switch name {

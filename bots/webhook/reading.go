@@ -165,14 +165,5 @@ func (r *reading) object(v value) json.RawMessage {
 		r.wrong(v, "must be an object")
 		return nil
 	}
-	return encode(members)
-}
-
-// encode writes what was read from JSON.
-func encode(v any) json.RawMessage {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // texts, numbers, lists and maps of them: cannot fail
-	return bytes.TrimRight(b.Bytes(), "\n")
+	return bots.Encode(members)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"parley/bots"
+
 	"parley"
 )
 
@@ -112,7 +114,7 @@ func technicalOf(r *reading, v value) json.RawMessage {
 	case text[0] == '{' && json.Valid([]byte(text)):
 		return r.object(value{at: v.at, raw: json.RawMessage(text)})
 	}
-	return encode(map[string]string{"text": text})
+	return bots.Encode(map[string]string{"text": text})
 }
 
 // cardsOf reads the content of a carousel, which may be JSON in a text.
@@ -229,9 +231,6 @@ func awaitOf(r *reading, v value) *parley.AwaitedInput {
 		CallToAction: r.text(v.member("callToAction")), Pattern: r.text(v.member("pattern"))}
 }
 
-// maxContext bounds each context of an answer, in bytes (reference/broker.md 6).
-const maxContext = 64 << 10
-
 // contextsOf replaces the contexts of a conversation by those of an answer; nil = none was given.
 func contextsOf(r *reading, body value, before parley.Contexts) *parley.Contexts {
 	after, given := before, false
@@ -244,8 +243,8 @@ func contextsOf(r *reading, body value, before parley.Contexts) *parley.Contexts
 			continue
 		}
 		given = true
-		if *c.of = r.object(v); len(*c.of) > maxContext {
-			r.wrong(v, fmt.Sprintf("has more than %d bytes", maxContext))
+		if *c.of = r.object(v); len(*c.of) > parley.MaxContext {
+			r.wrong(v, fmt.Sprintf("has more than %d bytes", parley.MaxContext))
 		}
 	}
 	if !given {

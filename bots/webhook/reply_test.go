@@ -91,15 +91,15 @@ func TestRefusesWhatWasNotAgreed(t *testing.T) {
 		`{"answer":{"content":{}}}`: "answer.content.content is missing",
 		`{"answers":[` + strings.Repeat(`{"content":"x"},`, 64) + `{"content":"x"}]}`:   "answers has more than 64 answers",
 		`{"answers":[{"content":"x","buttons":[` + strings.Repeat(`1,`, 1000) + `1]}]}`: "answers[0].buttons has more than 1000 items",
-		`{"nlp":{"type":"GUESS"}}`:                                           "nlp.type is none of QUESTION, INTENT, NONE",
-		`{"nlp":{"name":"x","score":91}}`:                                    "nlp.score must be from 0 to 1",
-		`{"nlp":{"name":"x","score":"NaN"}}`:                                 "nlp.score must be a number",
-		`{"nlp":{"entities":[{"position":{"start":-1}}]}}`:                   "nlp.entities[0].position.start must be a place in the text",
-		`{"userInput":{"type":"YEAR"}}`:                                      "userInput.type is none of DATE, HOUR, CUSTOM, EMPTY",
-		`{"userInput":"DATE"}`:                                               "userInput must be an object",
-		`{"openContext":[]}`:                                                 "openContext must be an object",
-		`{"visibleContext":{"x":"` + strings.Repeat("x", maxContext) + `"}}`: "visibleContext has more than 65536 bytes",
-		`{"handover":{"to":"agents"}}`:                                       "handover must be a text",
+		`{"nlp":{"type":"GUESS"}}`:                         "nlp.type is none of QUESTION, INTENT, NONE",
+		`{"nlp":{"name":"x","score":91}}`:                  "nlp.score must be from 0 to 1",
+		`{"nlp":{"name":"x","score":"NaN"}}`:               "nlp.score must be a number",
+		`{"nlp":{"entities":[{"position":{"start":-1}}]}}`: "nlp.entities[0].position.start must be a place in the text",
+		`{"userInput":{"type":"YEAR"}}`:                    "userInput.type is none of DATE, HOUR, CUSTOM, EMPTY",
+		`{"userInput":"DATE"}`:                             "userInput must be an object",
+		`{"openContext":[]}`:                               "openContext must be an object",
+		`{"visibleContext":{"x":"` + strings.Repeat("x", parley.MaxContext) + `"}}`: "visibleContext has more than 65536 bytes",
+		`{"handover":{"to":"agents"}}`:                                              "handover must be a text",
 	} {
 		_, err := readReply([]byte(body), before)
 		failure, ok := errors.AsType[*bots.Failure](err)
@@ -163,9 +163,9 @@ func legal(t rapid.TB, reply parley.BotReply, err error) {
 		t.Fatalf("userInput is %+v", a)
 	}
 	if c := reply.Contexts; c != nil {
-		object("the open context", c.Open, maxContext)
-		object("the visible context", c.Visible, maxContext)
-		object("the hidden context", c.Hidden, maxContext)
+		object("the open context", c.Open, parley.MaxContext)
+		object("the visible context", c.Visible, parley.MaxContext)
+		object("the hidden context", c.Hidden, parley.MaxContext)
 	}
 	if _, err := json.Marshal(reply); err != nil {
 		t.Fatalf("the reply cannot be kept: %v", err)

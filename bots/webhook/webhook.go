@@ -46,9 +46,7 @@ func New(c Config) *Bot {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	client := *c.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Bot{config: c, client: &client}
+	return &Bot{config: c, client: bots.Straight(c.Client)}
 }
 
 // Factory makes connectors that share a client. They sign with the secret of the role in which the hub runs the bot.

@@ -59,17 +59,6 @@ const (
 	maxBusinessKey, maxUserRef, maxLocale   = 100, 255, 35
 )
 
-// A client is where a customer is, as the headers say. It is kept as the conversation's client information.
-type client struct {
-	System         string `json:"os,omitempty"`
-	SystemVersion  string `json:"osVersion,omitempty"`
-	Browser        string `json:"browser,omitempty"`
-	BrowserVersion string `json:"browserVersion,omitempty"`
-	UserRef        string `json:"userRef,omitempty"`
-	BusinessKey    string `json:"businessKey,omitempty"`
-	Locale         string `json:"locale,omitempty"`
-}
-
 func cut(text string, length int) string {
 	if utf8.RuneCountInString(text) <= length {
 		return text
@@ -87,7 +76,7 @@ func header(r *http.Request, name string) (string, error) {
 }
 
 // clientOf reads the headers of a turn.
-func clientOf(r *http.Request) (c client, err error) {
+func clientOf(r *http.Request) (c parley.ClientInfo, err error) {
 	if c.System, err = header(r, "OS"); err != nil {
 		return c, err
 	}

@@ -20,7 +20,7 @@ import (
 type ask struct {
 	place
 	bot
-	client  client
+	client  parley.ClientInfo
 	test    bool
 	input   parley.TurnInput
 	text    string  // that is kept
@@ -175,10 +175,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 		return errInProgress
 	}
 	defer leave()
-	if err := s.settle(placing, &a, id); err != nil {
-		return err
-	}
-	now, err := s.session(ctx, &a, id) // what was before may be over
+	now, err := s.settle(placing, &a, id) // what was before may be over
 	if err != nil {
 		return err
 	}
@@ -242,18 +239,18 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 	return s.replyTo(ctx, a, &t)
 }
 
-// settle waits for turns of the session that other nodes have in progress.
-func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) error {
+// settle waits for turns of the session that other nodes have in progress, and is the session after them.
+func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) (now session, err error) {
 	for {
-		now, err := s.session(ctx, a, id)
+		now, err = s.session(ctx, a, id)
 		if err != nil || len(now.conversation.State.Bot.Open) == 0 {
-			return err
+			return now, err
 		}
 		if _, err := s.Hub.AwaitTurn(ctx, a.tenant.ID, id, now.conversation.State.Bot.Open[0].Seq); err != nil {
 			if ctx.Err() != nil {
-				return errInProgress
+				return now, errInProgress
 			}
-			return err
+			return now, err
 		}
 	}
 }
@@ -337,7 +334,7 @@ func (s *Surface) goOn(ctx context.Context, w http.ResponseWriter, a *ask, now s
 }
 
 // clientIn is where the customer of a conversation is.
-func clientIn(c *parley.Conversation) (at client) {
+func clientIn(c *parley.Conversation) (at parley.ClientInfo) {
 	_ = json.Unmarshal(c.State.ClientInfo, &at) // written by this surface
 	return at
 }
