@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -32,13 +31,6 @@ func CheckOutside(s *parley.BotSettings) error {
 		}
 	}
 	return nil
-}
-
-// Straight is a client that goes the ways of another one, but follows no redirect.
-func Straight(c *http.Client) *http.Client {
-	straight := *c
-	straight.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &straight
 }
 
 // Encode writes texts, and what was read from JSON, as JSON, with < > & as they are.

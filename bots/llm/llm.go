@@ -9,6 +9,7 @@ import (
 
 	"parley"
 	"parley/bots"
+	"parley/egress"
 	"parley/markup"
 )
 
@@ -31,7 +32,7 @@ var _ bots.Connector = (*Bot)(nil)
 
 // New returns the connector of one bot. It is cheap; connections belong to the client.
 func New(c Config) *Bot {
-	return &Bot{config: c, client: bots.Straight(c.Client)}
+	return &Bot{config: c, client: egress.Straight(c.Client)}
 }
 
 // Factory makes connectors that share a client.

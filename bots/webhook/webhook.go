@@ -15,6 +15,7 @@ import (
 
 	"parley"
 	"parley/bots"
+	"parley/egress"
 	"parley/ident"
 	"parley/signing"
 )
@@ -46,7 +47,7 @@ func New(c Config) *Bot {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Bot{config: c, client: bots.Straight(c.Client)}
+	return &Bot{config: c, client: egress.Straight(c.Client)}
 }
 
 // Factory makes connectors that share a client. They sign with the secret of the role in which the hub runs the bot.
