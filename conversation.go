@@ -78,10 +78,15 @@ type ConversationState struct {
 	Bot                 BotState        `json:"bot,omitzero"`
 }
 
+// Manual says whether people answer: the mode of the agent-conversations surface.
+func (c *Conversation) Manual() bool { return c.Owner.Kind != OwnerBot || c.State.Bot.Leaving }
+
 // A BotState is what a conversation with a bot carries along.
 type BotState struct {
-	Asked      bool            `json:"asked,omitempty"` // somebody waits for the answers: its turns are kept, whoever the bot is
-	Test       bool            `json:"test,omitempty"`  // begun as a test: flows in DRAFT answer, figures leave it out
+	Asked      bool            `json:"asked,omitempty"`   // somebody waits for the answers: its turns are kept, whoever the bot is
+	Lasting    bool            `json:"lasting,omitempty"` // neither bot nor agent ends it: it goes back to the bot
+	Leaving    bool            `json:"leaving,omitempty"` // it is people's once the open turns are over
+	Test       bool            `json:"test,omitempty"`    // begun as a test: flows in DRAFT answer, figures leave it out
 	Background string          `json:"background,omitempty"`
 	Active     time.Time       `json:"active,omitzero"` // when the last question was asked that was answered, or was people's
 	Contexts   Contexts        `json:"contexts,omitzero"`

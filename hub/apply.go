@@ -126,6 +126,10 @@ func (r *routing) pass() {
 	if r.c.State.Held {
 		why = "held until an agent is available"
 	}
+	if r.c.State.Bot.Leaving { // the transcript has it
+		r.add(d.Type, d.Sender, 0, "for people, who take over once the bot has finished", r.body())
+		return
+	}
 	r.add(d.Type, d.Sender, r.narrowed(r.ownerBit()), why, r.body())
 	if r.c.Owner.Kind != parley.OwnerBot {
 		return

@@ -22,6 +22,7 @@ type input struct {
 	found   parley.Detected      // detected
 	word    botWord              // replied, turnFailed
 	why     string               // ended
+	manual  bool                 // moded
 	newID   func() parley.MessageID
 	repeat  parley.RepeatKey // made by key
 	path    string           // said: of the message in a request with several, for errors; "" = the only one
@@ -40,6 +41,8 @@ const (
 	replied                     // a bot that the hub runs answered
 	turnFailed                  // it failed
 	settles                     // a bot with a callback may have said all it has to say
+	begun                       // somebody else than the customer begins the conversation
+	moded                       // it is given to people, or back to the bot
 )
 
 // An effect is typing or presence: told to whoever can be reached now, never stored.
@@ -100,6 +103,10 @@ func (r *routing) route(in *input) error {
 		err = r.failedTurn()
 	case settles:
 		r.settled(false)
+	case begun:
+		err = r.begun()
+	case moded:
+		err = r.moded()
 	case notified:
 		if r.c.Status == parley.Open {
 			r.tell(in.notice.text, in.notice.args, in.notice.slot, "a message was refused")
@@ -109,6 +116,7 @@ func (r *routing) route(in *input) error {
 		return err
 	}
 	r.finishTurns()
+	r.leave()
 	r.setDeadline()
 	return nil
 }
@@ -192,7 +200,7 @@ const customerBit = int64(1) << parley.CustomerSlot
 
 // end closes the conversation and tells every party but the one who ended it.
 func (r *routing) end(sender parley.Role, body parley.Body, why string) {
-	if r.c.Status == parley.Ended {
+	if r.c.Status == parley.Ended || r.goOn(sender, body, why) {
 		return
 	}
 	slot := -1
