@@ -49,6 +49,7 @@ type Tx interface {
 	Jobs
 	BotSessions
 	Flows
+	AgentConversations
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

@@ -34,6 +34,9 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err != nil && parley.KindOf(err) != parley.NotFound {
 		return nil, err
 	}
+	if err := t.run(ctx, "UPDATE turns SET result = '{}', problem = '' WHERE conversation = ?", key); err != nil {
+		return nil, fmt.Errorf("erase turns: %w", err)
+	}
 	if err := t.DropHits(ctx, tenant, conversation, math.MaxInt64, nil); err != nil {
 		return nil, fmt.Errorf("remove hits: %w", err)
 	}
