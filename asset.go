@@ -13,7 +13,7 @@ type Asset struct {
 	ChannelType string
 	Sender      Role
 	Name        string // with extension
-	Size        int64  // bytes, as declared; the upload must match
+	Size        int64  // bytes, as declared; the upload must match. -1 = not declared: the upload decides
 	ContentType string // derived from the name's extension
 	Uploaded    bool
 	Used        bool // a message refers to it: it can no longer be deleted

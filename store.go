@@ -201,7 +201,8 @@ type SigningKey struct {
 type Assets interface {
 	InsertAsset(ctx context.Context, a Asset) error
 	Asset(ctx context.Context, tenant TenantID, id AssetID) (Asset, error)
-	MarkUploaded(ctx context.Context, tenant TenantID, id AssetID) error // Invalid/BadAsset if it was uploaded before
+	// MarkUploaded notes that a file is there, with its size. Invalid/BadAsset if it was uploaded before.
+	MarkUploaded(ctx context.Context, tenant TenantID, id AssetID, size int64) error
 	DeleteAsset(ctx context.Context, tenant TenantID, id AssetID) error  // Forbidden/AssetInUse
 	// UnusedAssets lists assets of all tenants made before a time that no message uses.
 	UnusedAssets(ctx context.Context, before time.Time, limit int) ([]Asset, error)

@@ -38,14 +38,14 @@ func (a *Assets) Receive(ctx context.Context, signature, media string, body io.R
 	if file.media != "" && file.media != asset.ContentType {
 		return parley.AssetID{}, bad(fmt.Sprintf("the content type must be %s, as the name says", asset.ContentType))
 	}
-	n, err := a.blobs.Put(ctx, key(asset.Tenant, asset.ID), asset.ContentType, &exactly{r: file.r, left: asset.Size})
+	n, err := a.blobs.Put(ctx, key(asset.Tenant, asset.ID), asset.ContentType, sized(file.r, asset.Size))
 	if err != nil {
 		if _, ok := errors.AsType[*parley.Error](err); ok {
 			return parley.AssetID{}, err
 		}
 		return parley.AssetID{}, fmt.Errorf("upload asset %s after %d bytes: %w", asset.ID, n, err)
 	}
-	err = a.records.Update(ctx, func(tx parley.Tx) error { return tx.MarkUploaded(ctx, asset.Tenant, asset.ID) })
+	err = a.records.Update(ctx, func(tx parley.Tx) error { return tx.MarkUploaded(ctx, asset.Tenant, asset.ID, n) })
 	if err != nil {
 		return parley.AssetID{}, fmt.Errorf("upload asset %s: %w", asset.ID, err)
 	}
@@ -97,11 +97,20 @@ func onlyPart(contentType string, body io.Reader) (upload, error) {
 	return upload{part, media}, nil
 }
 
+// sized reads a file of the size that was declared, or of any up to the largest there may be.
+func sized(r io.Reader, size int64) io.Reader {
+	if size < 0 {
+		return &exactly{r: r, left: parley.MaxAssetSize, less: true}
+	}
+	return &exactly{r: r, left: size}
+}
+
 // exactly passes a given number of bytes on and fails if there are more, or fewer: so a file of another size is never
 // stored whole, and no more of it is read than it may have.
 type exactly struct {
 	r    io.Reader
 	left int64
+	less bool // there may be fewer
 }
 
 func (e *exactly) Read(p []byte) (int, error) {
@@ -112,8 +121,8 @@ func (e *exactly) Read(p []byte) (int, error) {
 	e.left -= int64(n)
 	switch {
 	case e.left < 0:
-		return 0, bad("the upload is larger than announced")
-	case err == io.EOF && e.left > 0: //nolint:errorlint // a Reader returns EOF itself
+		return 0, bad("the upload is larger than announced, or than files may be")
+	case err == io.EOF && e.left > 0 && !e.less: //nolint:errorlint // a Reader returns EOF itself
 		return n, bad("the upload is smaller than announced")
 	case err != nil && err != io.EOF: //nolint:errorlint // as above
 		return n, &parley.Error{Kind: parley.Invalid, Reason: parley.BadAsset, Msg: "the upload broke off", Err: err}

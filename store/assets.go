@@ -34,12 +34,12 @@ func (t *tx) Asset(ctx context.Context, tenant parley.TenantID, id parley.AssetI
 var errNoAsset = &parley.Error{Kind: parley.NotFound, Msg: "asset not found"}
 
 // MarkUploaded implements [parley.Assets].
-func (t *tx) MarkUploaded(ctx context.Context, tenant parley.TenantID, id parley.AssetID) error {
+func (t *tx) MarkUploaded(ctx context.Context, tenant parley.TenantID, id parley.AssetID, size int64) error {
 	key, err := t.s.tenantKey(ctx, t.db, tenant)
 	if err != nil {
 		return err
 	}
-	err = t.one(ctx, "asset", "UPDATE assets SET uploaded = 1 WHERE tenant = ? AND id = ? AND uploaded = 0", key, id[:])
+	err = t.one(ctx, "asset", "UPDATE assets SET uploaded = 1, size = ? WHERE tenant = ? AND id = ? AND uploaded = 0", size, key, id[:])
 	if parley.KindOf(err) != parley.NotFound {
 		return err
 	}

@@ -372,7 +372,7 @@ func TestAssetIsUploadedOnceAndStaysWhileUsed(t *testing.T) {
 		a := parley.Asset{ID: ident.New[parley.Asset](), Tenant: parley.DefaultTenant, ChannelType: "sms", Sender: parley.Customer, Name: "a.png", Size: 3, ContentType: "image/png", Created: noon}
 		update(t, s, func(tx parley.Tx) error { return tx.InsertAsset(ctx, a) })
 		mark := func(tenant parley.TenantID) error {
-			return s.Update(ctx, func(tx parley.Tx) error { return tx.MarkUploaded(ctx, tenant, a.ID) })
+			return s.Update(ctx, func(tx parley.Tx) error { return tx.MarkUploaded(ctx, tenant, a.ID, 7) })
 		}
 		other := newTenant(t, s)
 		if err := mark(other); parley.KindOf(err) != parley.NotFound {

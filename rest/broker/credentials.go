@@ -2,10 +2,8 @@ package broker
 
 import (
 	"context"
-	"crypto/sha256"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -20,34 +18,13 @@ type place struct {
 	key    parley.APIClientID // zero for tokens
 }
 
-// keyFor is how long a key that was good is not looked up again: so long a revoked one may still be used.
-const keyFor = 5 * time.Second
-
-type knownKey struct {
-	key   parley.APIClient
-	until time.Time
-}
-
 // key opens the API-KEY of a request.
 func (s *Surface) key(r *http.Request) (parley.APIClient, error) {
-	whole := strings.TrimSpace(r.Header.Get("Api-Key"))
-	if whole == "" {
-		return parley.APIClient{}, errKey
-	}
-	name := sha256.Sum256([]byte(whole))
-	if k, ok := s.known.Load(name); ok && s.Clock().Before(k.(knownKey).until) {
-		return k.(knownKey).key, nil
-	}
-	k, err := s.Keys.Open(r.Context(), parley.KeyBroker, whole)
+	k, err := s.keys.Open(r.Context(), r.Header.Get("Api-Key"))
 	if parley.KindOf(err) == parley.Unauthenticated {
-		s.known.Delete(name)
-		return k, errKey
+		err = errKey
 	}
-	if err != nil {
-		return k, err
-	}
-	s.known.Store(name, knownKey{k, s.Clock().Add(keyFor)}) // as many as there are good keys
-	return k, nil
+	return k, err
 }
 
 // withKey is the place of a request that comes with an API-KEY: of that very environment, and with a token if it wants one.

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -36,11 +35,6 @@ type Hub interface {
 	End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error
 }
 
-// Keys opens API keys; [directory.Administration] does.
-type Keys interface {
-	Open(ctx context.Context, kind parley.KeyKind, whole string) (parley.APIClient, error)
-}
-
 // An Authority makes and checks tokens; [tokens.Tokens] does.
 type Authority interface {
 	api.Verifier
@@ -54,7 +48,7 @@ type Authority interface {
 type Deps struct {
 	Store     Store
 	Hub       Hub
-	Keys      Keys
+	Keys      api.KeyOpener
 	Authority Authority
 	Clock     func() time.Time // nil = time.Now
 }
@@ -64,7 +58,7 @@ type Surface struct {
 	Deps
 	limits *limits
 	places *places
-	known  sync.Map // API keys that were good a moment ago: they come with every turn
+	keys   *api.Keys
 }
 
 // New returns the surface.
@@ -72,7 +66,7 @@ func New(d Deps) *Surface {
 	if d.Clock == nil {
 		d.Clock = time.Now
 	}
-	return &Surface{Deps: d, limits: newLimits(d.Clock), places: newPlaces()}
+	return &Surface{Deps: d, limits: newLimits(d.Clock), places: newPlaces(), keys: api.NewKeys(d.Keys, parley.KeyBroker, d.Clock)}
 }
 
 // now is the clock in the resolution that is stored and shown.
