@@ -203,7 +203,7 @@ type Assets interface {
 	Asset(ctx context.Context, tenant TenantID, id AssetID) (Asset, error)
 	// MarkUploaded notes that a file is there, with its size. Invalid/BadAsset if it was uploaded before.
 	MarkUploaded(ctx context.Context, tenant TenantID, id AssetID, size int64) error
-	DeleteAsset(ctx context.Context, tenant TenantID, id AssetID) error  // Forbidden/AssetInUse
+	DeleteAsset(ctx context.Context, tenant TenantID, id AssetID) error // Forbidden/AssetInUse
 	// UnusedAssets lists assets of all tenants made before a time that no message uses.
 	UnusedAssets(ctx context.Context, before time.Time, limit int) ([]Asset, error)
 }

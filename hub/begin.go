@@ -54,16 +54,40 @@ func (r *routing) begun() error {
 		return err
 	}
 	if r.c.Owner.Kind != parley.OwnerBot {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.Inactive, Field: "conversation.account", Msg: "the account has no bot that is switched on"}
+		return errNoBot
 	}
 	d := &r.in.draft
 	r.c.State.Bot = parley.BotState{Asked: true, Lasting: true, Background: *d.Background}
-	if d.Body.Content != nil {
-		o := r.c.Owner
-		r.add(parley.TypeText, o.Role, customerBit, "introduction", parley.Body{Application: o.Application, Participant: o.Participant, Name: o.Name, Content: d.Body.Content})
+	if d.Body.Content == nil {
+		return nil
+	}
+	return r.introduced()
+}
+
+// Introduce has the bot of a conversation say something that nobody asked for, whoever has the turn. Closed if it is over.
+func (h *Hub) Introduce(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, text string) error {
+	in := &input{kind: introduced, draft: parley.Draft{Sender: parley.System, Body: parley.Body{Content: &parley.Content{Text: text}}}}
+	if err := h.wait(ctx, tenant, id, in); err != nil {
+		return fmt.Errorf("introduce in conversation %s: %w", id, err)
 	}
 	return nil
 }
+
+// introduced adds what the bot says without being asked.
+func (r *routing) introduced() error {
+	if r.c.Status != parley.Open {
+		return errEnded
+	}
+	bot, ok := r.plan.entryBot()
+	if !ok {
+		return errNoBot
+	}
+	p := bot.party
+	r.add(parley.TypeText, p.Role, customerBit, "introduction", parley.Body{Application: p.Application, Participant: p.Participant, Name: p.Name, Content: r.in.draft.Body.Content})
+	return nil
+}
+
+var errNoBot = &parley.Error{Kind: parley.Invalid, Reason: parley.Inactive, Field: "conversation.account", Msg: "every bot of the account's orchestration is switched off"}
 
 // statusReturned is the state of a conversation that went back from people to the bot; the word is ours.
 const statusReturned = "returned"
@@ -109,7 +133,7 @@ func (r *routing) leave() {
 func (r *routing) toBot(sender parley.Role, body parley.Body, t parley.MessageType, why string) error {
 	bot, ok := r.plan.entryBot()
 	if !ok {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.Inactive, Field: "conversation.account", Msg: "every bot of the account's orchestration is switched off"}
+		return errNoBot
 	}
 	to := customerBit
 	if slot := r.ownerSlot(); slot > 0 && sender == parley.System {

@@ -63,6 +63,11 @@ func TestBegin(t *testing.T) {
 		if _, messages := w.snapshot(id); messages[0].Body.Content.Text != "Good morning" || messages[0].Body.Name != c.Owner.Name || messages[0].Body.Participant != w.bots[0].ID {
 			t.Errorf("the introduction is %+v", messages[0])
 		}
+		w.setManual(id, true)
+		if err := w.hub.Introduce(t.Context(), w.tenant, id, "One more thing"); err != nil {
+			t.Errorf("Introduce = %v", err)
+		}
+		w.wantLog(id, "custom_bot text → customer", "system escalation.transfer → desk", "system conversation.state → customer", "custom_bot text → customer")
 		_, err := w.hub.Begin(t.Context(), hub.BeginRequest{Tenant: w.tenant, ChannelType: w.channel.Type, Address: "nowhere", Customer: parley.CustomerData{Contacts: []parley.Contact{{Address: "x"}}}})
 		if parley.ReasonOf(err) != parley.NoAccount {
 			t.Errorf("Begin on no account = %v", err)

@@ -43,6 +43,7 @@ const (
 	settles                     // a bot with a callback may have said all it has to say
 	begun                       // somebody else than the customer begins the conversation
 	moded                       // it is given to people, or back to the bot
+	introduced                  // the bot says something unasked
 )
 
 // An effect is typing or presence: told to whoever can be reached now, never stored.
@@ -107,6 +108,8 @@ func (r *routing) route(in *input) error {
 		err = r.begun()
 	case moded:
 		err = r.moded()
+	case introduced:
+		err = r.introduced()
 	case notified:
 		if r.c.Status == parley.Open {
 			r.tell(in.notice.text, in.notice.args, in.notice.slot, "a message was refused")

@@ -22,6 +22,7 @@ import (
 	"parley"
 	"parley/assets"
 	"parley/bots"
+	"parley/bots/judge"
 	"parley/bots/llm"
 	"parley/bots/rules"
 	"parley/bots/webhook"
@@ -34,6 +35,7 @@ import (
 	"parley/insight"
 	"parley/rest"
 	"parley/rest/admin"
+	"parley/rest/agentapi"
 	"parley/rest/api"
 	"parley/rest/broker"
 	"parley/rest/conversationmgr"
@@ -186,15 +188,18 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
+		ownBots := directory.NewBots(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard)
 		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, prefixes...)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
-			Bots: directory.NewBots(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard), Runner: runner, Verifier: n.tokens,
+			Bots: ownBots, Runner: runner, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
 		manage.New(n.tokens, understanding).Register(router)
 		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)
+		agentapi.New(agentapi.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Channels: ownBots,
+			Files: assets.New(assets.Config{URL: c.PublicURL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime}, n.store, bucket, n.tokens)}).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
-			docs.Document{Name: "manage", YAML: manage.Document}, docs.Document{Name: "broker", YAML: broker.Document},
+			docs.Document{Name: "manage", YAML: manage.Document}, docs.Document{Name: "broker", YAML: broker.Document}, docs.Document{Name: "agents", YAML: agentapi.Document},
 			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
 		pages(router)
 	}
@@ -213,7 +218,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	n.run = cancel
 	parts := []func(context.Context) error{n.hub.Run, callbacks.Run, files.Run, notices.Run}
 	if c.Has(configs.RoleInsight) {
-		parts = append(parts, detector.Run)
+		judges := judge.New(judge.Config{Store: n.store, Logger: logger, Meter: n.meter, Model: func(ctx context.Context, app *parley.ClientApplication, messages []parley.Message) (llm.Judgement, error) {
+			return llm.Judge(ctx, llm.Config{Client: outside, Settings: *app.Bot}, messages)
+		}})
+		parts = append(parts, detector.Run, judges.Run)
 	}
 	for _, run := range parts {
 		n.running.Go(func() {

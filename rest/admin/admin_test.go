@@ -225,18 +225,7 @@ func TestDialogues(t *testing.T) {
 func TestDocumentHasEveryRoute(t *testing.T) {
 	router := mux.NewRouter()
 	admin.New(admin.Deps{}).Register(router)
-	routes := map[string]bool{}
-	err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-		path, err := route.GetPathTemplate()
-		methods, _ := route.GetMethods()
-		for _, m := range methods {
-			routes[m+" "+strings.TrimPrefix(path, admin.BasePath)] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := resttest.Routes(t, router, admin.BasePath)
 	doc := resttest.Document(t, admin.Document)
 	if err := doc.Validate(t.Context()); err != nil {
 		t.Error(err)

@@ -27,18 +27,7 @@ import (
 func TestDocumentHasEveryRoute(t *testing.T) {
 	router := mux.NewRouter()
 	conversationmgr.New(conversationmgr.Deps{Directory: directory.New(directory.Config{}, nil, nil)}).Register(router)
-	routes := map[string]bool{}
-	err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-		path, err := route.GetPathTemplate()
-		methods, _ := route.GetMethods()
-		for _, m := range methods {
-			routes[m+" "+strings.TrimPrefix(path, conversationmgr.BasePath)] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := resttest.Routes(t, router, conversationmgr.BasePath)
 	delete(routes, "PUT /assets/upload") // the document says in words that PUT works as well
 	operations := 0
 	for path, item := range resttest.Document(t, conversationmgr.Document).Paths.Map() {

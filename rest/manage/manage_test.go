@@ -149,18 +149,7 @@ func (s *stage) finish(vars map[string]string) {
 func TestDocumentHasEveryRoute(t *testing.T) {
 	router := mux.NewRouter()
 	manage.New(nil, nil).Register(router)
-	routes := map[string]bool{}
-	err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-		path, err := route.GetPathTemplate()
-		methods, _ := route.GetMethods()
-		for _, m := range methods {
-			routes[m+" "+path] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := resttest.Routes(t, router, "")
 	doc := resttest.Document(t, manage.Document)
 	if err := doc.Validate(t.Context()); err != nil {
 		t.Error(err)

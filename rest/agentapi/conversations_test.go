@@ -1,0 +1,259 @@
+package agentapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley"
+	"parley/rest/agentapi"
+	"parley/rest/resttest"
+)
+
+// A conversation begins without a word, is shown with its user, and changes as its caller says.
+func TestConversationsAreMadeAndChanged(t *testing.T) {
+	s := newStage(t)
+	states := func() (all []map[string]any) {
+		status, text := s.call("GET", "/conversations/states", "")
+		if err := json.Unmarshal([]byte(text), &all); err != nil || status != 200 {
+			t.Fatalf("states answered %d %s", status, text)
+		}
+		return all
+	}
+	complete := states()[4]["id"].(string)
+	made := s.must("POST", "/conversations", `{"conversationUserId":"`+strings.ToUpper(s.user)+`","title":"Heat pump quote","context":"secret context","customData":{"lead":"web"},"conversationStateId":"`+complete+`"}`, 201)
+	id := made["id"].(string)
+	path := "/conversations/" + id
+	want := map[string]any{"id": id, "conversationUserId": s.user, "title": "Heat pump quote", "aiConversationId": made["aiConversationId"], "metadata": map[string]any{"customData": map[string]any{"lead": "web"}},
+		"mode": "ai", "conversationStateId": complete, "createdAt": made["createdAt"], "updatedAt": made["createdAt"], "assignedUser": nil, "isAnonymized": false,
+		"user": map[string]any{"id": s.user, "firstName": "Ines", "lastName": "Okafor", "email": "ines@example.org", "fkId": "crm-881", "context": "likes blue", "metadata": map[string]any{}, "isAnonymized": false}}
+	if diff := cmp.Diff(want, made); diff != "" {
+		t.Errorf("created (-want +got)\n%s", diff)
+	}
+	want["feedbacks"] = []any{}
+	if diff := cmp.Diff(want, s.must("GET", path, "", 200)); diff != "" {
+		t.Errorf("read again (-want +got)\n%s", diff)
+	}
+	same := s.must("PUT", path, `{"unknown":1}`, 200)
+	if same["updatedAt"] != made["updatedAt"] {
+		t.Error("an empty update moved updatedAt")
+	}
+	s.late.Store(int64(time.Minute))
+	changed := s.must("PUT", path, `{"title":"New","conversationStateId":null,"status":"inactive"}`, 200)
+	if changed["title"] != "New" || changed["conversationStateId"] != nil || changed["updatedAt"] == made["updatedAt"] || changed["status"] != nil || changed["context"] != nil {
+		t.Errorf("changed: %v", changed)
+	}
+	s.must("PUT", path, `{"context":"new context"}`, 200)
+	s.say(path, "hello") // active again, and the agent knows both contexts
+	if about := s.told.Load().Background; about != "likes blue\n\nnew context" {
+		t.Errorf("the agent is told %q", about)
+	}
+	if err := s.store.View(t.Context(), func(tx parley.Tx) error {
+		conversation, _ := parley.ParseID[parley.Conversation](id)
+		a, err := tx.AgentConversation(t.Context(), parley.DefaultTenant, s.agent.ID, conversation)
+		if a.Status != parley.AgentActive {
+			t.Errorf("after a message it is %s", a.Status)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if other := states(); other[4]["id"] != complete || other[0]["name"] != "New" || other[4]["isPersistent"] != true {
+		t.Errorf("states %v", other)
+	}
+}
+
+// Lists are paged, ordered and filtered; filters combine.
+func TestConversationsAreListed(t *testing.T) {
+	s := newStage(t)
+	list := func(query string) (titles []string, page map[string]any) {
+		page = s.must("GET", "/conversations"+query, "", 200)
+		for _, c := range page["data"].([]any) {
+			title, _ := c.(map[string]any)["title"].(string)
+			titles = append(titles, title)
+		}
+		return titles, page
+	}
+	if titles, page := list(""); titles != nil || page["totalPages"] != 0.0 || page["pageSize"] != 10.0 || page["hasNextPage"] != false || page["hasPreviousPage"] != false {
+		t.Errorf("of none: %v", page)
+	}
+	other := s.must("POST", "/users", `{"firstName":"Łukasz","lastName":"Nowak","phoneNumber":"+4912345678"}`, 201)["id"].(string)
+	var paths []string
+	for i, user := range []string{s.user, other, s.user} {
+		s.late.Store(int64(time.Duration(i) * time.Minute))
+		made := s.must("POST", "/conversations", fmt.Sprintf(`{"conversationUserId":%q,"title":"t%d"}`, user, i), 201)
+		paths = append(paths, "/conversations/"+made["id"].(string))
+	}
+	reply := s.say(paths[0], "hello")
+	s.must("POST", "/conversation-message-feedbacks", fmt.Sprintf(`{"conversationMessageId":%q,"userId":%q,"voteType":"up","question":"hello"}`, reply["id"], s.user), 201)
+	s.late.Store(int64(3 * time.Minute))
+	s.must("PUT", paths[1], `{"title":"t1!"}`, 200)
+	middle := time.Now().Add(90 * time.Second).UTC().Format(time.RFC3339)
+	for query, want := range map[string]string{
+		"": "t2 t1! t0", "?orderDirection=ASC": "t0 t1! t2", "?orderBy=updatedAt": "t1! t2 t0", "?orderBy=updatedAt&orderDirection=ASC": "t0 t2 t1!", "?pageSize=2": "t2 t1!", "?pageSize=2&page=2": "t0",
+		"?page=9": "", "?userId=" + other: "t1!", "?searchKeyword=%C5%81UKA": "t1!", "?searchKeyword=T2": "t2", "?searchKeyword=rex": "t2 t1! t0", "?searchKeyword=4912345": "t1!",
+		"?searchKeyword=INES%40": "t2 t0", "?searchKeyword=t0&userId=" + other: "", "?withFeedbacksOnly=true": "t0", "?withFeedbacksOnly=false": "t2 t1! t0",
+		"?startDate=" + middle: "t2 t1!", "?endDate=" + middle: "t0", "?startDate=2030-01-01T00:00:00%2B02:00": "", "?startDate=" + middle + "&endDate=2020-01-01T00:00:00.123Z": "",
+	} {
+		if titles, _ := list(query); strings.Join(titles, " ") != want {
+			t.Errorf("%s lists %v, want %s", query, titles, want)
+		}
+	}
+	if _, page := list("?pageSize=2"); page["totalItems"] != 3.0 || page["totalPages"] != 2.0 || page["hasNextPage"] != true || page["hasPreviousPage"] != false || page["currentPage"] != 1.0 {
+		t.Errorf("the first of two pages is %v", page)
+	}
+	if _, page := list("?pageSize=2&page=9"); page["hasNextPage"] != false || page["hasPreviousPage"] != true {
+		t.Errorf("a page past the end is %v", page)
+	}
+	for _, query := range []string{"page=0", "page=x", "pageSize=101", "pageSize=0", "orderBy=title", "orderDirection=asc", "userId=x", "startDate=today", "endDate=1", "withFeedbacksOnly=1"} {
+		if status, text := s.call("GET", "/conversations?"+query, ""); status != 400 || !strings.Contains(text, `"field":"`+strings.SplitN(query, "=", 2)[0]+`"`) {
+			t.Errorf("%s answered %d %s", query, status, text)
+		}
+	}
+}
+
+// What is wrong with bodies, and in which order it is looked at.
+func TestRequestsAreRefused(t *testing.T) {
+	s := newStage(t)
+	path, none := s.open(), "/conversations/"+s.user
+	create, start := `{"conversationUserId":"`+s.user+`"`, `{"firstName":"A","lastName":"B"`
+	long := func(n int) string { return `"` + strings.Repeat("é", n) + `"` }
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		field              string
+	}{
+		{"POST", "/conversations", `{`, 400, "body"}, {"POST", "/conversations", `[]`, 400, "body"}, {"POST", "/conversations", `null`, 400, "body"}, {"POST", "/conversations", ``, 400, "body"},
+		{"POST", "/conversations", `{}`, 400, "conversationUserId"}, {"POST", "/conversations", `{"conversationUserId":"x"}`, 400, "conversationUserId"}, {"POST", "/conversations", `{"conversationUserId":7}`, 400, "conversationUserId"},
+		{"POST", "/conversations", create + `,"title":` + long(256) + `}`, 400, "title"}, {"POST", "/conversations", create + `,"context":` + long(256_001) + `}`, 400, "context"},
+		{"POST", "/conversations", create + `,"customData":[]}`, 400, "customData"}, {"POST", "/conversations", create + `,"title":"a\u0000"}`, 400, "title"},
+		{"POST", "/conversations", create + `,"conversationStateId":"x"}`, 400, "conversationStateId"}, {"POST", "/conversations", create + `,"conversationStateId":"` + s.user + `"}`, 404, ""},
+		{"POST", "/conversations", `{"conversationUserId":"` + s.agent.ID.String() + `"}`, 404, ""}, {"POST", "/conversations", `{"conversationUserId":"` + s.agent.ID.String() + `","title":7}`, 400, "title"},
+		{"PUT", none, `{`, 404, ""}, {"PUT", path, `{"title":null}`, 400, "title"}, {"PUT", path, `{"status":"open"}`, 400, "status"}, {"PUT", path, `{"status":null}`, 400, "status"},
+		{"PUT", path, `{"conversationStateId":"` + s.user + `"}`, 404, ""}, {"GET", none, "", 404, ""}, {"GET", "/conversations/x", "", 404, ""},
+		{"DELETE", "/conversations", `{}`, 400, "conversationUserId"}, {"DELETE", "/conversations", ``, 400, "body"},
+		{"PUT", none + "/mode", `{`, 404, ""}, {"PUT", path + "/mode", `{"mode":"human"}`, 400, "mode"}, {"PUT", path + "/mode", `{"mode":null}`, 400, "mode"}, {"PUT", path + "/mode", `[]`, 400, "body"},
+		{"POST", none + "/messages", `{}`, 404, ""}, {"POST", path + "/messages", `{}`, 400, "message"}, {"POST", path + "/messages", `{"message":" "}`, 400, "message"}, {"POST", path + "/messages/async", `{"message":""}`, 400, "message"},
+		{"POST", path + "/messages", `{"message":` + long(100_001) + `}`, 400, "message"}, {"POST", path + "/messages", `{"message":"x","files":[{"fileName":"a.pdf"}]}`, 400, "files[0].storagePath"},
+		{"POST", path + "/messages", `{"message":"x","files":[{"fileName":"a.pdf","storagePath":"x"}]}`, 400, "files[0].storagePath"}, {"POST", path + "/messages", `{"message":"x","files":{}}`, 400, "files"},
+		{"GET", none + "/messages", "", 404, ""}, {"GET", path + "/messages?orderDirection=up", "", 400, "orderDirection"}, {"GET", path + "/messages?shouldIncludeFeedbacks=yes", "", 400, "shouldIncludeFeedbacks"},
+		{"GET", none + "/messages/" + s.user + "/response-on", "", 404, ""}, {"GET", path + "/messages/" + s.user + "/response-on", "", 404, ""}, {"GET", path + "/messages/x/response-on", "", 404, ""},
+		{"POST", none + "/send-manual-message", `{}`, 404, ""}, {"POST", path + "/send-manual-message", `{}`, 400, "message"}, {"POST", path + "/send-manual-message", `{"message":"x"}`, 400, "mode"},
+		{"POST", path + "/send-manual-message", `{"message":"x","conversationMessageId":"x"}`, 400, "conversationMessageId"}, {"POST", path + "/send-manual-message", `{"message":"x","conversationMessageId":"` + s.user + `"}`, 404, ""},
+		{"POST", none + "/message-files/upload-url", `{}`, 404, ""}, {"POST", path + "/message-files/upload-url", `{}`, 400, "fileName"}, {"POST", path + "/message-files/upload-url", `{"fileName":"a/b","contentType":"x/y"}`, 400, "fileName"},
+		{"POST", path + "/message-files/upload-url", `{"fileName":"a.txt","contentType":"a b/"}`, 400, "contentType"}, {"GET", path + "/message-files/" + s.user + "/signed-url", "", 404, ""}, {"GET", path + "/message-files/x/signed-url", "", 404, ""},
+		{"POST", "/conversations/start", start + `}`, 400, "channel"}, {"POST", "/conversations/start", start + `,"channel":"fax"}`, 400, "channel"}, {"POST", "/conversations/start", start + `,"channel":"email"}`, 400, "email"},
+		{"POST", "/conversations/start", start + `,"channel":"sms","phoneNumber":"123","smsIntroduction":"x"}`, 400, "phoneNumber"}, {"POST", "/conversations/start", start + `,"channel":"voice","phoneNumber":"+4912345678"}`, 400, "firstMessage"},
+		{"POST", "/conversations/start", start + `,"channel":"email","email":"a@b","emailSubject":"s","emailIntroduction":"i","resetConversation":"yes"}`, 400, "resetConversation"},
+		{"POST", "/conversations/start", `{"channel":"sms","phoneNumber":"+4912345678","smsIntroduction":"x"}`, 400, "firstName"},
+		{"POST", "/conversations/start", start + `,"channel":"sms","phoneNumber":"+4912345678","smsIntroduction":"x","conversationStateId":"` + s.user + `"}`, 404, ""},
+		{"POST", "/users", `{"firstName":"A","lastName":"B"}`, 400, "email"}, {"POST", "/users", `{"firstName":"A","lastName":"B","email":"@"}`, 400, "email"}, {"POST", "/users", `{"firstName":"A","lastName":"B","email":"INES@example.org"}`, 400, "email"},
+		{"POST", "/users", `{"firstName":"A","lastName":"B","fkId":"crm-881"}`, 400, "fkId"}, {"POST", "/users", `{"lastName":"B","fkId":"x"}`, 400, "firstName"}, {"POST", "/users", `{"firstName":"A","lastName":"B","phoneNumber":"+49"}`, 400, "phoneNumber"},
+		{"GET", "/users/search", "", 400, "email"}, {"GET", "/users/search?email=x@y", "", 404, ""}, {"GET", "/users/x", "", 404, ""}, {"GET", "/users/" + s.agent.ID.String(), "", 404, ""}, {"DELETE", "/users/" + s.agent.ID.String(), "", 404, ""},
+		{"POST", "/conversation-message-feedbacks", `{"userId":"` + s.user + `"}`, 400, "conversationMessageId"}, {"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.user + `","voteType":"meh","question":"q"}`, 400, "voteType"},
+		{"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.user + `","voteType":"up","question":"q"}`, 404, ""},
+		{"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.agent.ID.String() + `","voteType":"up","question":"q"}`, 404, ""},
+		{"GET", "/unknown", "", 404, ""}, {"PATCH", path, `{}`, 404, ""}, {"POST", path, `{}`, 404, ""},
+	} {
+		status, text := s.call(test.method, test.path, test.body)
+		if status != test.status || test.field != "" && !strings.Contains(text, `"field":"`+test.field+`"`) {
+			t.Errorf("%s %s %.60s answered %d %s, want %d %s", test.method, test.path, test.body, status, text, test.status, test.field)
+		}
+	}
+	if s.asked.Load() != 0 {
+		t.Errorf("the agent was asked %d times", s.asked.Load())
+	}
+	if status, text := s.call("GET", "/conversations", ""); status != 200 || !strings.Contains(text, `"totalItems":1`) {
+		t.Errorf("refused requests left something behind: %s", text)
+	}
+}
+
+// Keys that are none are forbidden, before anything else is looked at.
+func TestKeysAreWanted(t *testing.T) {
+	s := newStage(t)
+	soon := s.newKey(s.agent.ID, time.Now().Add(time.Hour))
+	for key, want := range map[string]int{"": 403, "x": 403, s.key + "x": 403, "  " + s.key + " ": 200, soon: 200} {
+		if status, text := s.call("GET", "/conversations", "", "Agent-Secret-Key", key); status != want {
+			t.Errorf("key %.8q answered %d %s", key, status, text)
+		}
+	}
+	if res, text := s.Do("GET", agentapi.Prefix+"/unknown", "", "Agent-Secret-Key", "x"); res.StatusCode != 403 || text != `{"status":403,"name":"FORBIDDEN_ERROR","message":"INVALID_CREDENTIALS","details":[]}` {
+		t.Errorf("an unknown route with a bad key answered %d %s", res.StatusCode, text)
+	}
+	s.late.Store(int64(6 * time.Second)) // a good key is not looked up again for 5 s
+	id, _, _ := strings.Cut(s.key, ".")
+	if err := s.admin.RevokeKey(t.Context(), administrator, id); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := s.call("GET", "/conversations", ""); status != 403 {
+		t.Errorf("a revoked key answered %d", status)
+	}
+	if status, _ := s.call("GET", "/conversations", "", "Agent-Secret-Key", soon); status != 200 {
+		t.Errorf("another key of the agent answered %d", status)
+	}
+	if err := s.bots.Delete(t.Context(), parley.DefaultTenant, s.agent.ID); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := s.call("GET", "/conversations", "", "Agent-Secret-Key", soon); status != 403 {
+		t.Errorf("the key of a deleted agent answered %d", status)
+	}
+}
+
+// No agent sees, changes or learns of what is another's: each operation of the document that names something says that there is none
+// (guarantee G8). The other agent is of the same tenant, which keeps them closest.
+func TestOtherAgentsSeeNothing(t *testing.T) {
+	s := newStage(t)
+	path := s.open()
+	reply := s.say(path, "hello")
+	upload := s.must("POST", path+"/message-files/upload-url", `{"fileName":"a.txt","contentType":"text/plain"}`, 200)
+	file := strings.Split(upload["storagePath"].(string), "/")[2]
+	_, stranger := s.newAgent("Other")
+	strangers := s.must("POST", "/users", `{"firstName":"A","lastName":"B","fkId":"crm-881"}`, 201, "Agent-Secret-Key", stranger)["id"].(string) // the same name is free there
+	replace := strings.NewReplacer("{id}", strings.TrimPrefix(path, "/conversations/"), "{questionMessageId}", reply["conversationMessageId"].(string), "{fileId}", file)
+	tried := 0
+	for name, item := range resttest.Document(t, agentapi.Document).Paths.Map() {
+		for method := range item.Operations() {
+			target := replace.Replace(strings.TrimPrefix(name, agentapi.Prefix))
+			want, body := 404, "{}"
+			switch {
+			case name == "/external/users/{id}":
+				target = "/users/" + s.user
+			case name == "/external/users/search":
+				target += "?email=ines@example.org"
+			case name == "/external/conversations" && method == "POST":
+				body = `{"conversationUserId":"` + s.user + `"}`
+			case name == "/external/conversations" && method == "DELETE":
+				want, body = 204, `{"conversationUserId":"`+s.user+`"}`
+			case name == "/external/conversation-message-feedbacks":
+				body = `{"conversationMessageId":"` + reply["id"].(string) + `","userId":"` + strangers + `","voteType":"up","question":"q"}`
+			case !strings.Contains(name, "{"):
+				continue // names nothing
+			}
+			tried++
+			if method == "GET" {
+				body = ""
+			}
+			if status, text := s.call(method, target, body, "Agent-Secret-Key", stranger); status != want || strings.Contains(text, "Ines") {
+				t.Errorf("%s %s answered %d %s to a stranger", method, target, status, text)
+			}
+		}
+	}
+	if tried != 16 {
+		t.Errorf("%d operations name something, want 16", tried)
+	}
+	if _, text := s.call("GET", "/conversations", "", "Agent-Secret-Key", stranger); !strings.Contains(text, `"totalItems":0`) {
+		t.Errorf("a stranger lists %s", text)
+	}
+	if lines := s.transcript(path); !slices.Equal(lines, []string{"conversation_user api: hello", "assistant api: you said hello"}) {
+		t.Errorf("afterwards %v", lines)
+	}
+	profile := s.must("GET", "/agents/by-api-key", "", 200)
+	if profile["id"] != s.agent.ID.String() || profile["name"] != "Rex" || profile["status"] != "active" || profile["organizationId"] != parley.DefaultOrganisation.String() {
+		t.Errorf("the agent is %v", profile)
+	}
+}

@@ -1,0 +1,252 @@
+package agentapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/assets"
+	"parley/bots"
+	"parley/bots/judge"
+	"parley/directory"
+	"parley/dispatch"
+	"parley/hub"
+	"parley/rest"
+	"parley/rest/agentapi"
+	"parley/rest/resttest"
+	"parley/store"
+	"parley/store/blob"
+	"parley/store/storetest"
+	"parley/tokens"
+)
+
+// A stage is the surface with hub, dispatch and a scripted agent on a real store, over real HTTP.
+type stage struct {
+	*resttest.Caller
+	t      *testing.T
+	store  *store.Store
+	hub    *hub.Hub
+	admin  *directory.Administration
+	bots   *directory.Bots
+	judge  *judge.Judge
+	server string
+	agent  directory.Bot
+	key    string
+	user   string
+	late   atomic.Int64  // how far the surface's clock is ahead
+	hold   chan struct{} // what "slow" waits for
+	thinks chan struct{} // told when it does
+	asked  atomic.Int64
+	told   atomic.Pointer[bots.Turn] // what the agent was asked last
+}
+
+// deaf hubs end accounts, and hear of nothing.
+type deaf struct{ *hub.Hub }
+
+type scripted struct{ s *stage }
+
+// Turn is the script of the agent.
+func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parley.BotReply, error) {
+	s := c.s
+	s.asked.Add(1)
+	s.told.Store(t)
+	says := func(texts ...string) (r parley.BotReply) {
+		for _, text := range texts {
+			r.Answers = append(r.Answers, parley.BotAnswer{Type: parley.AnswerText, Text: text})
+		}
+		return r
+	}
+	if why, ok := strings.CutPrefix(t.Text, "fail "); ok {
+		return parley.BotReply{}, &bots.Failure{Why: parley.TurnFailure(why), Problem: "it failed"}
+	}
+	switch t.Text {
+	case "slow":
+		s.thinks <- struct{}{}
+		select {
+		case <-s.hold:
+			return says("at last"), nil
+		case <-ctx.Done():
+			return parley.BotReply{}, ctx.Err()
+		}
+	case "human":
+		r := says("A colleague will help.")
+		r.HandOver = true
+		return r, nil
+	case "silent human":
+		return parley.BotReply{HandOver: true}, nil
+	case "bye":
+		r := says("Bye.")
+		r.End = true
+		return r, nil
+	case "nothing":
+		return parley.BotReply{}, nil
+	case "much":
+		r := says("<b>One</b>", "Two")
+		r.Answers = append(r.Answers, parley.BotAnswer{Type: parley.AnswerImage, Text: "https://a.example/i.png", Description: "A picture"},
+			parley.BotAnswer{Type: parley.AnswerOptions, Text: "Which?", Buttons: []parley.AnswerButton{{Name: "This", Value: "this"}}})
+		return r, nil
+	}
+	return says("you said " + t.Text), nil
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t, store: storetest.Open(t), hold: make(chan struct{}), thinks: make(chan struct{}, 100)}
+	log := slog.New(slog.DiscardHandler)
+	late := &struct{ *hub.Hub }{}
+	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
+		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{s} }}})
+	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner})
+	coarse := func() time.Time { return time.Now().Truncate(time.Second) } // so that much is said in one moment
+	s.hub = hub.New(hub.Config{Store: s.store, Dispatcher: d, Logger: log, Clock: coarse})
+	late.Hub = s.hub
+	ctx, stop := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	for _, run := range []func(context.Context) error{d.Run, s.hub.Run} {
+		parts.Go(func() { _ = run(ctx) }) // both end with ctx
+	}
+	t.Cleanup(func() {
+		stop()
+		parts.Wait()
+	})
+	authority := tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
+	s.admin = directory.NewAdministration(directory.Config{}, s.store, authority.Forget)
+	s.bots = directory.NewBots(directory.Config{}, s.store, deaf{s.hub})
+	s.judge = judge.New(judge.Config{Store: s.store, Logger: log})
+	bucket, err := blob.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = bucket.Close() })
+	router := rest.NewRouter()
+	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	agentapi.New(agentapi.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Channels: s.bots, Clock: func() time.Time { return time.Now().Add(time.Duration(s.late.Load())) },
+		Files: assets.New(assets.Config{URL: server.URL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime}, s.store, bucket, authority)}).Register(router)
+	s.server = server.URL
+	s.Caller = resttest.NewCaller(t, server.URL, "", agentapi.Document)
+	s.Refuses(refused)
+	s.agent, s.key = s.newAgent("Rex")
+	s.user = s.must("POST", "/users", `{"firstName":"Ines","lastName":"Okafor","email":"ines@example.org","fkId":"crm-881","context":"likes blue"}`, 201)["id"].(string)
+	return s
+}
+
+// refused reads an error body (reference 2).
+func refused(status int, body []byte) (string, bool) {
+	var p map[string]any
+	if json.Unmarshal(body, &p) != nil || p["status"] != float64(status) {
+		return "", false
+	}
+	message, _ := p["message"].(string)
+	if status == http.StatusInternalServerError {
+		return message, len(p) == 2 && message == "Internal Server Error"
+	}
+	want := map[int]string{400: "BAD_REQUEST INVALID_REQUEST", 403: "FORBIDDEN_ERROR INVALID_CREDENTIALS", 404: "ENTITY_NOT_FOUND_ERROR ENTITY_NOT_FOUND"}[status]
+	name, _ := p["name"].(string)
+	_, details := p["details"].([]any)
+	return name, len(p) == 4 && details && name+" "+message == want
+}
+
+// newAgent makes a bot and a key of it.
+func (s *stage) newAgent(name string, settings ...func(*parley.BotSettings)) (directory.Bot, string) {
+	s.t.Helper()
+	made := directory.Bot{Name: name, Active: true, Settings: parley.BotSettings{Connector: parley.ConnectorRules, Language: "en-US"}}
+	for _, change := range settings {
+		change(&made.Settings)
+	}
+	bot, _, err := s.bots.Create(s.t.Context(), parley.DefaultTenant, made)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return bot, s.newKey(bot.ID, time.Time{})
+}
+
+func (s *stage) newKey(bot parley.ApplicationID, expires time.Time) string {
+	s.t.Helper()
+	k, secret, err := s.admin.CreateKey(s.t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Kind: parley.KeyAgent, Application: bot, Expires: expires})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return directory.WholeKey(&k, secret)
+}
+
+// call makes a request below /external with the stage's key, unless headers say otherwise.
+func (s *stage) call(method, path, body string, headers ...string) (int, string) {
+	s.t.Helper()
+	res, text := s.Do(method, agentapi.Prefix+path, body, append([]string{"Agent-Secret-Key", s.key}, headers...)...)
+	return res.StatusCode, text
+}
+
+// must makes a request and wants a status.
+func (s *stage) must(method, path, body string, want int, headers ...string) map[string]any {
+	s.t.Helper()
+	status, text := s.call(method, path, body, headers...)
+	if status != want {
+		s.t.Fatalf("%s %s answered %d %s, want %d", method, path, status, text, want)
+	}
+	var out map[string]any
+	if len(text) > 0 && text[0] == '{' && json.Unmarshal([]byte(text), &out) != nil {
+		s.t.Fatalf("%s %s answered %s", method, path, text)
+	}
+	return out
+}
+
+// open begins a conversation and returns its path.
+func (s *stage) open() string {
+	s.t.Helper()
+	return "/conversations/" + s.must("POST", "/conversations", `{"conversationUserId":"`+s.user+`"}`, 201)["id"].(string)
+}
+
+// transcript is what was said, a line a message.
+func (s *stage) transcript(conversation string) (lines []string) {
+	s.t.Helper()
+	for _, m := range s.must("GET", conversation+"/messages", "", 200)["messages"].([]any) {
+		m := m.(map[string]any)
+		lines = append(lines, m["senderRole"].(string)+" "+m["source"].(string)+": "+m["message"].(string))
+	}
+	return lines
+}
+
+// say sends a text and waits.
+func (s *stage) say(conversation, text string) map[string]any {
+	s.t.Helper()
+	return s.must("POST", conversation+"/messages", `{"message":"`+text+`"}`, 201)
+}
+
+// thinking waits until the agent thinks.
+func (s *stage) thinking() {
+	s.t.Helper()
+	select {
+	case <-s.thinks:
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("the agent was not asked")
+	}
+}
+
+// poll asks for a response until it is no longer pending.
+func (s *stage) poll(path string) map[string]any {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		out := s.must("GET", path+"/response-on", "", 200)
+		if out["status"] != "pending" {
+			return out
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal("the response stays pending")
+		}
+	}
+}
+
+// administrator may do everything.
+var administrator = directory.Administrator(parley.DefaultTenant)

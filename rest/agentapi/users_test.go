@@ -1,0 +1,252 @@
+package agentapi_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley"
+	"parley/rest/agentapi"
+)
+
+// An agent addresses somebody: the introduction comes first, on its channel; reset begins anew.
+func TestStart(t *testing.T) {
+	s := newStage(t)
+	start := func(body string) string {
+		return "/conversations/" + s.must("POST", "/conversations/start", body, 201)["conversationId"].(string)
+	}
+	const email = `{"channel":"email","firstName":"Ines","lastName":"Okafor-Lind","email":"INES@example.org","emailSubject":"Your heat pump","emailIntroduction":"Shall we talk?","source":"crm",
+		"conversationContext":"quote 7","includeSignatureInEmail":true`
+	first := start(email + `,"customData":{"a":1}}`)
+	made := s.must("GET", first, "", 200)
+	if u := made["user"].(map[string]any); u["id"] != s.user || u["lastName"] != "Okafor-Lind" || u["fkId"] != "crm-881" || u["source"] != "crm" || made["title"] != "Your heat pump" || made["aiCallId"] != nil {
+		t.Errorf("started %v", made)
+	}
+	s.say(first, "yes")
+	if again := start(email + `}`); again != first {
+		t.Errorf("the second start made %s", again)
+	}
+	want := []string{"assistant email: Shall we talk?", "conversation_user api: yes", "assistant api: you said yes", "assistant email: Shall we talk?"}
+	if diff := cmp.Diff(want, s.transcript(first)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if about := s.told.Load().Background; about != "likes blue\n\nquote 7" {
+		t.Errorf("the agent is told %q", about)
+	}
+	if reset := start(email + `,"resetConversation":true}`); reset == first {
+		t.Error("a reset goes on with the same")
+	}
+	const sms = `{"channel":"sms","firstName":"Bo","lastName":"Li","phoneNumber":"+4912345678","smsIntroduction":"Hi","includeSignatureInSms":false}`
+	one := start(sms)
+	if start(sms) != one || one == first {
+		t.Error("text messages are not told apart from mails, or do not go on")
+	}
+	s.must("PUT", one+"/mode", `{"mode":"manual"}`, 200)
+	start(sms) // people have it: the introduction is the agent's all the same
+	if got := s.must("POST", one+"/send-manual-message", `{"message":"Me"}`, 200); got["source"] != "sms" {
+		t.Errorf("a person said %v", got)
+	}
+	if diff := cmp.Diff([]string{"assistant sms: Hi", "assistant sms: Hi", "assistant sms: Hi", "manual_assistant sms: Me"}, s.transcript(one)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	const voice = `{"channel":"voice","firstName":"Bo","lastName":"Li","phoneNumber":"0123","skipPhoneNumberValidation":true,"firstMessage":"Hello"}`
+	call := start(voice)
+	if start(voice) == call {
+		t.Error("two calls are one conversation")
+	}
+	if id, _ := s.must("GET", call, "", 200)["aiCallId"].(string); !strings.HasPrefix(id, "call_") {
+		t.Errorf("aiCallId %q", id)
+	}
+	s.must("PUT", call+"/mode", `{"mode":"manual"}`, 200)
+	if status, text := s.call("POST", call+"/send-manual-message", `{"message":"x"}`); status != 400 || !strings.Contains(text, `"field":"channel"`) {
+		t.Errorf("a person in a call: %d %s", status, text)
+	}
+}
+
+// What a user asks to be deleted is gone, with everything that was said, and nothing else.
+func TestUsersAndTheirConversationsAreDeleted(t *testing.T) {
+	s := newStage(t)
+	other := s.must("POST", "/users", `{"firstName":"A","lastName":"B","phoneNumber":"+4912345678","customData":{"x":[1]}}`, 201)
+	path, kept := s.open(), "/conversations/"+s.must("POST", "/conversations", `{"conversationUserId":"`+other["id"].(string)+`"}`, 201)["id"].(string)
+	s.say(path, "planted secret")
+	second := s.open()
+	found := s.must("GET", "/users/search?email=ines@EXAMPLE.org", "", 200)
+	if diff := cmp.Diff([]any{strings.TrimPrefix(path, "/conversations/"), strings.TrimPrefix(second, "/conversations/")}, found["conversationIds"]); diff != "" || found["user"].(map[string]any)["id"] != s.user {
+		t.Errorf("found %v (-want +got)\n%s", found, diff)
+	}
+	if got := s.must("GET", "/users/search?phoneNumber=%2B4912345678", "", 200); got["user"].(map[string]any)["metadata"].(map[string]any)["customData"] == nil {
+		t.Errorf("by number: %v", got)
+	}
+	s.must("GET", "/users/search?phoneNumber=+4912345678", "", 200) // a plus that nobody encoded
+	for range 2 {
+		s.must("DELETE", "/conversations", `{"conversationUserId":"`+s.user+`"}`, 204)
+	}
+	s.must("DELETE", "/conversations", `{"conversationUserId":"`+s.agent.ID.String()+`"}`, 204) // unknown
+	for _, gone := range []string{path, second} {
+		if status, _ := s.call("GET", gone, ""); status != 404 {
+			t.Errorf("a deleted conversation answered %d", status)
+		}
+		if status, _ := s.call("POST", gone+"/messages", `{"message":"x"}`); status != 404 {
+			t.Errorf("a send to it answered %d", status)
+		}
+	}
+	s.must("GET", kept, "", 200)
+	id, _ := parley.ParseID[parley.Conversation](strings.TrimPrefix(path, "/conversations/"))
+	if err := s.store.View(t.Context(), func(tx parley.Tx) error {
+		all, err := tx.Messages(t.Context(), parley.MessageQuery{Tenant: parley.DefaultTenant, Conversation: id, Limit: 100})
+		for _, m := range all {
+			if m.Body.Content != nil {
+				t.Errorf("left of it is %+v", m.Body.Content)
+			}
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.must("GET", "/users/"+s.user, "", 200)
+	again := s.open()
+	s.must("DELETE", "/users/"+s.user, "", 204)
+	for _, gone := range []string{again, "/users/" + s.user, "/users/search?fkId=crm-881"} {
+		if status, _ := s.call("GET", gone, ""); status != 404 {
+			t.Errorf("%s answered %d after the user is deleted", gone, status)
+		}
+	}
+}
+
+// One vote a user and message: the second changes the first.
+func TestFeedback(t *testing.T) {
+	s := newStage(t)
+	path := s.open()
+	reply := s.say(path, "hello")
+	vote := func(kind, more string) map[string]any {
+		return s.must("POST", "/conversation-message-feedbacks", fmt.Sprintf(`{"conversationMessageId":%q,"userId":%q,"voteType":%q,"question":"hello"%s}`, reply["id"], s.user, kind, more), 201)
+	}
+	first := vote("up", "")
+	if first["answer"] != nil || first["comment"] != nil || first["conversationMessageId"] != reply["id"] {
+		t.Errorf("the first is %v", first)
+	}
+	s.late.Store(int64(time.Minute))
+	second := vote("down", `,"answer":"you said hello","comment":"rude"`)
+	if second["id"] != first["id"] || second["voteType"] != "down" || second["createdAt"] != first["createdAt"] || second["updatedAt"] == first["updatedAt"] {
+		t.Errorf("the second is %v", second)
+	}
+	shown := s.must("GET", path, "", 200)["feedbacks"].([]any)
+	want := map[string]any{"id": first["id"], "voteType": "down", "question": "hello", "answer": "you said hello", "comment": "rude", "userEmail": "ines@example.org", "createdAt": second["createdAt"], "updatedAt": second["updatedAt"]}
+	if diff := cmp.Diff([]any{want}, shown); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	delete(want, "createdAt")
+	delete(want, "updatedAt")
+	all := s.must("GET", path+"/messages?shouldIncludeFeedbacks=true", "", 200)["messages"].([]any)
+	if diff := cmp.Diff([]any{want}, all[1].(map[string]any)["conversationMessageFeedbacks"]); diff != "" {
+		t.Errorf("with the message (-want +got)\n%s", diff)
+	}
+	if none := all[0].(map[string]any)["conversationMessageFeedbacks"]; cmp.Diff([]any{}, none) != "" {
+		t.Errorf("of another message %v", none)
+	}
+}
+
+// A file is uploaded to a signed URL, sent with a message, and read at another.
+func TestFiles(t *testing.T) {
+	s := newStage(t)
+	path := s.open()
+	announce := func() (url, at string) {
+		made := s.must("POST", path+"/message-files/upload-url", `{"fileName":"a note.txt","contentType":"text/plain"}`, 200)
+		return made["signedUrl"].(string), made["storagePath"].(string)
+	}
+	url, at := announce()
+	put := func(url, content string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/octet-stream")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, _ := io.ReadAll(res.Body)
+		return res.StatusCode, string(text)
+	}
+	send := `{"message":"see","files":[{"fileName":"a note.txt","storagePath":"` + at + `"}]}`
+	if status, _ := s.call("POST", path+"/messages", send); status != 400 {
+		t.Errorf("a file that was not uploaded answered %d", status)
+	}
+	if status, text := put(url, "what it says"); status != 200 {
+		t.Fatalf("the upload answered %d %s", status, text)
+	}
+	if status, _ := put(url, "again"); status != 400 {
+		t.Errorf("a second upload answered %d", status)
+	}
+	if status, _ := put(s.server+agentapi.FilesPath+"/upload?signature=x", "x"); status != 403 {
+		t.Errorf("a bad signature answered %d", status)
+	}
+	large, _ := announce()
+	if status, _ := put(large, strings.Repeat("x", parley.MaxAssetSize+1)); status != 400 {
+		t.Errorf("too large a file answered %d", status)
+	}
+	s.must("POST", path+"/messages", send, 201)
+	file := s.must("GET", path+"/messages", "", 200)["messages"].([]any)[0].(map[string]any)["files"].([]any)[0].(map[string]any)
+	if file["fileName"] != "a note.txt" || file["size"] != 12.0 || file["openAIFileId"] != file["id"] {
+		t.Errorf("the file is %v", file)
+	}
+	signed := s.must("GET", path+"/message-files/"+file["id"].(string)+"/signed-url", "", 200)
+	res, err := http.Get(signed["signedUrl"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if content, _ := io.ReadAll(res.Body); string(content) != "what it says" || res.StatusCode != 200 {
+		t.Errorf("the download answered %d %s", res.StatusCode, content)
+	}
+	for _, wrong := range []string{s.open(), path} { // another conversation's, or a name that is not its own
+		with := send
+		if wrong == path {
+			with = strings.Replace(send, "a note.txt\"}", "b.txt\"}", 1)
+		}
+		if status, _ := s.call("POST", wrong+"/messages", with); status != 400 {
+			t.Errorf("%s took %s: %d", wrong, with, status)
+		}
+		if status, _ := s.call("GET", wrong+"/message-files/"+file["id"].(string)+"/signed-url", ""); wrong != path && status != 404 {
+			t.Errorf("%s shows it: %d", wrong, status)
+		}
+	}
+}
+
+// Titles, summaries and scores come by themselves; a title that a caller gave stays.
+func TestConversationsAreJudged(t *testing.T) {
+	s := newStage(t)
+	path := s.open()
+	if got := s.must("GET", path, "", 200); got["title"] != nil || got["summary"] != nil || got["score"] != nil {
+		t.Errorf("before a word: %v", got)
+	}
+	round := func() map[string]any {
+		t.Helper()
+		if err := s.judge.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return s.must("GET", path, "", 200)
+	}
+	reply := s.say(path, "Do you install in Leeds? I live there.")
+	if got := round(); got["title"] != "Do you install in Leeds?" || got["summary"] != "Do you install in Leeds? I live there. — you said Do you install in Leeds? I live there." || got["score"] != 7.0 {
+		t.Errorf("judged: %v", got)
+	}
+	s.must("PUT", path, `{"title":"Mine"}`, 200)
+	s.must("POST", "/conversation-message-feedbacks", fmt.Sprintf(`{"conversationMessageId":%q,"userId":%q,"voteType":"down","question":"q"}`, reply["id"], s.user), 201)
+	if got := round(); got["title"] != "Mine" || got["score"] != 4.0 {
+		t.Errorf("after a vote: %v", got)
+	}
+	if got := s.must("GET", "/conversations?searchKeyword=LEEDS", "", 200); got["totalItems"] != 1.0 {
+		t.Errorf("by its summary: %v", got)
+	}
+	s.call("POST", path+"/messages", `{"message":"fail bot"}`)
+	if got := round(); got["score"] != 2.0 {
+		t.Errorf("after a failure: %v", got["score"])
+	}
+}
