@@ -65,6 +65,8 @@ type ClientApplication struct {
 	BuiltIn bool `json:"builtIn,omitempty"`
 	// Bot is how the bot is asked that the program is; nil = as any program of conversationmgr.
 	Bot *BotSettings `json:"bot,omitempty"`
+	// Hook is what the program hears of, if it is a webhook of a bot; nil = it is none.
+	Hook *Hook `json:"hook,omitempty"`
 }
 
 // An ApplicationRole is one way a ClientApplication takes part, with its callback.

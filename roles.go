@@ -9,7 +9,7 @@ const (
 	EgainBot             Role = "egain_bot" // stands for a bot the vendor hosts; treated as CustomBot
 	EgainAgent           Role = "egain_agent"
 	CustomAgent          Role = "custom_agent"
-	BusinessNotification Role = "business_notification" // stored, never used in conversations
+	BusinessNotification Role = "business_notification" // hears of conversations at most, see [Hook]; the vendor never uses it in them
 	System               Role = "system"                // the hub itself; no client may send as it
 )
 

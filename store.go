@@ -95,7 +95,7 @@ type Conversations interface {
 	// the first. visible, if not 0, keeps only those addressed to, or sent by, a party: any bit of To in visible, or
 	// sent by role.
 	Messages(ctx context.Context, q MessageQuery) ([]Message, error)
-	// MessageStates says how far the messages of a conversation were delivered.
+	// MessageStates says how far the messages of a conversation were delivered; to hooks does not count.
 	MessageStates(ctx context.Context, tenant TenantID, id ConversationID) (DeliveryStates, error)
 	// FindMessage looks for a message by the hub's id or a sender's messageId. Two senders may use the same: what by sent
 	// goes before what others did, newest first.

@@ -244,6 +244,7 @@ type BotSettings struct {
 	// Made with the bot: the persona it plays, and the orchestration of its channels.
 	Participant   ParticipantID   `json:"participant,omitzero"`
 	Orchestration OrchestrationID `json:"orchestration,omitzero"`
+	Hooks         []ApplicationID `json:"hooks,omitempty"` // see [Hook]
 }
 
 // ModelSettings are how a language model is asked.

@@ -40,7 +40,7 @@ func applications(s shared) *Collection[parley.ClientApplication] {
 func keepDelivery(a, old *parley.ClientApplication) {
 	a.Roles = slices.Clone(a.Roles) // the caller's are not ours to change
 	if old != nil {
-		a.Bot = old.Bot
+		a.Bot, a.Hook = old.Bot, old.Hook
 	}
 	for i := range a.Roles {
 		r := &a.Roles[i]

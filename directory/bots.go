@@ -218,7 +218,7 @@ func (s *Bots) Change(ctx context.Context, tenant parley.TenantID, id parley.App
 		before := b.Settings
 		b.hide()
 		change(&b)
-		b.ID, b.Settings.Participant, b.Settings.Orchestration = id, before.Participant, before.Orchestration
+		b.ID, b.Settings.Participant, b.Settings.Orchestration, b.Settings.Hooks = id, before.Participant, before.Orchestration, before.Hooks
 		b.Settings.Model.Key = cmp.Or(b.Settings.Model.Key, before.Model.Key)
 		for i, h := range b.Settings.Headers {
 			if at := slices.IndexFunc(before.Headers, func(o parley.NameValue) bool { return o.Name == h.Name }); h.Value == Mask && at >= 0 {
@@ -308,6 +308,9 @@ func (s *Bots) Delete(ctx context.Context, tenant parley.TenantID, id parley.App
 			}
 		}
 		if err := tx.DeleteFlows(ctx, tenant, id); err != nil {
+			return err
+		}
+		if err := deleteHooks(ctx, tx, tenant, &b.Settings); err != nil {
 			return err
 		}
 		if err := tx.Orchestrations().Delete(ctx, tenant, b.Settings.Orchestration); err != nil {

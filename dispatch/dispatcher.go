@@ -49,6 +49,7 @@ type Config struct {
 	AtOnce    int                                              // attempts that run at the same time; zero = 256
 	PerTarget int                                              // of these for one receiver that has no setting; zero = 32
 	Bots      Bots                                             // nil = this process runs none
+	Hooks     Hooks                                            // renders what hooks hear; nil = they hear nothing, and are owed it
 	Notifier  Notifier                                         // nil = nobody is told of receivers that fail
 	Proxy     *url.URL                                         // callbacks and token calls go through it, see egress; nil = directly
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"parley"
@@ -11,9 +12,21 @@ import (
 // maxTranscript is how many messages one request may hold (reference section 10).
 const maxTranscript = 1000
 
+// Hooks render what a [parley.Hook] hears of a message. NotFound if there is no such hook.
+type Hooks interface {
+	Body(ctx context.Context, hook parley.Receiver, c *parley.Conversation, m *parley.Message) ([]byte, error)
+}
+
 // payloads renders the requests that deliver a message on a lane: one, preceded by the conversation so far if the message
 // hands that over. A forwarded transcript of a conversation that ended has the message as its last item.
 func (d *Dispatcher) payloads(ctx context.Context, lane *parley.Lane, c *parley.Conversation, m *parley.Message) ([][]byte, error) {
+	if lane.Receiver.Role == parley.BusinessNotification {
+		if d.config.Hooks == nil {
+			return nil, errors.New("this process renders no hooks")
+		}
+		body, err := d.config.Hooks.Body(ctx, lane.Receiver, c, m)
+		return [][]byte{body}, err
+	}
 	view := wire.View{Conversation: c, HTML: true, Recipients: int64(1) << lane.Slot}
 	if lane.Receiver.Role == parley.Customer {
 		rich, err := d.targets.rich(ctx, lane.Tenant, c.State.ChannelType)

@@ -148,7 +148,7 @@ func (r *routing) passToAbsent(agent plannedAgent, known bool) {
 	r.add(d.Type, d.Sender, 0, "in the queue, and no agent is available", r.body())
 	at := len(r.step.Messages) - 1
 	if held, _ := r.unavailable(agent, known); held {
-		r.step.Messages[at].To = parley.Held
+		r.step.Messages[at].To |= parley.Held
 	}
 }
 

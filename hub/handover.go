@@ -119,7 +119,7 @@ func (r *routing) toAgents(transfer *parley.Body, sender parley.Role, why string
 		r.add(parley.TypeEscalationTransfer, sender, 0, why+"; no agent is available", body)
 		at := len(r.step.Messages) - 1
 		if held, slot := r.unavailable(agent, ok); held {
-			r.step.Messages[at].To = parley.Held
+			r.step.Messages[at].To |= parley.Held
 			r.step.Messages[at].Body.Transcript = bit(slot)
 		}
 		return
@@ -128,7 +128,7 @@ func (r *routing) toAgents(transfer *parley.Body, sender parley.Role, why string
 	body.Transcript = bit(slot)
 	r.own(agentOwner(agent))
 	r.add(parley.TypeEscalationTransfer, sender, bit(slot), why, body)
-	r.state("escalated", why)
+	r.state(statusEscalated, why)
 }
 
 // unavailable applies the account's rule for a conversation that no agent can take: retained with held messages, or
@@ -136,7 +136,7 @@ func (r *routing) toAgents(transfer *parley.Body, sender parley.Role, why string
 func (r *routing) unavailable(agent plannedAgent, known bool) (held bool, slot int) {
 	if r.plan.account.Unavailable != parley.RetainAndRetry {
 		r.tell(parley.TextOffHours, nil, parley.CustomerSlot, "no agent is available: off_hours")
-		r.state("off_hours", "no agent is available")
+		r.state(statusOffHours, "no agent is available")
 		r.end(parley.System, parley.Body{Name: systemName}, "no agent is available: off_hours ends the conversation")
 		return false, 0
 	}
@@ -154,7 +154,7 @@ func (r *routing) unavailable(agent plannedAgent, known bool) (held bool, slot i
 	if !r.c.State.HeldTold {
 		r.c.State.HeldTold = true
 		r.tell(parley.TextRetainAndRetry, nil, parley.CustomerSlot, "no agent is available: retain_and_retry")
-		r.state("retained", "messages are kept until an agent is there")
+		r.state(statusRetained, "messages are kept until an agent is there")
 	}
 	return true, slot
 }
@@ -172,7 +172,7 @@ func (r *routing) released() {
 		return
 	}
 	r.release(agent)
-	r.state("escalated", "an agent is available again")
+	r.state(statusEscalated, "an agent is available again")
 }
 
 // release makes the agent program the owner and addresses the held messages to it.

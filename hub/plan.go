@@ -21,6 +21,7 @@ type plan struct {
 	bots          []plannedBot   // all of the orchestration, in order
 	agents        []plannedAgent // all agent programs it names, escalation targets included
 	customer      *parley.Party  // nil = no customer program
+	hooks         []plannedHook  // of the first bot
 	active        bool           // account, channel and orchestration are
 	redact        Redactor       // nil = what is said stays as it was said
 }
@@ -203,11 +204,15 @@ func readPlan(ctx context.Context, tx parley.Tx, tenant parley.TenantID, account
 	listed := len(agents)
 	if p.orchestration.Bots != nil {
 		for _, b := range p.orchestration.Bots.Bots {
-			planned, err := readBot(ctx, tx, tenant, b)
+			planned, hooks, err := readBot(ctx, tx, tenant, b)
 			if err != nil {
 				return nil, err
 			}
-			p.bots = append(p.bots, planned)
+			if p.bots = append(p.bots, planned); len(p.bots) == 1 {
+				if p.hooks, err = readHooks(ctx, tx, tenant, hooks); err != nil {
+					return nil, err
+				}
+			}
 			if !b.EscalateTo.IsZero() && !slices.Contains(agents, b.EscalateTo) {
 				agents = append(agents, b.EscalateTo)
 			}
@@ -247,22 +252,23 @@ func readPlan(ctx context.Context, tx parley.Tx, tenant parley.TenantID, account
 // turnGrace is how much longer than its deadline the turn of a bot that the hub runs may take before a reminder gives it up.
 const turnGrace = 3 * time.Second
 
-func readBot(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b parley.BotReference) (plannedBot, error) {
+func readBot(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b parley.BotReference) (planned plannedBot, hooks []parley.ApplicationID, err error) {
 	app, err := tx.Applications().Find(ctx, tenant, b.Application)
 	if err != nil {
-		return plannedBot{}, err
+		return planned, nil, err
 	}
 	participant, err := tx.Participants().Find(ctx, tenant, b.Participant)
 	if err != nil {
-		return plannedBot{}, err
+		return planned, nil, err
 	}
 	role, ok := app.Role(participant.Type)
-	planned := plannedBot{
+	planned = plannedBot{
 		party: parley.Party{Application: b.Application, Role: participant.Type, Participant: b.Participant,
 			Name: participant.Name, Callback: role.Callback != ""},
 		escalate: b.EscalateTo, deadline: parley.DefaultTurnDeadline, active: ok && app.Active && participant.Active,
 	}
 	if b := app.Bot; b != nil {
+		hooks = b.Hooks
 		planned.turns = role.Callback == parley.BotCallback
 		planned.deadline, planned.settle = cmp.Or(b.TurnDeadline, parley.DefaultBotDeadline), b.Settle
 		if planned.turns { // whoever asks it keeps the time; this is should that one be gone
@@ -278,5 +284,5 @@ func readBot(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b parley
 			planned.deadline = time.Duration(seconds * float64(time.Second))
 		}
 	}
-	return planned, nil
+	return planned, hooks, nil
 }

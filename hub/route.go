@@ -131,8 +131,9 @@ const systemName = "system"
 func (r *routing) add(t parley.MessageType, sender parley.Role, to int64, why string, body parley.Body) {
 	r.c.Seq++
 	r.c.Touched = r.now
-	r.step.Messages = append(r.step.Messages, parley.Message{ID: r.in.newID(), Conversation: r.c.ID, Seq: r.c.Seq, Type: t,
-		Sender: sender, Created: r.now, To: to, Explanation: why, Body: body})
+	m := parley.Message{ID: r.in.newID(), Conversation: r.c.ID, Seq: r.c.Seq, Type: t, Sender: sender, Created: r.now, To: to, Explanation: why, Body: body}
+	m.To = r.hooked(&m)
+	r.step.Messages = append(r.step.Messages, m)
 }
 
 // system appends a message of the hub itself.

@@ -222,14 +222,14 @@ func (r *routing) beginWithAgents() error {
 		r.own(agentOwner(agent))
 		r.add(d.Type, d.Sender, bit(slot), "new conversation: to the agent program", b)
 		if len(r.plan.bots) > 0 {
-			r.state("escalated", "the customer was here a short while ago: the bot is bypassed")
+			r.state(statusEscalated, "the customer was here a short while ago: the bot is bypassed")
 		}
 		return nil
 	}
 	r.add(d.Type, d.Sender, 0, "new conversation: no agent is available", b)
 	at := len(r.step.Messages) - 1
 	if held, _ := r.unavailable(agent, ok); held {
-		r.step.Messages[at].To = parley.Held
+		r.step.Messages[at].To |= parley.Held
 	}
 	return nil
 }

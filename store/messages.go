@@ -82,8 +82,9 @@ func (t *tx) MessageStates(ctx context.Context, tenant parley.TenantID, id parle
 		return states, err
 	}
 	rows, err := t.db.QueryContext(ctx, `SELECT l.slot, l.acked, x.seq, x.reason FROM lanes AS l
-		JOIN conversations AS c ON c.key = l.conversation LEFT JOIN exceptions AS x ON x.lane = l.key AND x.state = 'dead'
-		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ?`, tenant[:], id[:])
+		JOIN conversations AS c ON c.key = l.conversation JOIN receivers AS r ON r.key = l.receiver
+		LEFT JOIN exceptions AS x ON x.lane = l.key AND x.state = 'dead'
+		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? AND r.role <> ?`, tenant[:], id[:], string(parley.BusinessNotification))
 	if err != nil {
 		return states, err
 	}
@@ -107,8 +108,9 @@ func (t *tx) MessageStates(ctx context.Context, tenant parley.TenantID, id parle
 // sent fills in when messages had been received: at the end of the last good attempt.
 func (t *tx) sent(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, when map[int64]time.Time) error {
 	rows, err := t.db.QueryContext(ctx, `SELECT a.seq, max(a.at + a.duration / 1000) FROM attempts AS a JOIN lanes AS l ON l.key = a.lane
-		JOIN conversations AS c ON c.key = l.conversation
-		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? AND a.status BETWEEN 200 AND 299 GROUP BY a.seq`, tenant[:], id[:])
+		JOIN conversations AS c ON c.key = l.conversation JOIN receivers AS r ON r.key = l.receiver
+		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? AND a.status BETWEEN 200 AND 299 AND r.role <> ? GROUP BY a.seq`,
+		tenant[:], id[:], string(parley.BusinessNotification))
 	if err != nil {
 		return err
 	}

@@ -202,7 +202,7 @@ func appendRecipients(dst []byte, m *parley.Message, v View) []byte {
 	}
 	first := true
 	for slot, p := range v.Conversation.State.Parties {
-		if to&(1<<slot) == 0 {
+		if to&(1<<slot) == 0 || p.Role == parley.BusinessNotification { // hooks hear of messages that are for others
 			continue
 		}
 		if first {

@@ -17,7 +17,7 @@ var (
 		ChannelType: "sms", Address: "+1", Language: "en-US", EntryPoint: "1001", LookupContact: "phone",
 		ClientInfo: json.RawMessage(`{"timeOffset":0}`),
 		Customer:   parley.CustomerData{Name: "Eva", Contacts: []parley.Contact{{Type: "phone", Address: "+2"}}},
-		Parties:    []parley.Party{{Role: parley.Customer}, {Role: parley.CustomBot, Participant: bot, Name: "Ada"}, {Role: parley.CustomAgent}},
+		Parties:    []parley.Party{{Role: parley.Customer}, {Role: parley.CustomBot, Participant: bot, Name: "Ada"}, {Role: parley.CustomAgent}, {Role: parley.BusinessNotification}},
 	}}
 )
 
@@ -69,7 +69,7 @@ func TestAppend(t *testing.T) {
 			head + `"type":{"value":"text"},"content":{"text":"a < b","redact":false},"conversation":{"id":"` + conversationID + `","account":{"address":"+1","channel":{"type":"sms"}},"entryPoint":{"id":"1001"},"lookupContact":"phone","language":"en-US","clientInfo":{"timeOffset":0},"customer":{"name":"Eva","type":"individual","contacts":{"contact":[{"type":"phone","address":"+2"}]}}},` +
 				`"sender":{"type":"customer","participant":{"name":"Eva"}},"recipients":{"recipient":[{"type":"custom_bot","participant":{"id":"00000000-0000-0000-0000-000000000009","name":"Ada"}}]},"created":"2024-05-01T10:00:00.007Z"}`},
 		{"to the customer", message(func(m *parley.Message) {
-			m.Sender, m.To = parley.CustomBot, 0b001
+			m.Sender, m.To = parley.CustomBot, 0b1001 // and to a hook, of which nobody is told
 			m.Body.Participant, m.Body.Name = bot, "Ada"
 		}), View{Conversation: thread},
 			head + `"type":{"value":"text"},"content":{"text":"a < b","redact":false},"conversation":{"id":"` + conversationID + `","account":{"address":"+1","channel":{"type":"sms"}},"entryPoint":{"id":"1001"},"lookupContact":"phone","language":"en-US"},` +

@@ -155,7 +155,7 @@ func cut(text string, most int) string {
 		return text
 	}
 	short := string(runes[:most-1])
-	if at := strings.LastIndexByte(short, ' '); at > len(short)/2 {
+	if at := strings.LastIndexByte(short, ' '); runes[most-1] != ' ' && at > len(short)/2 {
 		short = short[:at]
 	}
 	return strings.TrimRight(short, " ,;:") + "…"

@@ -144,7 +144,7 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 			t.Errorf("the Grafana dashboard asks for %s, which docs/metrics.md does not know", name)
 		}
 	}
-	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/guarantees.md", "docs/crashes.md", "docs/callbacks.md", "docs/detection.md", "docs/performance.md", "docs/groups.md", "docs/understanding.md", "docs/bots.md"} {
+	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/guarantees.md", "docs/crashes.md", "docs/callbacks.md", "docs/detection.md", "docs/performance.md", "docs/groups.md", "docs/understanding.md", "docs/bots.md", "docs/agents.md"} {
 		text, err := os.ReadFile("../../" + page)
 		if err != nil {
 			t.Fatal(err)

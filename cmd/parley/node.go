@@ -157,7 +157,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	runner := bots.New(bots.Config{Store: n.store, Hub: late, Health: n.store, Connectors: map[parley.Connector]bots.Factory{
 		parley.ConnectorRules: rules.New(flows{n.store}, nil), parley.ConnectorWebhook: webhook.Factory(outside), parley.ConnectorLLM: llm.Factory(outside)}, Logger: logger, Meter: n.meter})
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
-		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices, Bots: runner})
+		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices, Bots: runner, Hooks: agentapi.Hooks{Store: n.store}})
 	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: redaction})
 	late.Hub = n.hub
 	heard := changes{n.hub, callbacks, runner}

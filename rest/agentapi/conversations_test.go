@@ -122,6 +122,9 @@ func TestRequestsAreRefused(t *testing.T) {
 	s := newStage(t)
 	path, none := s.open(), "/conversations/"+s.user
 	create, start := `{"conversationUserId":"`+s.user+`"`, `{"firstName":"A","lastName":"B"`
+	hook := func(url, trigger string) string {
+		return `{"title":"t","description":"d","url":"` + url + `","triggerCondition":"` + trigger + `"}`
+	}
 	long := func(n int) string { return `"` + strings.Repeat("é", n) + `"` }
 	for _, test := range []struct {
 		method, path, body string
@@ -158,6 +161,11 @@ func TestRequestsAreRefused(t *testing.T) {
 		{"POST", "/conversation-message-feedbacks", `{"userId":"` + s.user + `"}`, 400, "conversationMessageId"}, {"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.user + `","voteType":"meh","question":"q"}`, 400, "voteType"},
 		{"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.user + `","voteType":"up","question":"q"}`, 404, ""},
 		{"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.agent.ID.String() + `","voteType":"up","question":"q"}`, 404, ""},
+		{"POST", "/agents/webhooks", `{"title":"t","description":"d","url":"https://a.example"}`, 400, "triggerCondition"}, {"POST", "/agents/webhooks", hook("https://a.example", "never"), 400, "triggerCondition"},
+		{"POST", "/agents/webhooks", hook("http://a.example", "manual"), 400, "url"}, {"POST", "/agents/webhooks", hook("https://10.0.0.1/x", "manual"), 400, "url"}, {"POST", "/agents/webhooks", hook("x", "manual"), 400, "url"},
+		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":{"A B":"x"},`, 1), 400, "headers.A B"},
+		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":{"Host":"x"},`, 1), 400, "headers[0].name"},
+		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":[],`, 1), 400, "headers"},
 		{"GET", "/unknown", "", 404, ""}, {"PATCH", path, `{}`, 404, ""}, {"POST", path, `{}`, 404, ""},
 	} {
 		status, text := s.call(test.method, test.path, test.body)

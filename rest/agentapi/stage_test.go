@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,8 +49,19 @@ type stage struct {
 	told   atomic.Pointer[bots.Turn] // what the agent was asked last
 }
 
-// deaf hubs end accounts, and hear of nothing.
-type deaf struct{ *hub.Hub }
+// told hubs end accounts, and tell everyone who caches.
+type telling struct {
+	*hub.Hub
+	d *dispatch.Dispatcher
+}
+
+func (h telling) ConfigChanged(ctx context.Context, tenant parley.TenantID) {
+	h.d.Forget()
+	h.Hub.ConfigChanged(ctx, tenant)
+}
+
+// loopback is where webhooks of tests are.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 
 type scripted struct{ s *stage }
 
@@ -104,7 +116,7 @@ func newStage(t *testing.T) *stage {
 	late := &struct{ *hub.Hub }{}
 	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
 		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{s} }}})
-	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner})
+	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner, Allow: loopback, Hooks: agentapi.Hooks{Store: s.store}, Schedule: []time.Duration{time.Millisecond, time.Millisecond}})
 	coarse := func() time.Time { return time.Now().Truncate(time.Second) } // so that much is said in one moment
 	s.hub = hub.New(hub.Config{Store: s.store, Dispatcher: d, Logger: log, Clock: coarse})
 	late.Hub = s.hub
@@ -119,7 +131,7 @@ func newStage(t *testing.T) *stage {
 	})
 	authority := tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
 	s.admin = directory.NewAdministration(directory.Config{}, s.store, authority.Forget)
-	s.bots = directory.NewBots(directory.Config{}, s.store, deaf{s.hub})
+	s.bots = directory.NewBots(directory.Config{Allow: loopback}, s.store, telling{s.hub, d})
 	s.judge = judge.New(judge.Config{Store: s.store, Logger: log})
 	bucket, err := blob.OpenDir(t.TempDir())
 	if err != nil {

@@ -47,8 +47,9 @@ type Hub interface {
 	End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error
 }
 
-// Channels are where bots are reached; [directory.Bots] makes them.
+// Channels are where bots are reached, and hooks what hears of that; [directory.Bots] makes them.
 type Channels interface {
+	AddHook(ctx context.Context, tenant parley.TenantID, hook parley.Hook, url string, headers []parley.NameValue) (parley.ClientApplication, error)
 	ChannelFor(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, channelType string) (directory.BotChannel, error)
 }
 
@@ -120,6 +121,7 @@ func (s *Surface) Register(root *mux.Router) {
 	add(http.MethodGet, "/users/{id}", s.getUser)
 	add(http.MethodDelete, "/users/{id}", s.deleteUser)
 	add(http.MethodPost, "/conversation-message-feedbacks", s.feedback)
+	add(http.MethodPost, "/agents/webhooks", s.createWebhook)
 	add(http.MethodGet, "/agents/by-api-key", s.profile)
 	// Signed URLs are their own authority.
 	r.Path("/files/upload").Methods(http.MethodPut).HandlerFunc(s.upload)

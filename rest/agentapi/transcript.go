@@ -138,6 +138,14 @@ func (t *transcript) add(m *parley.Message, last *time.Time) {
 	t.messages = append(t.messages, out)
 }
 
+// only shows one message by itself.
+func (t *transcript) only(m *parley.Message) {
+	if m.Body.Question > 0 { // a reply's source is that of what it answers
+		t.answers[m.Seq] = parley.Turn{Seq: m.Body.Question, First: m.Seq, Last: m.Seq}
+	}
+	t.add(m, new(time.Time))
+}
+
 // shownText is what a message says to people; ok is false if it says nothing to them.
 func shownText(m *parley.Message) (text string, ok bool) {
 	_, rich := m.Type.Rich()
