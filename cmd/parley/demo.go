@@ -4,73 +4,64 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"sync"
+	"slices"
 	"time"
 
 	"parley"
-	"parley/examples/echobot/echobot"
-	"parley/tokens"
+	"parley/directory"
+	exampleflows "parley/examples/flows"
 )
 
-// A demo is a ready tenant: an account on the web chat, the example bot behind a real callback on a loopback port, and
-// hand-over to the console.
+// A demo is a ready tenant: an account on the web chat, a bot with rules that shows the types of answers, and hand-over to the console.
 type demo struct {
 	customerPage, agentPage string
-	cancel                  context.CancelFunc
-	bot                     sync.WaitGroup
 }
 
 // Names by which a second start finds what the first one made.
 const (
-	demoBot     = "Demo bot"
+	demoBot     = "Demo guide"
 	demoAccount = "demo" // also its address
 )
 
-// startDemo makes what is missing, starts the bot and says where to click.
-func startDemo(ctx context.Context, n *node, url string) (*demo, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+// startDemo makes what is missing and says where to click.
+func startDemo(ctx context.Context, n *node, url string) (d demo, err error) {
+	bot, err := n.makeDemoBot(ctx)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
-	password := tokens.NewSecret()
-	app, fresh, err := n.makeDemo(ctx, "http://"+listener.Addr().String()+"/", password)
+	fresh, err := n.makeDemo(ctx, &bot)
 	if err != nil {
-		listener.Close()
-		return nil, err
+		return d, err
 	}
-	bot, secret, err := n.demoClient(ctx, parley.APIClient{Name: demoBot, Scopes: []string{parley.ScopeInteractionManage},
-		Application: app, Roles: []parley.Role{parley.CustomBot}})
-	if err != nil {
-		listener.Close()
-		return nil, err
-	}
-	d := &demo{customerPage: url + "/widget/v1/?account=" + demoAccount}
-	var running context.Context
-	running, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	d.bot.Go(func() {
-		err := echobot.Serve(running, listener, echobot.Config{Hub: url, ClientID: bot.PublicID, ClientSecret: secret,
-			Username: "parley", Password: password, Name: demoBot, Log: n.logger})
-		if err != nil && !errors.Is(err, context.Canceled) {
-			n.logger.ErrorContext(running, "the demo's bot stopped", "error", err)
-		}
-	})
 	token, err := n.demoAgentToken(ctx)
 	if err == nil && fresh {
 		err = n.sampleHistory(ctx)
 	}
-	if err != nil {
-		d.stop()
-		return nil, err
-	}
-	d.agentPage = url + "/console/#token=" + token // a fragment is not sent to any server
-	return d, nil
+	// A fragment is not sent to any server.
+	return demo{customerPage: url + "/widget/v1/?account=" + demoAccount, agentPage: url + "/console/#token=" + token}, err
 }
 
-// stop ends the bot.
-func (d *demo) stop() {
-	d.cancel()
-	d.bot.Wait()
+// makeDemoBot makes the demo's bot, and has it follow the example flow unless somebody gave it another.
+func (n *node) makeDemoBot(ctx context.Context) (bot directory.Bot, err error) {
+	all, err := n.bots.List(ctx, parley.DefaultTenant)
+	if err != nil {
+		return bot, err
+	}
+	at := slices.IndexFunc(all, func(b directory.Bot) bool { return b.Name == demoBot })
+	if at >= 0 {
+		bot = all[at]
+	} else if bot, _, err = n.bots.Create(ctx, parley.DefaultTenant, directory.Bot{Name: demoBot, Active: true,
+		Settings: parley.BotSettings{Connector: parley.ConnectorRules, Language: "en-US"}}); err != nil {
+		return bot, err
+	}
+	if _, err = n.bots.FlowVersion(ctx, parley.DefaultTenant, bot.ID, parley.LiveFlow); parley.KindOf(err) != parley.NotFound {
+		return bot, err
+	}
+	number, _, err := n.bots.SaveFlow(ctx, parley.DefaultTenant, bot.ID, exampleflows.Demo, "demo")
+	if err != nil {
+		return bot, err
+	}
+	return bot, n.bots.PublishFlow(ctx, parley.DefaultTenant, bot.ID, number)
 }
 
 // demoClient makes an API client of the demo anew, with a new secret, in place of the one of the start before.
@@ -106,40 +97,23 @@ func (n *node) demoAgentToken(ctx context.Context) (string, error) {
 }
 
 // makeDemo makes, or brings up to date, the demo's configuration. fresh says that the account was not there before.
-func (n *node) makeDemo(ctx context.Context, callback, password string) (app parley.ApplicationID, fresh bool, err error) {
+func (n *node) makeDemo(ctx context.Context, bot *directory.Bot) (fresh bool, err error) {
 	tenant, dir := parley.DefaultTenant, n.directory
-	base := func(name string) parley.Base { return parley.Base{Name: name, Active: true} }
-	auth, err := keep(ctx, dir.Authentications, tenant, parley.Authentication{Base: base(demoBot),
-		Basic: &parley.BasicAuth{Username: "parley", Password: password}}, func(a parley.Authentication) (parley.AuthenticationID, string) { return a.ID, a.Name })
-	if err != nil {
-		return app, false, err
-	}
-	app, err = keep(ctx, dir.Applications, tenant, parley.ClientApplication{Base: base(demoBot), Roles: []parley.ApplicationRole{{Name: parley.CustomBot,
-		Version: "v3", Callback: callback, NotificationEmail: "demo@example.org", Authentication: auth}}},
-		func(a parley.ClientApplication) (parley.ApplicationID, string) { return a.ID, a.Name })
-	if err != nil {
-		return app, false, err
-	}
-	participant, err := keep(ctx, dir.Participants, tenant, parley.Participant{Base: base(demoBot), Type: parley.CustomBot, Application: app},
-		func(p parley.Participant) (parley.ParticipantID, string) { return p.ID, p.Name })
-	if err != nil {
-		return app, false, err
-	}
-	orchestration, err := keep(ctx, dir.Orchestrations, tenant, parley.Orchestration{Base: base("Demo: bot, then agents"),
-		Bots:   &parley.BotConfiguration{Bots: []parley.BotReference{{Application: app, Participant: participant, EscalateTo: parley.ConsoleApplication}}},
+	orchestration, err := keep(ctx, dir.Orchestrations, tenant, parley.Orchestration{Base: parley.Base{Name: "Demo: bot, then agents", Active: true},
+		Bots:   &parley.BotConfiguration{Bots: []parley.BotReference{{Application: bot.ID, Participant: bot.Settings.Participant, EscalateTo: parley.ConsoleApplication}}},
 		Agents: []parley.AgentReference{{Application: parley.ConsoleApplication}}},
 		func(o parley.Orchestration) (parley.OrchestrationID, string) { return o.ID, o.Name })
 	if err != nil {
-		return app, false, err
+		return false, err
 	}
 	_, known, err := find(ctx, dir.Accounts, tenant, demoAccount, accountName)
 	if err != nil || known {
-		return app, false, err
+		return false, err
 	}
-	_, err = dir.Accounts.Create(ctx, tenant, parley.Account{Base: base(demoAccount), Address: demoAccount, Channel: parley.WebChatChannel,
+	_, err = dir.Accounts.Create(ctx, tenant, parley.Account{Base: parley.Base{Name: demoAccount, Active: true}, Address: demoAccount, Channel: parley.WebChatChannel,
 		Orchestration: orchestration, TimeoutMinutes: 60, DefaultLanguage: "en-US", Unavailable: parley.RetainAndRetry,
 		Options: []parley.NameValue{{Name: parley.OptionAnonymous, Value: "true"}}})
-	return app, true, err
+	return true, err
 }
 
 func accountName(a parley.Account) (parley.AccountID, string) { return a.ID, a.Name }

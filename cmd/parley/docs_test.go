@@ -43,8 +43,8 @@ func TestFrontPageIsTrue(t *testing.T) {
 			answer = strings.TrimSpace(s.text)
 		}
 	}
-	if len(commands) != 3 || answer == "" {
-		t.Fatalf("the front page has %d commands, want two starts and a call with its answer", len(commands))
+	if len(commands) != 6 || answer == "" {
+		t.Fatalf("the front page has %d commands, want two starts, a call with its answer, and three for further APIs", len(commands))
 	}
 	var hub *process
 	for _, start := range commands[:2] {
@@ -57,16 +57,30 @@ func TestFrontPageIsTrue(t *testing.T) {
 			t.Errorf("%q printed %v, want where to click", start, hub.lines)
 		}
 	}
-	call := strings.ReplaceAll(commands[2], "http://127.0.0.1:8080", hub.url)
-	var ids []string
-	for range 2 {
+	run := func(commands ...string) string {
+		t.Helper()
+		call := strings.ReplaceAll(strings.Join(commands, "\n"), "http://127.0.0.1:8080", hub.url)
 		out, err := exec.CommandContext(t.Context(), "bash", "-euc", call).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v: %s", call, err, out)
 		}
-		ids = append(ids, string(out))
-		if diff := cmp.Diff(shape(t, answer), shape(t, string(out))); diff != "" {
+		return string(out)
+	}
+	var ids []string
+	for range 2 {
+		out := run(commands[2])
+		ids = append(ids, out)
+		if diff := cmp.Diff(shape(t, answer), shape(t, out)); diff != "" {
 			t.Errorf("the call answers %s (-front page +seen):\n%s", out, diff)
+		}
+	}
+	for i, want := range []string{`"title":"Shoes"`, "From Monday to Friday, 9 am to 6 pm."} {
+		token, _, _ := strings.Cut(commands[2], "\ncurl") // what the others need of it
+		if out := run(token, commands[3], commands[4+i]); !strings.Contains(out, want) {
+			t.Errorf("%s answers %s, want %s", commands[4+i], out, want)
+		}
+		if text, err := os.ReadFile("../../README.md"); err != nil || !strings.Contains(string(text), "`"+want+"`") {
+			t.Errorf("the front page does not say that it answers %s (%v)", want, err)
 		}
 	}
 	if ids[0] != ids[1] {

@@ -65,6 +65,7 @@ type node struct {
 	tokens    *tokens.Tokens
 	directory *directory.Directory
 	admin     *directory.Administration
+	bots      *directory.Bots
 	sessions  *ws.Server
 	meter     *prometheus.Registry
 	tracing   *sdktrace.TracerProvider
@@ -162,6 +163,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	late.Hub = n.hub
 	heard := changes{n.hub, callbacks, runner}
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard)
+	n.bots = directory.NewBots(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard)
 	n.sessions = ws.New(ws.Config{Hub: n.hub, Tokens: n.tokens, Code: errorCode, AssetURL: assetURL, Live: n.live, Deliveries: callbacks, Logger: logger, Meter: n.meter,
 		Rate: c.SessionRate, Burst: c.SessionBurst, InFlight: c.SessionInFlight, MaxFrame: c.SessionFrame})
 	n.admin = directory.NewAdministration(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, n.tokens.Forget)
@@ -188,14 +190,13 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
-		ownBots := directory.NewBots(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard)
 		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, prefixes...)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
-			Bots: ownBots, Runner: runner, Verifier: n.tokens,
+			Bots: n.bots, Runner: runner, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
 		manage.New(n.tokens, understanding).Register(router)
 		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)
-		agentapi.New(agentapi.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Channels: ownBots,
+		agentapi.New(agentapi.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Channels: n.bots,
 			Files: assets.New(assets.Config{URL: c.PublicURL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime}, n.store, bucket, n.tokens)}).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},

@@ -47,8 +47,8 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	go func() { served <- server.Serve(listener) }()
 	n.ready.Store(true)
 	logger.InfoContext(ctx, "ready", "url", c.PublicURL, "database", n.databaseKind, "redis", n.live.Kind, "roles", c.Roles)
-	var demo *demo
 	if c.Demo {
+		var demo demo
 		if demo, err = startDemo(ctx, n, c.PublicURL); err != nil {
 			err = fmt.Errorf("demo: %w", err)
 		} else {
@@ -72,9 +72,6 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	n.sessions.Drain(ending)
 	if shut := server.Shutdown(ending); shut != nil {
 		server.Close()
-	}
-	if demo != nil {
-		demo.stop()
 	}
 	return errors.Join(err, n.stop(ending))
 }
