@@ -107,6 +107,11 @@ func (s *Surface) get(r *request) (answer, error) {
 		return answer{}, err
 	}
 	ctx := r.Context()
+	if a.Judged < a.Conversation.Seq && a.JudgeAt.IsZero() { // said on another surface
+		if err := s.stir(ctx, &a); err != nil {
+			return answer{}, err
+		}
+	}
 	var all map[parley.ConversationID][]parley.Feedback
 	err = s.Store.View(ctx, func(tx parley.Tx) (err error) {
 		all, err = tx.Feedbacks(ctx, r.tenant, []parley.ConversationID{a.Conversation.ID})

@@ -75,6 +75,8 @@ func refusalOf(err error) *refusal {
 	switch parley.KindOf(err) {
 	case parley.NotFound:
 		return errNotFound
+	case parley.Closed: // a conversation of another surface: those of this one last
+		return &refusal{status: http.StatusBadRequest, details: []detail{{"conversation", "is over"}}}
 	case parley.Invalid:
 		e, ok := errors.AsType[*parley.Error](err)
 		if !ok {

@@ -134,7 +134,7 @@ func (s *Surface) ask(r *request) (a parley.AgentConversation, posted hub.Posted
 		return a, posted, err
 	}
 	ctx := r.Context()
-	if err := s.stir(ctx, &a); err != nil {
+	if err := s.speak(ctx, &a); err != nil {
 		return a, posted, err
 	}
 	d := parley.Draft{Conversation: a.Conversation.ID, Type: parley.TypeText, Sender: parley.Customer, Asks: true, Background: new(background(&a)),
@@ -150,13 +150,23 @@ func (s *Surface) post(ctx context.Context, r *request, drafts ...parley.Draft) 
 	return s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: r.tenant}, Surface: "agentapi", Trace: r.Header.Get("Traceparent"), Drafts: drafts})
 }
 
-// stir notes that something is said: the conversation is active again, and is to be judged anew.
+// speak notes that something is said: the conversation is active again, and is to be judged anew.
+func (s *Surface) speak(ctx context.Context, a *parley.AgentConversation) error {
+	if a.Status == parley.AgentActive {
+		return s.stir(ctx, a)
+	}
+	return s.change(ctx, a, func(_ parley.Tx, a *parley.AgentConversation) error {
+		a.Status, a.JudgeAt = parley.AgentActive, s.now()
+		return nil
+	})
+}
+
+// stir notes that a conversation is to be judged anew.
 func (s *Surface) stir(ctx context.Context, a *parley.AgentConversation) error {
-	if a.Status == parley.AgentActive && !a.JudgeAt.IsZero() {
+	if !a.JudgeAt.IsZero() {
 		return nil
 	}
 	return s.change(ctx, a, func(_ parley.Tx, a *parley.AgentConversation) error {
-		a.Status = parley.AgentActive
 		if a.JudgeAt.IsZero() {
 			a.JudgeAt = s.now()
 		}
@@ -332,7 +342,7 @@ func (s *Surface) sendManual(r *request) (answer, error) {
 		join.Type, join.Body = parley.TypeAgentJoin, parley.Body{}
 		drafts = []parley.Draft{join, d}
 	}
-	if err := s.stir(ctx, &a); err != nil {
+	if err := s.speak(ctx, &a); err != nil {
 		return answer{}, err
 	}
 	posted, err := s.post(ctx, r, drafts...)

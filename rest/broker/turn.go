@@ -137,7 +137,12 @@ func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask) erro
 		return err
 	}
 	session := parley.BotSession{Tenant: a.tenant.ID, Conversation: id, Bot: a.app.ID, BusinessKey: a.client.BusinessKey, Created: t.Opened}
-	if err := s.Store.Update(ctx, func(tx parley.Tx) error { return tx.PutBotSession(ctx, session) }); err != nil {
+	if err := s.Store.Update(ctx, func(tx parley.Tx) error {
+		if err := tx.PutBotSession(ctx, session); err != nil {
+			return err
+		}
+		return s.show(ctx, tx, a, &session)
+	}); err != nil {
 		return err
 	}
 	answer, err := s.replyTo(ctx, a, &t)

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley"
+)
+
+// One conversation is the same on every surface: it begins over the broker, goes to people, is answered over conversationmgr, and reads the
+// same over the broker's history, the agent-conversations surface, the timeline and, once it is over, conversationmgr.
+func TestOneConversationOnEverySurface(t *testing.T) {
+	source, err := os.ReadFile("../../examples/flows/demo.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, parts := range stages(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hub := startProcess(t, nil, append([]string{"--listen", "127.0.0.1:0", "--data", t.TempDir(), "--bootstrap-client", bootstrap}, parts(t)...)...)
+			ctx := t.Context()
+			admin, err := login(ctx, hub.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask := func(c *caller, method, path string, in, out any, want int) {
+				t.Helper()
+				if err := c.call(ctx, method, path, in, want, out); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var bot struct{ ID, ChannelID string }
+			ask(admin, http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "language": "en-US", "connector": object{"kind": "rules"}}, &bot, http.StatusCreated)
+			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(source)}, nil, http.StatusCreated)
+			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows/draft/publish", nil, nil, http.StatusNoContent)
+			key := func(kind string) string {
+				var made struct{ Key string }
+				ask(admin, http.MethodPost, "/admin/v1/keys", object{"kind": kind, "botId": bot.ID}, &made, http.StatusCreated)
+				return made.Key
+			}
+			channel := &caller{base: hub.url, headers: map[string]string{"API-KEY": key("broker"), "OS": "Linux", "USER-REF": "203.0.113.7", "LOCALE": "en-US", "BUSINESS-KEY": "customer-4711"}}
+			agents := &caller{base: hub.url + "/external", headers: map[string]string{"Agent-Secret-Key": key("agent")}}
+			environment := fmt.Sprintf("/org/%s/env/%s", parley.DefaultOrganisation, parley.DefaultTenant)
+			turns := environment + "/bot/" + bot.ID + "/channel/" + bot.ChannelID + "/v1/conversations"
+
+			var first, second, third channelTurn
+			ask(channel, http.MethodPost, turns, object{"text": "How do I find you?"}, &first, http.StatusOK)
+			id := first.SessionCode
+			ask(channel, http.MethodPost, turns+"/"+id, object{"text": "I want to talk to a person"}, &second, http.StatusOK)
+			said := func(kind, text string) {
+				t.Helper()
+				message := object{"type": object{"value": kind}, "sender": object{"type": "custom_agent"}, "conversation": object{"id": id}}
+				if text != "" {
+					message["content"] = object{"text": text}
+				}
+				ask(admin, http.MethodPost, conversationmgrBase+"/conversations/messages", object{"messages": object{"message": []object{message}}}, nil, http.StatusAccepted)
+			}
+			said("agent.join", "")
+			said("text", "Hello, I am Dana.")
+			ask(channel, http.MethodPost, turns+"/"+id, object{"text": "Hello Dana"}, &third, http.StatusOK)
+			if !strings.Contains(third.text(), "Hello, I am Dana.") {
+				t.Errorf("the next turn answers %+v", third)
+			}
+
+			var page struct {
+				Data []struct {
+					ID, Mode string
+					User     struct{ FkID string }
+				}
+			}
+			ask(agents, http.MethodGet, "/conversations", nil, &page, http.StatusOK)
+			if len(page.Data) != 1 || page.Data[0].ID != id || page.Data[0].Mode != "manual" || page.Data[0].User.FkID != "customer-4711" {
+				t.Errorf("the agent's conversations are %+v", page)
+			}
+			var shown struct {
+				Messages []struct{ ID, Message, SenderRole string }
+			}
+			ask(agents, http.MethodGet, "/conversations/"+id+"/messages", nil, &shown, http.StatusOK)
+			var lines, ids []string
+			for _, m := range shown.Messages {
+				lines, ids = append(lines, m.SenderRole+": "+strings.Split(m.Message, "\n")[0]), append(ids, m.ID)
+			}
+			want := []string{"conversation_user: How do I find you?", "assistant: A map: Main Street 1", "conversation_user: I want to talk to a person", "assistant: One moment, I get someone.",
+				"manual_assistant: Hello, I am Dana.", "conversation_user: Hello Dana"}
+			if diff := cmp.Diff(want, lines); diff != "" {
+				t.Errorf("over agent-conversations (-want +got)\n%s", diff)
+			}
+			var history []struct {
+				UserInteractions []struct{ UUID, Text string }
+			}
+			ask(channel, http.MethodGet, environment+"/history/customer-4711", nil, &history, http.StatusOK)
+			var uuids []string
+			for _, m := range history[0].UserInteractions {
+				uuids = append(uuids, m.UUID)
+			}
+			if diff := cmp.Diff(ids, uuids); diff != "" {
+				t.Errorf("the broker's history has other ids (-agents +broker)\n%s", diff)
+			}
+			// What is said over one surface is answered over another: the person answers, the agent's program gives back, the bot answers the channel.
+			ask(agents, http.MethodPost, "/conversations/"+id+"/send-manual-message", object{"message": "Can I help?"}, nil, http.StatusOK)
+			ask(agents, http.MethodPut, "/conversations/"+id+"/mode", object{"mode": "ai"}, nil, http.StatusOK)
+			var fourth channelTurn
+			ask(channel, http.MethodPost, turns+"/"+id, object{"text": "When are you open?"}, &fourth, http.StatusOK)
+			if !strings.Contains(fourth.text(), "From Monday to Friday") {
+				t.Errorf("given back, the bot answers %+v", fourth)
+			}
+			ask(agents, http.MethodPost, "/conversations/"+id+"/messages", object{"message": "bye"}, nil, http.StatusCreated) // which ends the session
+			var ended struct {
+				Messages struct{ Message []struct{ ID string } }
+			}
+			ask(admin, http.MethodGet, conversationmgrBase+"/conversations/"+id, nil, &ended, http.StatusOK)
+			all := map[string]bool{}
+			for _, m := range ended.Messages.Message {
+				all[m.ID] = true
+			}
+			for _, id := range ids {
+				if !all[id] {
+					t.Errorf("conversationmgr does not show %s", id)
+				}
+			}
+			ask(agents, http.MethodPost, "/conversations/"+id+"/messages", object{"message": "still there?"}, nil, http.StatusBadRequest)
+			ask(channel, http.MethodPost, turns+"/"+id, object{"text": "still there?"}, nil, http.StatusConflict)
+		})
+	}
+}
