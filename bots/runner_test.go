@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,6 +143,37 @@ func TestTurnsAreAsked(t *testing.T) {
 			t.Errorf("said (-want +got)\n%s", diff)
 		}
 	})
+}
+
+// A listener counts what is told of answers on their way.
+type listener struct{ partial atomic.Int64 }
+
+// Deliver implements hub.Subscriber.
+func (l *listener) Deliver(e *hub.Event) {
+	if e.Partial != nil {
+		l.partial.Add(1)
+	}
+}
+
+// An answer that comes bit by bit is told of now and then, not with every bit.
+func TestPartialAnswersAreTold(t *testing.T) {
+	var took time.Duration
+	s := newStage(t, storetest.Open(t), func(_ context.Context, turn *bots.Turn, partial func(string)) (parley.BotReply, error) {
+		if began := time.Now(); turn.Text == "two" {
+			for range 1000 {
+				partial("so far")
+			}
+			took = time.Since(began)
+		}
+		return parley.BotReply{Answers: []parley.BotAnswer{{Type: parley.AnswerText, Text: "done"}}}, nil
+	}, parley.BotSettings{})
+	id, _ := s.ask(parley.ConversationID{}, "one")
+	var l listener
+	defer s.hub.Subscribe(parley.DefaultTenant, id, &l)()
+	s.ask(id, "two")
+	if n, most := l.partial.Load(), 1+int64(took/(100*time.Millisecond)); n < 1 || n > most {
+		t.Errorf("a thousand bits in %s were told of %d times, want 1 to %d", took, n, most)
+	}
 }
 
 // Whatever a bot does wrong, its turn ends with the reason, the record of attempts has it, and the next question reaches the bot.

@@ -131,3 +131,81 @@ func TestPulledLanesAreClaimedForTheirReceiver(t *testing.T) {
 		}
 	})
 }
+
+// What the broker surface knows beside conversations is kept once for each, and is nobody else's.
+func TestBotSessions(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s, ctx := open(t), t.Context()
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		bot, other := ident.New[parley.ClientApplication](), ident.New[parley.Tenant]()
+		var sessions []parley.BotSession
+		for i := range 3 {
+			step := storetest.Start("")
+			step.Conversation.State.Bot.Asked = true
+			storetest.MustCommit(t, s, step)
+			sessions = append(sessions, parley.BotSession{Tenant: parley.DefaultTenant, Conversation: step.Conversation.ID, Bot: bot, BusinessKey: "4711", Created: now.Add(time.Duration(i) * time.Second)})
+			if i == 0 {
+				update(t, s, func(tx parley.Tx) error {
+					at, seq, err := tx.Interaction(ctx, parley.DefaultTenant, step.Messages[0].ID)
+					if at != step.Conversation.ID || seq != 1 {
+						t.Errorf("Interaction = %s %d", at, seq)
+					}
+					return err
+				})
+				if err := s.View(ctx, func(tx parley.Tx) error {
+					_, _, err := tx.Interaction(ctx, other, step.Messages[0].ID)
+					return err
+				}); parley.KindOf(err) != parley.NotFound {
+					t.Errorf("a stranger's Interaction = %v", err)
+				}
+			}
+		}
+		put := func(session parley.BotSession) {
+			t.Helper()
+			update(t, s, func(tx parley.Tx) error { return tx.PutBotSession(ctx, session) })
+		}
+		for _, session := range sessions {
+			put(session)
+		}
+		changed := sessions[1]
+		changed.Told, changed.BusinessKey, changed.Created = true, "0815", now.Add(time.Hour) // created stays
+		put(changed)
+		changed.Created = sessions[1].Created
+		rating := parley.Rating{Conversation: sessions[0].Conversation, Seq: 1, Requester: "dana", Helpful: true, At: now}
+		survey := parley.Survey{ID: ident.New[parley.Message](), Conversation: sessions[0].Conversation, Evaluation: 5, Answered: true, Comments: "ü", At: now}
+		for range 2 { // the second is in place of the first
+			rating.Helpful, survey.Evaluation = !rating.Helpful, survey.Evaluation-1
+			update(t, s, func(tx parley.Tx) error {
+				if err := tx.PutRating(ctx, parley.DefaultTenant, rating); err != nil {
+					return err
+				}
+				return tx.PutSurvey(ctx, parley.DefaultTenant, survey)
+			})
+		}
+		view(t, s, func(tx parley.Tx) error {
+			got, err := tx.BotSession(ctx, parley.DefaultTenant, changed.Conversation)
+			if diff := cmp.Diff(changed, got); diff != "" || err != nil {
+				t.Errorf("BotSession = %v (-want +got)\n%s", err, diff)
+			}
+			if _, err := tx.BotSession(ctx, other, changed.Conversation); parley.KindOf(err) != parley.NotFound {
+				t.Errorf("a stranger's BotSession = %v", err)
+			}
+			all, err := tx.BotSessionsOf(ctx, parley.DefaultTenant, "4711", 10)
+			if diff := cmp.Diff([]parley.BotSession{sessions[2], sessions[0]}, all); diff != "" || err != nil {
+				t.Errorf("BotSessionsOf = %v (-want +got)\n%s", err, diff)
+			}
+			if all, err := tx.BotSessionsOf(ctx, parley.DefaultTenant, "4711", 1); len(all) != 1 || err != nil {
+				t.Errorf("the newest one = %v, %v", all, err)
+			}
+			ratings, err := tx.Ratings(ctx, parley.DefaultTenant, rating.Conversation)
+			if diff := cmp.Diff(map[int64]parley.Rating{1: rating}, ratings); diff != "" || err != nil {
+				t.Errorf("Ratings = %v (-want +got)\n%s", err, diff)
+			}
+			kept, err := tx.Survey(ctx, parley.DefaultTenant, survey.Conversation)
+			if diff := cmp.Diff(survey, kept); diff != "" {
+				t.Errorf("Survey (-want +got)\n%s", diff)
+			}
+			return err
+		})
+	})
+}
