@@ -3,8 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	exampleflows "parley/examples/flows"
 )
 
 const demoDialogs = "../../examples/flows/demo.dialogs.yaml"
@@ -12,6 +15,24 @@ const demoDialogs = "../../examples/flows/demo.dialogs.yaml"
 func TestDemoDialogs(t *testing.T) {
 	if status, out, errs := command(t, "bot", "test", demoDialogs); status != 0 {
 		t.Errorf("bot test = %d\n%s%s", status, out, errs)
+	}
+}
+
+// The dialogs come by every step of the flow, and each is what the dialog says: so no step is broken unseen.
+func TestDemoDialogsComeByEveryStep(t *testing.T) {
+	dialogs, err := os.ReadFile(demoDialogs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, steps, _ := strings.Cut(string(exampleflows.Demo), "\nsteps:\n")
+	ids := regexp.MustCompile(`(?m)^- id: (\w+)$`).FindAllStringSubmatch(steps, -1)
+	if len(ids) < 10 {
+		t.Fatalf("the flow has %d steps", len(ids))
+	}
+	for _, id := range ids {
+		if !regexp.MustCompile(`step: ` + id[1] + `\b`).Match(dialogs) {
+			t.Errorf("no dialog comes by the step %s", id[1])
+		}
 	}
 }
 
