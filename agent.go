@@ -141,6 +141,8 @@ type AgentConversations interface {
 	ListAgentConversations(ctx context.Context, q AgentQuery) ([]AgentConversation, int, error)
 	// DeleteAgentConversation removes what is known of one, with its feedbacks; NotFound if there is none.
 	DeleteAgentConversation(ctx context.Context, tenant TenantID, agent ApplicationID, id ConversationID) error
+	// DeleteAgent removes everything that is known of an agent's users and conversations.
+	DeleteAgent(ctx context.Context, tenant TenantID, agent ApplicationID) error
 	// JudgeableAgentConversations are those of all tenants whose JudgeAt has come; who waits longest comes first.
 	JudgeableAgentConversations(ctx context.Context, now time.Time, limit int) ([]AgentConversation, error)
 

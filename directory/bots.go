@@ -310,6 +310,9 @@ func (s *Bots) Delete(ctx context.Context, tenant parley.TenantID, id parley.App
 		if err := tx.DeleteFlows(ctx, tenant, id); err != nil {
 			return err
 		}
+		if err := tx.DeleteAgent(ctx, tenant, id); err != nil {
+			return err
+		}
 		if err := deleteHooks(ctx, tx, tenant, &b.Settings); err != nil {
 			return err
 		}

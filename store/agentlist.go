@@ -138,6 +138,22 @@ func (t *tx) DeleteAgentConversation(ctx context.Context, tenant parley.TenantID
 	return t.run(ctx, "DELETE FROM agent_feedbacks WHERE conversation = ?", key)
 }
 
+// DeleteAgent implements [parley.AgentConversations].
+func (t *tx) DeleteAgent(ctx context.Context, tenant parley.TenantID, agent parley.ApplicationID) error {
+	owner, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return err
+	}
+	const its = "conversation IN (SELECT conversation FROM agent_conversations WHERE tenant = ? AND bot = ?)"
+	for _, text := range []string{"DELETE FROM agent_feedbacks WHERE " + its, "DELETE FROM agent_files WHERE " + its, "DELETE FROM agent_conversations WHERE tenant = ? AND bot = ?",
+		"DELETE FROM agent_users WHERE tenant = ? AND bot = ?"} {
+		if err := t.run(ctx, text, owner, agent[:]); err != nil {
+			return fmt.Errorf("delete what is known of an agent: %w", err)
+		}
+	}
+	return nil
+}
+
 // JudgeableAgentConversations implements [parley.AgentConversations].
 func (t *tx) JudgeableAgentConversations(ctx context.Context, now time.Time, limit int) ([]parley.AgentConversation, error) {
 	return t.agentConversations(ctx, "WHERE a.judge_at <= ? ORDER BY a.judge_at LIMIT ?", now.UnixMilli(), limit)

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -27,6 +28,9 @@ func agentUser(name, email, phone, foreign string) parley.AgentUser {
 func agentConversation(c *parley.Conversation, u *parley.AgentUser) parley.AgentConversation {
 	return parley.AgentConversation{Conversation: *c, Agent: anAgent, User: *u, Status: parley.AgentActive, Channel: "api", PublicID: "conv_1", Created: c.Created, Changed: c.Created}
 }
+
+// errRollback undoes what a test did.
+var errRollback = errors.New("undo")
 
 // Users are found by what they are known by, and by nobody else's agent or tenant.
 func TestAgentUsers(t *testing.T) {
@@ -156,6 +160,27 @@ func TestAgentConversations(t *testing.T) {
 			}
 			return err
 		})
+		// A deleted agent takes everything along, and nobody else's.
+		update(t, s, func(tx parley.Tx) error {
+			return tx.DeleteAgent(ctx, parley.DefaultTenant, ident.New[parley.ClientApplication]())
+		})
+		if _, err := read(); err != nil {
+			t.Errorf("after another agent was deleted = %v", err)
+		}
+		if err := s.Update(ctx, func(tx parley.Tx) error {
+			if err := tx.DeleteAgent(ctx, parley.DefaultTenant, anAgent); err != nil {
+				return err
+			}
+			if _, err := tx.AgentUser(ctx, parley.DefaultTenant, anAgent, u.ID); parley.KindOf(err) != parley.NotFound {
+				t.Errorf("the user of a deleted agent = %v", err)
+			}
+			if _, err := tx.AgentFile(ctx, parley.DefaultTenant, file); parley.KindOf(err) != parley.NotFound {
+				t.Errorf("the file of a deleted agent = %v", err)
+			}
+			return errRollback
+		}); !errors.Is(err, errRollback) {
+			t.Errorf("DeleteAgent = %v", err)
+		}
 		for want, err := range []error{
 			s.Update(ctx, func(tx parley.Tx) error {
 				return tx.DeleteAgentConversation(ctx, parley.DefaultTenant, ident.New[parley.ClientApplication](), c.ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -34,6 +35,9 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err != nil && parley.KindOf(err) != parley.NotFound {
 		return nil, err
 	}
+	if err := t.forgetCustomer(ctx, key); err != nil {
+		return nil, fmt.Errorf("erase the customer: %w", err)
+	}
 	if err := t.run(ctx, "UPDATE turns SET result = '{}', problem = '' WHERE conversation = ?", key); err != nil {
 		return nil, fmt.Errorf("erase turns: %w", err)
 	}
@@ -45,6 +49,29 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 		return nil, fmt.Errorf("erase messages: %w", err)
 	}
 	return jobs, nil
+}
+
+// forgetCustomer erases what the state of a conversation that is over says of its customer. That of an open one is the hub's.
+func (t *tx) forgetCustomer(ctx context.Context, conversation int64) error {
+	var stored []byte
+	err := t.db.NewRaw("SELECT state FROM conversations WHERE key = ? AND status = ?", conversation, string(parley.Ended)).Scan(ctx, &stored)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var state parley.ConversationState
+	if err := json.Unmarshal(stored, &state); err != nil {
+		return err
+	}
+	state.Customer, state.ClientInfo, state.LookupContact, state.ConversationContact = parley.CustomerData{}, nil, "", ""
+	state.Bot.Background, state.Bot.Contexts, state.Bot.Connector = "", parley.Contexts{}, nil
+	left, err := json.Marshal(&state)
+	if err != nil {
+		return err
+	}
+	return t.run(ctx, "UPDATE conversations SET state = ?, contact = '' WHERE key = ?", string(left), conversation)
 }
 
 var eraseBodies = newBulk("UPDATE messages AS m SET deleted = v.deleted, body = v.body FROM %ROWS% WHERE m.conversation = v.conversation AND m.seq = v.seq",

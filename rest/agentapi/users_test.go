@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
@@ -103,6 +104,13 @@ func TestUsersAndTheirConversationsAreDeleted(t *testing.T) {
 			if m.Body.Content != nil {
 				t.Errorf("left of it is %+v", m.Body.Content)
 			}
+		}
+		if err != nil {
+			return err
+		}
+		c, err := tx.Conversation(t.Context(), parley.DefaultTenant, id)
+		if left, _ := json.Marshal(c); strings.Contains(string(left), "Ines") || strings.Contains(string(left), "ines@") || strings.Contains(string(left), "blue") {
+			t.Errorf("the conversation still knows %s", left)
 		}
 		return err
 	}); err != nil {
