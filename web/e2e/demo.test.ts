@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
 import { launch } from './browser'
 import { startHub, type Hub } from './hub'
+import { log, said, transcript, visit, write } from './people'
 
 let hub: Hub
 let browser: Browser
@@ -20,31 +21,7 @@ afterAll(async () => {
   await hub.stop()
 })
 
-/** A page of a person of their own: other cookies, other storage. What goes wrong inside it fails the test. */
-async function open(address: string): Promise<Page> {
-  const page = await (await browser.newContext()).newPage()
-  page.setDefaultTimeout(15_000)
-  page.on('pageerror', (err) => problems.push(`${address}: ${err.message}`))
-  page.on('console', (m) => {
-    // A dropped WebSocket is logged by the browser itself, and dropping it is part of the tests.
-    if (m.type() === 'error' && !m.text().includes('WebSocket')) problems.push(`${address}: ${m.text()}`)
-  })
-  await page.goto(address)
-  return page
-}
-
-const log = (page: Page): Locator => page.getByRole('log', { name: 'Messages' })
-/** A message as the page shows it. */
-const said = (page: Page, text: string | RegExp): Locator => log(page).locator('.bubble').filter({ hasText: text })
-
-async function write(page: Page, text: string): Promise<void> {
-  await page.getByRole('textbox', { name: 'Message' }).fill(text)
-  await page.getByRole('button', { name: 'Send' }).click()
-  await said(page, text).first().waitFor()
-}
-
-/** Everything said and remarked, in the order of the page. */
-const transcript = (page: Page): Promise<string[]> => log(page).locator('.bubble, .remark').allInnerTexts()
+const open = (address: string): Promise<Page> => visit(browser, address, problems)
 
 /** The transcript once it is what is wanted; else what it was when waiting ended. */
 async function becomes(page: Page, want: string[]): Promise<string[]> {
