@@ -125,9 +125,6 @@ func (r *Runner) bot(ctx context.Context, tenant parley.TenantID, id parley.Appl
 	return b, nil
 }
 
-// partialEvery is how often those who listen are told how far an answer is: more often nobody can read, and each time costs every node a hint.
-const partialEvery = 100 * time.Millisecond
-
 // Answer asks the bot of a receiver what it has to say to a message, and commits that: see dispatch.Bots.
 func (r *Runner) Answer(ctx context.Context, of parley.Receiver, c *parley.Conversation, m *parley.Message) (problem string, err error) {
 	if !slices.ContainsFunc(c.State.Bot.Open, func(o parley.OpenTurn) bool { return o.Seq == m.Seq }) {
@@ -138,13 +135,9 @@ func (r *Runner) Answer(ctx context.Context, of parley.Receiver, c *parley.Conve
 		return "", err
 	}
 	began := r.config.Clock()
-	var told time.Time
-	reply, failure, err := r.ask(ctx, b, r.turn(&b.app, c, m), func(text string) {
-		if now := r.config.Clock(); now.Sub(told) >= partialEvery { // the message itself follows, so what is left out is not missed
-			told = now
-			r.config.Hub.Partial(c, m.Seq, text)
-		}
-	})
+	growing := &partial{tell: func(text string) { r.config.Hub.Partial(c, m.Seq, text) }}
+	reply, failure, err := r.ask(ctx, b, r.turn(&b.app, c, m), growing.so)
+	growing.end() // before the message itself
 	if err != nil {
 		return "", err
 	}

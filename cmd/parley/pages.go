@@ -11,7 +11,7 @@ import (
 )
 
 // contentPolicy lets the pages load nothing but what is theirs, and talk to nobody but us.
-const contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; form-action 'self'"
+const contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: https:; media-src 'self' https:; object-src 'none'; base-uri 'none'; form-action 'self'"
 
 // pages serves the widget's and the console's pages.
 func pages(router *mux.Router) {

@@ -1,16 +1,20 @@
 import type { Line } from '../client/src/timeline'
 import { isFields, list, optionalText, type Message } from '../client/src/wire'
+import { cardsOf, choicesOf, mediaOf, type Card, type Choice, type Medium } from './answer'
 
-export interface Choice {
-  readonly id: string
-  readonly title: string
+/** Something said. All of it may be empty but for one part. */
+export interface Said {
+  readonly kind: 'said'
+  readonly text: string
+  /** The same with markup, to be sanitised; empty if the text says all. */
+  readonly html: string
+  readonly media: readonly Medium[]
+  readonly cards: readonly Card[]
+  readonly choices: readonly Choice[]
 }
 
-/** How a line is shown: as something said, as a remark between, as a question with answers, or not at all. */
-export type Look =
-  | { readonly kind: 'said'; readonly text: string; readonly choices: readonly Choice[] }
-  | { readonly kind: 'remark'; readonly text: string; readonly wrong: boolean }
-  | { readonly kind: 'hidden' }
+/** How a line is shown: as something said, as a remark between, or not at all. */
+export type Look = Said | { readonly kind: 'remark'; readonly text: string; readonly wrong: boolean } | { readonly kind: 'hidden' }
 
 /** `customer` pages and `agent` pages tell the same event from their own side. */
 export type Side = 'customer' | 'agent'
@@ -29,9 +33,13 @@ export function look({ message }: Pick<Line, 'message'>, side: Side): Look {
   const { type, text, json } = message
   switch (type) {
     case 'text':
-      return text === '' ? { kind: 'hidden' } : { kind: 'said', text, choices: [] }
+      return plain(message, side)
     case 'richMessage.quickreply':
-      return { kind: 'said', text: optionalText(json, 'title') || text, choices: choices(message) }
+      return said({ text: optionalText(json, 'title') || text, html: markupOf(message), choices: choicesOf(json.items) })
+    case 'richMessage.listpicker': {
+      const { title, cards } = cardsOf(message)
+      return said(cards.length === 0 ? { text } : { text: title, cards })
+    }
     case 'conversation.state':
       return remark(optionalText(json, 'content') || (states[optionalText(json, 'status')]?.[side] ?? ''))
     case 'agent.join':
@@ -46,15 +54,35 @@ export function look({ message }: Pick<Line, 'message'>, side: Side): Look {
       return remark(optionalText(json, 'message') || text || 'Something went wrong.', true)
     default:
       // A rich message that this page cannot draw may bring a text to show instead.
-      return type.startsWith('richMessage.') && text !== '' ? { kind: 'said', text, choices: [] } : { kind: 'hidden' }
+      return type.startsWith('richMessage.') ? said({ text }) : { kind: 'hidden' }
   }
 }
 
-const remark = (text: string, wrong = false): Look => (text === '' ? { kind: 'hidden' } : { kind: 'remark', text, wrong })
-
-function choices({ json }: Message): Choice[] {
-  return list(Array.isArray(json.items) ? json.items : [], 'items')
-    .filter(isFields)
-    .map((item) => ({ id: optionalText(item, 'id'), title: optionalText(item, 'title') }))
-    .filter(({ title }) => title !== '')
+/** A text, and what goes along with it. */
+function plain(message: Message, side: Side): Look {
+  const { text, attachments, sender } = message
+  const media = mediaOf(message)
+  if (sender.type === 'customer') {
+    // Customers see what they chose. Agents see what bots got, too: the title is whatever the customer's page made of it.
+    const title = chosen(message)
+    return said({ text: title === '' || title === text ? text : side === 'customer' ? title : `${title} (${text})`, media })
+  }
+  // A bot's medium has its description, or else its address, in place of a text.
+  const told = attachments.some(({ url, name }) => text === url || text === name) && media.length === attachments.length
+  return said(told ? { media } : { text, html: markupOf(message), media })
 }
+
+/** The title of what was chosen; empty if the message is no choice. */
+const chosen = ({ json }: Message): string =>
+  list(Array.isArray(json.selection) ? json.selection : [], 'selection').filter(isFields).map((item) => optionalText(item, 'title')).join(', ')
+
+/** Markup that says more than where lines break, which the text says as well. */
+const markupOf = ({ html }: Message): string => (/<(?!br\s*\/?>)[a-z]/i.test(html) ? html : '')
+
+function said(parts: Partial<Said>): Look {
+  const whole: Said = { kind: 'said', text: '', html: '', media: [], cards: [], choices: [], ...parts }
+  const something = whole.text !== '' || whole.html !== '' || whole.media.length + whole.cards.length + whole.choices.length > 0
+  return something ? whole : { kind: 'hidden' }
+}
+
+const remark = (text: string, wrong = false): Look => (text === '' ? { kind: 'hidden' } : { kind: 'remark', text, wrong })

@@ -65,6 +65,12 @@ export class Thread {
     return this.timeline.lines.reduce((last, line) => line.message.sender.type === own ? Math.max(last, line.seq ?? 0) : last, 0)
   }
 
+  /** The bot that spoke last, or any. */
+  get bot(): Message['sender'] {
+    const said = this.timeline.lines.filter(({ message }) => message.sender.type.endsWith('_bot')).at(-1)
+    return said?.message.sender ?? { type: 'custom_bot', name: '' }
+  }
+
   /** Tells that what is shown was read, if someone looks at the page. */
   markRead(): void {
     const { last } = this.timeline

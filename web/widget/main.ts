@@ -1,10 +1,9 @@
 // The customer's page: one conversation with a business, over reloads and drops.
-import { browserClock, Client, Refused, textDraft, type Draft, type QueuePlace, type State } from '../client/src/client'
-import type { Line } from '../client/src/timeline'
+import { browserClock, choiceDraft, Client, Refused, textDraft, type Draft, type QueuePlace, type State } from '../client/src/client'
+import { GrowingAnswer } from '../client/src/partial'
 import { OthersTyping } from '../client/src/typing'
 import { Composer } from '../ui/composer'
 import { byId, socketURL, words } from '../ui/dom'
-import type { Choice } from '../ui/lines'
 import { showStatus } from '../ui/status'
 import { tabShelf } from '../ui/storage'
 import { Thread } from '../ui/thread'
@@ -26,7 +25,13 @@ const queue = byId('queue', HTMLElement)
 const seen = byId('seen', HTMLElement)
 
 const session = new VisitorSession(account, () => { replaceThread(null) })
-const transcript = new Transcript(log, { side: 'customer', own: OWN, onChoice: choose, onRetry: (line) => { thread.retry(line.message) } })
+const transcript = new Transcript(log, {
+  side: 'customer',
+  own: OWN,
+  onChoice: (line, choice) => { send(choiceDraft(line.message, choice)) },
+  onRetry: (line) => { thread.retry(line.message) },
+})
+const growing = new GrowingAnswer(browserClock, (text) => { transcript.grow(text, thread.bot) })
 const typing = new OthersTyping(browserClock, (names) => {
   typingLine.textContent = names.length === 0 ? '' : `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} typing…`
 })
@@ -39,7 +44,13 @@ const client = new Client({
     message(conversation, seq, message) {
       if (conversation !== thread.conversation) return
       typing.clear()
+      if (message.sender.type !== OWN) growing.replaced()
       thread.arrived(seq, message)
+    },
+    partial(conversation, answer) {
+      if (conversation !== thread.conversation) return
+      typing.clear()
+      growing.told(answer)
     },
     typing(conversation, name, on) {
       if (conversation === thread.conversation) typing.told(name || 'Someone', on)
@@ -82,6 +93,7 @@ function newThread(conversation: string | null): Thread {
 
 function replaceThread(conversation: string | null): void {
   thread.close()
+  growing.reset()
   thread = newThread(conversation)
   thread.show()
 }
@@ -91,7 +103,10 @@ function connected(state: State): void {
     client.retryNow()
     client.start()
   })
-  if (state.name !== 'open') typing.clear() // whoever typed may have stopped since
+  if (state.name !== 'open') {
+    typing.clear() // whoever typed may have stopped since
+    growing.lost()
+  }
   if (state.name !== 'open' || thread.loaded || loading) return
   // Another device of the same visitor may have gone on: then the newest open conversation is the one to show.
   // Not so while the first message of a new one is on its way.
@@ -129,15 +144,6 @@ function showQueue({ position, estimate }: QueuePlace): void {
   queue.hidden = position === 0
 }
 
-function choose(line: Line, choice: Choice): void {
-  send({
-    messageId: crypto.randomUUID(),
-    type: { value: 'text' },
-    content: { text: choice.title, json: { selection: [{ id: choice.id, title: choice.title }] } },
-    parent: { messageId: line.message.messageId },
-  })
-}
-
 /** Brings everything around the transcript in step with it. */
 function show(): void {
   if (thread.conversation !== null) session.conversation = thread.conversation
@@ -147,7 +153,10 @@ function show(): void {
   earlier.hidden = !thread.more
   ended.hidden = !over
   endButton.hidden = over || thread.conversation === null
-  if (over) queue.hidden = true
+  if (over) {
+    queue.hidden = true
+    growing.replaced()
+  }
   seen.hidden = thread.lastOwn() === 0 || thread.theyRead < thread.lastOwn()
   composer.state = over ? 'hidden' : thread.loaded ? 'ready' : 'blocked'
 }

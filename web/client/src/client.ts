@@ -1,11 +1,11 @@
 import { Connection } from './connection'
 import type { Clock, Events, Options, Socket, SocketEvents } from './contract'
 import type { Draft, Shelf } from './outbox'
-import { decodeHistory, decodeSummaries, type Placed, type Summary } from './wire'
+import { decodeHistory, decodeSummaries, type Message, type Placed, type Summary } from './wire'
 
 export type { Events, State } from './contract'
 export type { Ack, Draft, Entry, Shelf } from './outbox'
-export type { Message, Placed, QueuePlace, Summary } from './wire'
+export type { Attachment, Message, PartialAnswer, Placed, QueuePlace, Summary } from './wire'
 export { ConnectionLost, NoToken, Refused } from './errors'
 
 export interface ClientOptions {
@@ -116,6 +116,18 @@ export class Client {
     this.#connection.tell('typing', { conversation, on })
   }
 }
+
+/**
+ * The message that says what a person chose among the answers that a message offered: the title, with what was chosen
+ * beside it. Bots that the hub runs read only the text, and what they expect there is the value of a button, which is
+ * the choice's id. The hub alone names their messages, so those have no id of the sender's.
+ */
+export const choiceDraft = (offer: Message, { id, title }: { readonly id: string; readonly title: string }): Draft => ({
+  messageId: crypto.randomUUID(),
+  type: { value: 'text' },
+  content: { text: offer.messageId === offer.id && id !== '' ? id : title, json: { selection: [{ id, title }] } },
+  parent: { messageId: offer.messageId },
+})
 
 /** A message of text, with an id of its own. */
 export const textDraft = (text: string): Draft => ({

@@ -169,6 +169,8 @@ export class Connection {
         return this.#received(o.conversation, o.seq, o.prev, o.message)
       case 'typing':
         return this.#o.on.typing(o.conversation, o.name, o.on)
+      case 'partial':
+        return this.#o.on.partial?.(o.conversation, o)
       case 'receipt':
         return this.#o.on.receipt?.(o.conversation, o.role, o.read)
       case 'presence':

@@ -1,7 +1,7 @@
 // What a connection needs from its surroundings, and what it tells them.
 import type { Refused } from './errors'
 import type { Ack, Draft, Shelf } from './outbox'
-import type { Message, QueuePlace, Summary } from './wire'
+import type { Message, PartialAnswer, QueuePlace, Summary } from './wire'
 
 /** The part of a WebSocket that is used here, so that a test can be one. */
 export interface Socket {
@@ -34,6 +34,8 @@ export interface Events {
   state(state: State): void
   message(conversation: string, seq: number, message: Message): void
   typing(conversation: string, name: string, on: boolean): void
+  /** A bot has said this much of its answer; the message itself follows, or nothing does if the bot fails. */
+  partial?(conversation: string, answer: PartialAnswer): void
   /** A party of that role has read up to a seq. */
   receipt?(conversation: string, role: string, read: number): void
   /** The customer came, or left. */

@@ -71,7 +71,9 @@ export class Timeline {
       messageId: draft.messageId,
       type: draft.type.value,
       text: draft.content?.text ?? '',
+      html: '',
       json: draft.content?.json ?? {},
+      attachments: [],
       sender,
       created: '',
     }

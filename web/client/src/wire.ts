@@ -1,16 +1,35 @@
 // What travels over the WebSocket. Bytes from the wire are `unknown` until something here has checked them.
 
-/** A message of a conversation as the hub tells it. Content is plain text; `html` is not shown by these pages. */
+/** A message of a conversation as the hub tells it. */
 export interface Message {
   readonly id: string
   readonly messageId: string
   /** For instance `text` or `conversation.end`. Unknown types are not shown. */
   readonly type: string
   readonly text: string
+  /** The same with markup, from whoever wrote it: nothing to trust. Empty if there is none. */
+  readonly html: string
   readonly json: Readonly<Record<string, unknown>>
+  readonly attachments: readonly Attachment[]
   readonly sender: { readonly type: string; readonly name: string }
   /** RFC 3339; empty if the hub did not say. */
   readonly created: string
+}
+
+/** What goes along with a message. The address may be anything. */
+export interface Attachment {
+  readonly url: string
+  readonly name: string
+  /** For instance `image/png`; empty if nobody said. */
+  readonly contentType: string
+}
+
+/** What a bot has said so far of an answer that is on its way. */
+export interface PartialAnswer {
+  /** Seq of what it answers. */
+  readonly question: number
+  /** All of it so far, as plain text. */
+  readonly text: string
 }
 
 /** What a list of conversations tells of each. */
@@ -50,6 +69,7 @@ export type ServerObject =
       readonly message: Message
     }
   | { readonly kind: 'typing'; readonly conversation: string; readonly name: string; readonly on: boolean }
+  | ({ readonly kind: 'partial'; readonly conversation: string } & PartialAnswer)
   | { readonly kind: 'receipt'; readonly conversation: string; readonly role: string; readonly read: number }
   | { readonly kind: 'presence'; readonly conversation: string; readonly active: boolean }
   | ({ readonly kind: 'queue'; readonly conversation: string } & QueuePlace)
@@ -97,6 +117,10 @@ function decodeObject(o: Fields): ServerObject {
     const t = fields(o.typing, 'typing')
     return { kind: 'typing', conversation: text(t, 'conversation'), name: optionalText(t, 'name'), on: t.on === true }
   }
+  if ('partial' in o) {
+    const p = fields(o.partial, 'partial')
+    return { kind: 'partial', conversation: text(p, 'conversation'), question: count(p, 'question'), text: optionalText(p, 'text') }
+  }
   if ('receipt' in o) {
     const r = fields(o.receipt, 'receipt')
     return { kind: 'receipt', conversation: text(r, 'conversation'), role: text(r, 'role'), read: count(r, 'read') }
@@ -135,7 +159,12 @@ export function decodeMessage(value: unknown): Message {
     messageId: optionalText(m, 'messageId') || id,
     type: text(fields(m.type, 'type'), 'value'),
     text: optionalText(content, 'text'),
+    html: optionalText(content, 'html'),
     json: isFields(content.json) ? content.json : {},
+    attachments: list(fields(m.attachments ?? {}, 'attachments').attachment, 'attachment').map((item) => {
+      const a = fields(item, 'attachment')
+      return { url: optionalText(a, 'url'), name: optionalText(a, 'name'), contentType: optionalText(a, 'contentType') }
+    }),
     sender: {
       type: optionalText(sender, 'type'),
       name: optionalText(fields(sender.participant ?? {}, 'participant'), 'name'),

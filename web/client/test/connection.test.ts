@@ -406,6 +406,13 @@ describe('what passes', () => {
     expect(rig.passing).toEqual([['c1', 'customer', 3], ['c1', true], ['c1', 2, 90], ['c1', 1, 0]])
   })
 
+  it('tells what a bot has said so far', async () => {
+    const rig = new Rig()
+    await rig.opened()
+    rig.socket.says({ partial: { conversation: 'c1', question: 3, text: 'Your parcel is on' } }, { partial: { conversation: 'c1', question: 3, text: '' } })
+    expect(rig.passing).toEqual([['c1', 3, 'Your parcel is on'], ['c1', 3, '']])
+  })
+
   it('renews the token in band when it is about to end', async () => {
     const rig = new Rig()
     await rig.opened()

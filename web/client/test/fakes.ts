@@ -138,6 +138,7 @@ export class Rig {
         state: (state) => void this.states.push(state),
         message: (_conversation, seq, m: Message) => void this.seen.push({ seq, text: m.text }),
         typing: () => undefined,
+        partial: (conversation, { question, text }) => void this.passing.push([conversation, question, text]),
         receipt: (...of) => void this.passing.push(of),
         presence: (...of) => void this.passing.push(of),
         queue: (conversation, { position, estimate }) => void this.passing.push([conversation, position, estimate]),
