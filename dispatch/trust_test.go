@@ -275,17 +275,23 @@ func TestReceiverThatOnlyFailsIsDisabled(t *testing.T) {
 		}
 		return all[0].Disabled
 	}
-	for _, at := range []time.Duration{0, 47 * time.Hour} {
+	hears := func(n int) { // before the clock goes on: a notice has the time at which it is sent
+		t.Helper()
+		waitFor(t, "the notice", func() bool { return told.count(DeliveryGivenUp) == n })
+	}
+	for i, at := range []time.Duration{0, 47 * time.Hour} {
 		if why := try(at); why != "" {
 			t.Errorf("disabled after %v: %s", at, why)
 		}
+		hears(i + 1)
 	}
 	refusing.Store(false)
 	try(47*time.Hour + time.Minute)
 	refusing.Store(true)
-	if why := try(48*time.Hour + time.Minute); why != "" {
+	if why := try(48*time.Hour + 30*time.Minute); why != "" {
 		t.Errorf("disabled although it worked in between: %s", why)
 	}
+	hears(3)
 	if why := try(97 * time.Hour); !strings.Contains(why, "nothing but failures since") {
 		t.Errorf("disabled = %q after 48 hours of failures", why)
 	}
