@@ -45,6 +45,10 @@ type Serve struct {
 	Pprof           string        `help:"Loopback or private address for net/http/pprof, such as 127.0.0.1:6060; empty = off." env:"PARLEY_PPROF"`
 	OTLP            string        `name:"otlp" help:"URL of an OTLP/HTTP collector for traces; empty = traces are passed on but not recorded." env:"PARLEY_OTLP"`
 	SMTP            string        `name:"smtp" help:"Mail server for notices to a role's notificationEmail: smtp://user:password@host:587?from=address (STARTTLS is required) or smtps://; ?tls=off for one on this machine. Empty = no mail. A private address must be in --callback-allow." env:"PARLEY_SMTP"`
+	EmbeddingsURL   string        `name:"embeddings-url" help:"OpenAI-compatible endpoint, up to its version, by whose embeddings trackers find what is similar in meaning: https://api.openai.com/v1. What is said is sent there. Empty = the hub's own vectors." env:"PARLEY_EMBEDDINGS_URL"`
+	EmbeddingsModel string        `name:"embeddings-model" help:"Model of --embeddings-url." env:"PARLEY_EMBEDDINGS_MODEL"`
+	EmbeddingsKey   string        `name:"embeddings-key" help:"API key of --embeddings-url." env:"PARLEY_EMBEDDINGS_KEY"`
+	EmbeddingsLeast float64       `name:"embeddings-least" help:"Cosine from which on texts are similar, to 1; it depends on the model. 0 = 0.6." default:"0.6" env:"PARLEY_EMBEDDINGS_LEAST"`
 	CallbackProxy   string        `help:"Proxy that callbacks and token calls go through: http://, https:// or socks5://, with user:password@ if it wants them. It is asked for addresses, not names: the hub resolves and judges those itself. Empty = directly." env:"PARLEY_CALLBACK_PROXY"`
 }
 
@@ -98,6 +102,18 @@ func (s *Serve) Validate() error {
 		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
 			problem("--callback-proxy: give a URL such as http://proxy.example:3128; https and socks5 can be, too")
 		}
+	}
+	if s.EmbeddingsURL != "" {
+		u, err := url.Parse(s.EmbeddingsURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			problem("--embeddings-url: give an absolute http or https URL")
+		}
+		if s.EmbeddingsModel == "" {
+			problem("--embeddings-url needs --embeddings-model")
+		}
+	}
+	if !(s.EmbeddingsLeast >= 0 && s.EmbeddingsLeast <= 1) {
+		problem("--embeddings-least: give a number from 0 to 1")
 	}
 	if s.Issuer != "" && s.IssuerAudience == "" {
 		problem("--issuer needs --issuer-audience, or tokens meant for others would be accepted")

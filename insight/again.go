@@ -111,6 +111,16 @@ func (d *Detector) lookAgain(ctx context.Context, i parley.Insight, own, e *engi
 	if err != nil {
 		return found, 0, err
 	}
+	said := map[*engine][]string{}
+	for i := range messages {
+		if text := Said(&messages[i]); text != "" {
+			with := cmp.Or(texts[messages[i].Body.Job], e)
+			said[with] = append(said[with], text)
+		}
+	}
+	for with, all := range said {
+		own.meaning.prepare(ctx, with, all)
+	}
 	for _, m := range messages {
 		e := cmp.Or(texts[m.Body.Job], e)
 		said := Said(&m)

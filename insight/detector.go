@@ -15,13 +15,14 @@ import (
 
 // Config is what a detector works with. Record is required.
 type Config struct {
-	Record Record
-	Live   Locker                // nil = this node leads always
-	Hub    Actor                 // does what hits ask for; nil = nothing is done
-	Teller Teller                // tells webhooks that a text was looked at; nil = they are not told
-	Logger *slog.Logger          // nil = slog.Default
-	Meter  prometheus.Registerer // nil = no metrics
-	Clock  func() time.Time      // nil = time.Now
+	Record  Record
+	Live    Locker                // nil = this node leads always
+	Hub     Actor                 // does what hits ask for; nil = nothing is done
+	Teller  Teller                // tells webhooks that a text was looked at; nil = they are not told
+	Meaning *Meaning              // compares by an embedder; nil = by what the hub has itself
+	Logger  *slog.Logger          // nil = slog.Default
+	Meter   prometheus.Registerer // nil = no metrics
+	Clock   func() time.Time      // nil = time.Now
 }
 
 // A Locker makes one node lead; see [parley.Live].
@@ -65,7 +66,7 @@ func NewDetector(c Config) *Detector {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Detector{config: c, node: ident.New[Detector]().String(), metrics: newMetrics(c.Meter), engines: newEngines(c.Record),
+	return &Detector{config: c, node: ident.New[Detector]().String(), metrics: newMetrics(c.Meter), engines: newEngines(c.Record, c.Meaning),
 		known: map[parley.ConversationID]known{}}
 }
 

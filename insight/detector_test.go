@@ -39,7 +39,7 @@ type stage struct {
 }
 
 func newStage(t *testing.T, s *store.Store) *stage {
-	v := insight.NewVocabularies(s, nil)
+	v := insight.NewVocabularies(s, nil, nil)
 	st := &stage{T: t, store: s, trackers: insight.Trackers{Vocabularies: v}, entities: insight.Entities{Vocabularies: v},
 		conversations: insight.Conversations{Vocabularies: v}, runs: insight.Runs{Vocabularies: v}, clock: time.Now()}
 	st.detector = st.another()
@@ -229,7 +229,7 @@ func TestWebhookIsTold(t *testing.T) {
 // Who names a webhook that may not be told hears of it at once, and nothing is stored.
 func TestWebhooksAreChecked(t *testing.T) {
 	s := newStage(t, storetest.Open(t))
-	s.conversations.Vocabularies = insight.NewVocabularies(s.store, nil, netip.MustParsePrefix("10.1.0.0/16"))
+	s.conversations.Vocabularies = insight.NewVocabularies(s.store, nil, nil, netip.MustParsePrefix("10.1.0.0/16"))
 	for url, want := range map[string]string{
 		"https://example.org/done": "", "http://10.1.2.3/done": "", "https://93.184.216.34:8443": "",
 		"ftp://example.org": "absolute", "example.org/done": "absolute", "https://:80/": "absolute", "https://a:b@example.org": "user name",

@@ -3,21 +3,25 @@ package insight
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"parley"
 	"parley/insight/entity"
 	"parley/insight/text"
 )
 
-// An engine finds the trackers and entities of one tenant. It is immutable and safe for concurrent use.
+// An engine finds the trackers and entities of one tenant. It does not change, but for vectors that are asked for once, and is safe for
+// concurrent use.
 type engine struct {
 	trackers []parley.Tracker
 	matcher  *text.Matcher
 	entities []parley.Entity
 	lexicon  *text.Lexicon
-	values   []valueOf // of the lexicon's phrases
-	managed  bool      // built-in entities are found, too
-	least    float64   // similarity that counts; 0 = whatever the matcher calls similar
+	values   []valueOf                     // of the lexicon's phrases
+	managed  bool                          // built-in entities are found, too
+	least    float64                       // similarity that counts; 0 = whatever the matcher calls similar
+	meaning  *Meaning                      // compares by an embedder; nil = the matcher does
+	vectors  atomic.Pointer[[][][]float32] // of the trackers' phrases; nil until they were asked for
 }
 
 // A valueOf says whose value a phrase of a lexicon is.
@@ -47,7 +51,9 @@ func (e *engine) only(numbers []parley.Number) *engine {
 	if len(numbers) == 0 {
 		return e
 	}
-	return newEngine(e.named(numbers), nil, false, e.least)
+	made := newEngine(e.named(numbers), nil, false, e.least)
+	made.meaning = e.meaning
+	return made
 }
 
 // named are those of the engine's trackers that have these numbers.
@@ -67,7 +73,7 @@ func (e *engine) action(n parley.Number) parley.TrackerAction {
 // find looks at a message.
 func (e *engine) find(said, language string, seq int64) (trackers []parley.TrackerHit, entities []parley.EntityHit) {
 	place := utf16Places(said)
-	for _, h := range e.matcher.Match(said, language) {
+	for _, h := range e.matcher.MatchBy(said, language, e.meaning.similarity(e, said)) {
 		if h.Start < 0 && h.Similarity < e.least {
 			continue
 		}
@@ -125,5 +131,7 @@ func (e *engine) forJob(r *parley.JobRequest) *engine {
 	if len(trackers) == len(e.trackers) && len(entities) == len(e.entities) && len(r.Trackers) == 0 && len(r.Entities) == 0 && !r.NoEntities && r.Similarity == 0 {
 		return e
 	}
-	return newEngine(slices.Concat(trackers, r.Trackers), slices.Concat(entities, r.Entities), !r.NoEntities, r.Similarity)
+	made := newEngine(slices.Concat(trackers, r.Trackers), slices.Concat(entities, r.Entities), !r.NoEntities, r.Similarity)
+	made.meaning = e.meaning
+	return made
 }

@@ -12,6 +12,7 @@ import (
 // concurrent use.
 type engines struct {
 	record  Record
+	meaning *Meaning // nil = none
 	mu      sync.Mutex
 	byID    map[engineID]*compiled
 	phrases int   // of all
@@ -35,8 +36,8 @@ type compiled struct {
 	used       int64
 }
 
-func newEngines(record Record) *engines {
-	return &engines{record: record, byID: map[engineID]*compiled{}}
+func newEngines(record Record, meaning *Meaning) *engines {
+	return &engines{record: record, meaning: meaning, byID: map[engineID]*compiled{}}
 }
 
 // of is the engine of a tenant as its vocabularies are now.
@@ -62,6 +63,7 @@ func (s *engines) of(ctx context.Context, tenant parley.TenantID) (*engine, erro
 		return have.engine, nil
 	}
 	made := &compiled{generation: generation, engine: newEngine(trackers, entities, true, 0)}
+	made.engine.meaning = s.meaning
 	s.put(engineID{tenant: tenant}, made)
 	return made.engine, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // Compiled engines are kept while there is room; beyond it those go that were not used for longest.
 func TestEnginesAreForgotten(t *testing.T) {
-	s := newEngines(nil)
+	s := newEngines(nil, nil)
 	own := newEngine(nil, nil, false, 0)
 	compiled := 0
 	ask := func(n byte, phrases int) {

@@ -59,6 +59,7 @@ func (d *Detector) lookAt(ctx context.Context, tenant parley.TenantID, fed []par
 	if err != nil {
 		return err
 	}
+	prepare(ctx, talks, engine, jobs)
 	var found []parley.Detection
 	for i := range talks {
 		if len(talks[i].messages) == 0 {
@@ -88,6 +89,28 @@ func (d *Detector) lookAt(ctx context.Context, tenant parley.TenantID, fed []par
 	}
 	d.remember(talks, fresh)
 	return nil
+}
+
+// prepare asks for what an embedder has to say of all messages together.
+func prepare(ctx context.Context, talks []talk, own *engine, jobs map[parley.JobID]*textJob) {
+	if own.meaning == nil {
+		return
+	}
+	said := map[*engine][]string{}
+	for i := range talks {
+		for j := range talks[i].messages {
+			m, with := &talks[i].messages[j], own
+			if j := jobs[m.Body.Job]; j != nil {
+				with = j.engine
+			}
+			if text := Said(m); text != "" {
+				said[with] = append(said[with], text)
+			}
+		}
+	}
+	for with, texts := range said {
+		own.meaning.prepare(ctx, with, texts)
+	}
 }
 
 // remember notes how far conversations were looked at, and how long the newest messages waited for it.

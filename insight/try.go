@@ -37,6 +37,8 @@ func (c *Conversations) Try(ctx context.Context, tenant parley.TenantID, t Trial
 	if err != nil {
 		return nil, nil, err
 	}
-	trackers, entities = engine.forJob(&parley.JobRequest{Trackers: inline.Trackers, NoTrackers: t.Only}).find(t.Text, t.Language, 0)
+	engine = engine.forJob(&parley.JobRequest{Trackers: inline.Trackers, NoTrackers: t.Only})
+	engine.meaning.prepare(ctx, engine, []string{t.Text})
+	trackers, entities = engine.find(t.Text, t.Language, 0)
 	return trackers, entities, nil
 }

@@ -32,12 +32,12 @@ type Vocabularies struct {
 
 // NewVocabularies returns the rules over a record. changed is called after settings or entities of a tenant changed, on which
 // redaction depends; nil = nobody wants to know. allow are private addresses that a webhook of a text may have: what dispatch may
-// reach, so that whoever names another one hears of it at once.
-func NewVocabularies(record Record, changed func(ctx context.Context, tenant parley.TenantID), allow ...netip.Prefix) *Vocabularies {
+// reach, so that whoever names another one hears of it at once. meaning is as in [Config].
+func NewVocabularies(record Record, changed func(ctx context.Context, tenant parley.TenantID), meaning *Meaning, allow ...netip.Prefix) *Vocabularies {
 	if changed == nil {
 		changed = func(context.Context, parley.TenantID) {}
 	}
-	return &Vocabularies{store: record, changed: changed, engines: newEngines(record), allow: allow, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
+	return &Vocabularies{store: record, changed: changed, engines: newEngines(record, meaning), allow: allow, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
 }
 
 // update is an Update of what redaction depends on.

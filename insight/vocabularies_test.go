@@ -146,7 +146,7 @@ func TestTrackerIsChanged(t *testing.T) {
 
 func TestUserSettings(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
-		s := insight.Settings{Vocabularies: insight.NewVocabularies(open(t), nil)}
+		s := insight.Settings{Vocabularies: insight.NewVocabularies(open(t), nil, nil)}
 		patch := func(op, path, value string) (string, error) {
 			o := insight.PatchOperation{Op: op, Path: path}
 			if value != "" {
@@ -184,7 +184,7 @@ func TestUserSettings(t *testing.T) {
 }
 
 func TestGroupsAndEntitiesAreChecked(t *testing.T) {
-	v := insight.NewVocabularies(storetest.Open(t), nil)
+	v := insight.NewVocabularies(storetest.Open(t), nil, nil)
 	groups, entities := insight.Groups{Vocabularies: v}, insight.Entities{Vocabularies: v}
 	const criteria = "conversation.metadata.region==north"
 	for names, g := range map[string]parley.Group{

@@ -15,7 +15,7 @@ import (
 )
 
 type benchCommand struct {
-	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, stalled, held, memory, typing, growth, resume, churn, groups; none = all."`
+	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, stalled, held, memory, typing, growth, resume, churn, groups, turns, waiting; none = all."`
 	Database []string      `help:"PostgreSQL URLs of empty databases to measure with besides SQLite." env:"PARLEY_BENCH_DATABASE"`
 	Redis    string        `help:"Redis for the PostgreSQL runs." env:"PARLEY_BENCH_REDIS"`
 	SQLite   bool          `name:"sqlite" help:"Measure with SQLite." default:"true" negatable:""`
@@ -33,6 +33,8 @@ type benchCommand struct {
 	Missed   int           `help:"Messages that a session missed." default:"10000"`
 	Return   int           `help:"Sessions that come back at the same time." default:"5000"`
 	Groups   int           `help:"Conversations among which those of groups are looked for; 0 = not at all." default:"1000000"`
+
+	Waiting int `help:"Turns that wait for a slow bot." default:"2000"`
 
 	Relay      string `hidden:"" help:"Be the baseline relay, plain or coalesced."`
 	RelayPprof string `hidden:"" help:"Address of its profiles."`
@@ -71,7 +73,7 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		})
 	}
 	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Settle: c.Settle, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
-		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return, Groups: c.Groups}
+		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return, Groups: c.Groups, Waiting: c.Waiting}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
 	}

@@ -33,6 +33,7 @@ import (
 	"parley/egress"
 	"parley/hub"
 	"parley/insight"
+	"parley/insight/embed"
 	"parley/rest"
 	"parley/rest/admin"
 	"parley/rest/agentapi"
@@ -173,7 +174,11 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		}
 	}
 
-	detector := insight.NewDetector(insight.Config{Record: n.store, Live: n.live, Hub: n.hub, Teller: dispatch.NewTeller(&egress.Guard{Allow: prefixes, Proxy: proxy}),
+	var meaning *insight.Meaning
+	if c.EmbeddingsURL != "" {
+		meaning = insight.NewMeaning(embed.New(embed.Config{Client: outside, URL: c.EmbeddingsURL, Model: c.EmbeddingsModel, Key: c.EmbeddingsKey}), c.EmbeddingsLeast, logger, n.meter)
+	}
+	detector := insight.NewDetector(insight.Config{Record: n.store, Meaning: meaning, Live: n.live, Hub: n.hub, Teller: dispatch.NewTeller(&egress.Guard{Allow: prefixes, Proxy: proxy}),
 		Logger: logger, Meter: n.meter})
 
 	if c.Has(configs.RoleInsight) {
@@ -190,7 +195,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 	if c.Has(configs.RoleAPI) {
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
-		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, prefixes...)
+		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, meaning, prefixes...)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
 			Bots: n.bots, Runner: runner, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)

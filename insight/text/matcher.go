@@ -70,7 +70,11 @@ func newMatcher(vocabularies []Vocabulary, plain bool) *Matcher {
 // An exact occurrence is the phrase's words one after the other in the message, whatever punctuation stands between them.
 // Without one, the phrase may be similar to the message or to one of its sentences; of a very long message only the first
 // 2,000 words are compared.
-func (m *Matcher) Match(message, language string) []Hit {
+func (m *Matcher) Match(message, language string) []Hit { return m.MatchBy(message, language, nil) }
+
+// MatchBy is Match in which a phrase that does not occur is as similar as a function says, from 0 for not at all to 1; nil = as the
+// matcher says itself.
+func (m *Matcher) MatchBy(message, language string, similarity func(vocabulary, phrase int) float64) []Hit {
 	words := Words(message)
 	conversation := base(language)
 	applies := make([]bool, len(m.vocabularies))
@@ -82,7 +86,17 @@ func (m *Matcher) Match(message, language string) []Hit {
 	}
 	found := m.exact(message, words, applies)
 	reasons := map[owner]func() []string{}
-	if slices.Contains(applies, true) {
+	switch {
+	case similarity != nil:
+		for _, o := range m.owners {
+			if _, exact := found[o]; exact || o.phrase < 0 || !applies[o.vocabulary] {
+				continue
+			}
+			if s := similarity(int(o.vocabulary), int(o.phrase)); s > 0 {
+				found[o] = Hit{int(o.vocabulary), int(o.phrase), -1, -1, min(s, mostSimilar), nil}
+			}
+		}
+	case slices.Contains(applies, true):
 		x := m.similar[similarLanguage(conversation)]
 		x.build(m)
 		x.find(message, words, func(number int, similarity float64, why func() []string) {
@@ -95,8 +109,8 @@ func (m *Matcher) Match(message, language string) []Hit {
 	}
 	hits := make([]Hit, 0, len(found))
 	for o, h := range found {
-		if h.Start < 0 {
-			h.Words = reasons[o]()
+		if why := reasons[o]; why != nil && h.Start < 0 {
+			h.Words = why()
 		}
 		hits = append(hits, h)
 	}

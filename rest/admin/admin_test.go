@@ -57,7 +57,7 @@ func newStage(t *testing.T) *stage {
 	router := rest.NewRouter()
 	s.dispatch = dispatch.New(dispatch.Config{Store: s.store, Work: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Sweep: 20 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler)})
-	s.understanding = insight.NewVocabularies(s.store, nil)
+	s.understanding = insight.NewVocabularies(s.store, nil, nil)
 	detector := insight.NewDetector(insight.Config{Record: s.store, Logger: slog.New(slog.DiscardHandler)})
 	running, stop := context.WithCancel(context.Background())
 	var parts sync.WaitGroup

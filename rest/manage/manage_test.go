@@ -52,7 +52,7 @@ func newStage(t *testing.T) *stage {
 		}
 	})
 	router := rest.NewRouter()
-	manage.New(s.tokens, insight.NewVocabularies(s.store, nil)).Register(router)
+	manage.New(s.tokens, insight.NewVocabularies(s.store, nil, nil)).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(server.Close)
 	s.Caller = resttest.NewCaller(t, server.URL, "", manage.Document)
@@ -436,7 +436,7 @@ func TestChangedContractHasNewVersion(t *testing.T) {
 func TestStoreFailureTellsNothing(t *testing.T) {
 	s := newStage(t)
 	vars := s.vars()
-	failing := insight.NewVocabularies(failing{s.store}, nil)
+	failing := insight.NewVocabularies(failing{s.store}, nil, nil)
 	router := rest.NewRouter()
 	manage.New(s.tokens, failing).Register(router)
 	server := httptest.NewServer(router)
