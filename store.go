@@ -50,6 +50,7 @@ type Tx interface {
 	BotSessions
 	Flows
 	AgentConversations
+	Refusals
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

@@ -229,10 +229,11 @@ type Moment struct {
 	Read     []parley.ReadMark // of parties that have read this far
 }
 
-// Timeline is a page of a conversation's messages with what happened to each, in order, from after a seq on.
-func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.TenantID, id parley.ConversationID, after int64, limit int) (c parley.Conversation, page []Moment, err error) {
+// Timeline is a page of a conversation's messages with what happened to each, in order, from after a seq on; and what programs said in it
+// that was refused.
+func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.TenantID, id parley.ConversationID, after int64, limit int) (c parley.Conversation, page []Moment, refused []parley.Refused, err error) {
 	if as.over(tenant) != nil {
-		return c, nil, errNoConversation
+		return c, nil, nil, errNoConversation
 	}
 	err = d.records.View(ctx, func(tx parley.Tx) error {
 		page = nil
@@ -241,6 +242,9 @@ func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.Tenan
 			return errNoConversation
 		}
 		if err != nil {
+			return err
+		}
+		if refused, err = tx.RefusedIn(ctx, tenant, id); err != nil {
 			return err
 		}
 		messages, err := tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, After: after, Limit: limit})
@@ -280,5 +284,5 @@ func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.Tenan
 		}
 		return nil
 	})
-	return c, page, err
+	return c, page, refused, err
 }

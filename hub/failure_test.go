@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"parley"
 	"parley/hub"
@@ -128,4 +130,50 @@ func TestOvertakenPostGivesUp(t *testing.T) {
 	if _, err := w.try(id, parley.Customer, parley.TypeText); parley.KindOf(err) != parley.Busy {
 		t.Errorf("post = %v, want Busy", err)
 	}
+}
+
+// What a bot says after it has lost the turn is refused with a reason, and the timeline keeps both; how often it tries does not matter.
+func TestWhatIsSaidTooLateIsKept(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		w := newWorld(t, open(t), oneBot)
+		w.run()
+		id := w.start()
+		w.say(id, parley.CustomBot, parley.TypeEscalationTransfer)
+		for i := range parley.MaxRefused + 5 {
+			if _, err := w.try(id, parley.CustomBot, parley.TypeText, func(d *parley.Draft) {
+				d.Body.Content.Text = fmt.Sprint("late ", i, strings.Repeat("é", parley.MaxRefusedText))
+			}); parley.ReasonOf(err) != parley.NotParty {
+				t.Fatalf("a late answer = %v", err)
+			}
+		}
+		if _, err := w.try(id, parley.Customer, parley.TypeAgentJoin); err == nil { // no business of theirs, and nothing to keep
+			t.Error("a customer joined")
+		}
+		var all []parley.Refused
+		for deadline := time.Now().Add(20 * time.Second); len(all) < parley.MaxRefused || !strings.HasPrefix(all[len(all)-1].Text, fmt.Sprint("late ", parley.MaxRefused+4)); {
+			if time.Now().After(deadline) {
+				t.Fatalf("kept %d: %+v", len(all), all)
+			}
+			if err := w.store.View(t.Context(), func(tx parley.Tx) (err error) {
+				all, err = tx.RefusedIn(t.Context(), w.tenant, id)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := all[0]
+		if len(all) != parley.MaxRefused || first.Sender != parley.CustomBot || first.Type != parley.TypeText || !strings.Contains(first.Reason, "does not have the turn") || len([]rune(first.Text)) != parley.MaxRefusedText ||
+			first.Seq == 0 || !strings.HasPrefix(first.Text, "late 5") {
+			t.Errorf("kept %d, the first of them %+v", len(all), first)
+		}
+		if strange, err := func() (found []parley.Refused, err error) {
+			err = w.store.View(t.Context(), func(tx parley.Tx) error {
+				found, err = tx.RefusedIn(t.Context(), parley.TenantID{1}, id)
+				return err
+			})
+			return found, err
+		}(); len(strange) != 0 || err != nil {
+			t.Errorf("a stranger reads %v, %v", strange, err)
+		}
+	})
 }

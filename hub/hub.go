@@ -61,9 +61,11 @@ type Hub struct {
 	waiters *waiters
 	hints   chan parley.Hint
 	reads   chan *reading
-	queues  *queues
-	frames  atomic.Pointer[func(session, frame string)] // see HandleFrames
-	dropped atomic.Bool                                 // hints, because their queue was full
+
+	refusals chan parley.Refused
+	queues   *queues
+	frames   atomic.Pointer[func(session, frame string)] // see HandleFrames
+	dropped  atomic.Bool                                 // hints, because their queue was full
 
 	mu     sync.Mutex
 	active map[parley.ConversationID]*active
@@ -94,7 +96,7 @@ func New(c Config) *Hub {
 		c.TypingFor = 10 * time.Second
 	}
 	h := &Hub{config: c, node: ident.New[Hub]().String(), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
-		hints: make(chan parley.Hint, maxHints), reads: make(chan *reading, maxReads)}
+		hints: make(chan parley.Hint, maxHints), reads: make(chan *reading, maxReads), refusals: make(chan parley.Refused, maxRefused)}
 	h.plans = &plans{store: c.Store, now: h.now, redaction: c.Redaction, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
 	h.topics = newTopics(h)
 	h.waiters = newWaiters()
@@ -116,6 +118,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		wg.Go(func() { h.receiveHints(ctx) })
 	}
 	wg.Go(func() { h.markReads(ctx) })
+	wg.Go(func() { h.noteRefused(ctx) })
 	wg.Go(func() { h.queues.run(ctx) })
 	wg.Go(func() { h.every(ctx, time.Second, h.remind) })
 	wg.Go(func() { h.every(ctx, time.Minute, func(context.Context) { h.forget() }) })

@@ -1199,7 +1199,10 @@ type Timeline struct {
 	ConversationId ID                `json:"conversationId"`
 	LastSeq        int64             `json:"lastSeq"`
 	Message        []TimelineMessage `json:"message"`
-	Status         TimelineStatus    `json:"status"`
+
+	// Refused What bots and agent programs said after they had lost the turn: the last 50, on every page.
+	Refused []TimelineRefused `json:"refused"`
+	Status  TimelineStatus    `json:"status"`
 }
 
 // TimelineStatus defines model for Timeline.Status.
@@ -1251,6 +1254,28 @@ type TimelineRecipient struct {
 	Read   *Timestamp `json:"read,omitempty"`
 	Reason *string    `json:"reason,omitempty"`
 	Role   string     `json:"role"`
+}
+
+// TimelineRefused defines model for TimelineRefused.
+type TimelineRefused struct {
+	// After Seq of the last message before it.
+	After int64 `json:"after"`
+
+	// ApplicationId A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	ApplicationId *ID `json:"applicationId,omitempty"`
+
+	// At ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	At     Timestamp `json:"at"`
+	Reason string    `json:"reason"`
+	Sender string    `json:"sender"`
+
+	// Text How it begins, at most 500 characters.
+	Text *string `json:"text,omitempty"`
+	Type string  `json:"type"`
 }
 
 // Timestamp ISO 8601, UTC, milliseconds.

@@ -21,15 +21,23 @@ func (s *Surface) ReadTimeline(ctx context.Context, r ReadTimelineRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	c, page, err := s.deliveries.Timeline(ctx, actor(ctx), tenant, id, api.Value(r.Params.After), api.Or(r.Params.Pagesize, defaultSize))
+	c, page, refused, err := s.deliveries.Timeline(ctx, actor(ctx), tenant, id, api.Value(r.Params.After), api.Or(r.Params.Pagesize, defaultSize))
 	if err != nil {
 		return nil, err
 	}
-	out := ReadTimeline200JSONResponse{ConversationId: c.ID.String(), Status: TimelineStatus(c.Status), LastSeq: c.Seq, Message: []TimelineMessage{}}
+	out := ReadTimeline200JSONResponse{ConversationId: c.ID.String(), Status: TimelineStatus(c.Status), LastSeq: c.Seq, Message: []TimelineMessage{}, Refused: append([]TimelineRefused{}, api.List(refused, toRefused)...)}
 	for i := range page {
 		out.Message = append(out.Message, toTimeline(&c, &page[i]))
 	}
 	return out, nil
+}
+
+func toRefused(r parley.Refused) TimelineRefused {
+	out := TimelineRefused{After: r.Seq, Sender: string(r.Sender), Type: string(r.Type), Text: api.Some(r.Text), Reason: r.Reason, At: Time(r.At)}
+	if !r.Application.IsZero() {
+		out.ApplicationId = new(r.Application.String())
+	}
+	return out
 }
 
 func toTimeline(c *parley.Conversation, moment *directory.Moment) TimelineMessage {
