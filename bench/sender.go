@@ -12,6 +12,32 @@ import (
 	"time"
 )
 
+// Forwarder is the baseline for turns that wait: it puts each request to a URL and answers what that answers. It keeps nothing.
+type Forwarder struct{ URL string }
+
+// ServeHTTP forwards a request.
+func (f Forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, f.URL, bytes.NewReader(body))
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Transport.RoundTrip(req) // without the client's time limit
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	defer res.Body.Close()
+	w.WriteHeader(res.StatusCode)
+	_, _ = io.Copy(w, res.Body) // the caller has gone; there is nobody to tell
+}
+
 // Send is the baseline for callbacks: it posts 1 KiB of JSON with an HMAC to a URL, as fast as the answers come, until ctx
 // ends. It keeps nothing and orders nothing.
 func Send(ctx context.Context, url string) {

@@ -63,11 +63,16 @@ func (st *stage) addRelay(ctx context.Context, mode string, pairs int) error {
 }
 
 func startRelay(ctx context.Context, mode string) (*server, error) {
+	return startBaseline(ctx, "--relay", mode)
+}
+
+// startBaseline starts a baseline that is a server, with profiles.
+func startBaseline(ctx context.Context, args ...string) (*server, error) {
 	profiles, err := loopback.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s, err := startServer(ctx, "bench", "--relay", mode, "--relay-pprof", profiles)
+	s, err := startServer(ctx, append([]string{"bench", "--relay-pprof", profiles}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -253,6 +253,11 @@ func waitOnce(ctx context.Context, o Options, t Target, report *Report) error {
 		return err
 	}
 	defer bot.server.Close()
+	name := fmt.Sprintf("turns, %d/s, beside %d that wait", besideRate, o.Waiting)
+	if err := bot.forwarded(ctx, o, t, report, name); err != nil {
+		return err
+	}
+	bot.hold()
 	s, a, err := startHub(ctx, t, "")
 	if err != nil {
 		return err
@@ -270,7 +275,6 @@ func waitOnce(ctx context.Context, o Options, t Target, report *Report) error {
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("turns, %d/s, beside %d that wait", besideRate, o.Waiting)
 	note := func(side string) error {
 		took, err := fast.beside(ctx, besideRate, o.Measure, codes)
 		if err != nil {
@@ -283,40 +287,72 @@ func waitOnce(ctx context.Context, o Options, t Target, report *Report) error {
 	if err := note("alone"); err != nil {
 		return err
 	}
-	before, err := s.residentKiB(ctx, o.Settle)
+	kib, release, err := bot.wait(ctx, o, s, func(i int) error {
+		_, err := slow.turn(ctx, i, "", fmt.Sprint("slow ", i))
+		return err
+	})
 	if err != nil {
 		return err
+	}
+	report.note(t, name, "hub", kibWaiting, kib)
+	return errors.Join(note("hub"), release())
+}
+
+const kibWaiting = "KiB a waiting turn"
+
+// forwarded is the baseline: calls that wait for the bot in a process that does nothing but forward them.
+func (b *webhookBot) forwarded(ctx context.Context, o Options, t Target, report *Report, name string) error {
+	s, err := startBaseline(ctx, "--forward-to", b.url+"/slow")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.stop() }()
+	caller := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 4096}}
+	defer caller.CloseIdleConnections()
+	kib, release, err := b.wait(ctx, o, s, func(i int) error {
+		text := fmt.Sprint("forwarded ", i)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(`{"text":"`+text+`"}`))
+		if err == nil {
+			_, err = answered(caller, req, "answer to "+text)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	report.note(t, name, "plain forwarder", kibWaiting, kib)
+	return release()
+}
+
+// wait makes calls that wait for the bot, and says what each costs a server in KiB once all do. release lets the bot answer, and says whether
+// each call had its answer.
+func (b *webhookBot) wait(ctx context.Context, o Options, s *server, call func(i int) error) (kib float64, release func() error, err error) {
+	before, err := s.residentKiB(ctx, o.Settle)
+	if err != nil {
+		return 0, nil, err
 	}
 	var calls sync.WaitGroup
 	errs := make(chan error, o.Waiting)
 	for i := range o.Waiting {
-		calls.Go(func() {
-			_, err := slow.turn(ctx, i, "", fmt.Sprint("slow ", i))
-			errs <- err
-		})
+		calls.Go(func() { errs <- call(i) })
 	}
-	for until := time.Now().Add(30 * time.Second); bot.waiting.Load() < int64(o.Waiting); {
+	for until := time.Now().Add(30 * time.Second); b.waiting.Load() < int64(o.Waiting); {
 		if time.Now().After(until) {
-			return fmt.Errorf("%d of %d turns reached the bot", bot.waiting.Load(), o.Waiting)
+			return 0, nil, fmt.Errorf("%d of %d turns reached the bot", b.waiting.Load(), o.Waiting)
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return err
+			return 0, nil, err
 		}
 	}
 	after, err := s.residentKiB(ctx, o.Settle)
-	if err != nil {
-		return err
-	}
-	report.note(t, name, "hub", "KiB a waiting turn", (after-before)/float64(o.Waiting))
-	if err := note("hub"); err != nil {
-		return err
-	}
-	close(*bot.release.Load())
-	calls.Wait()
-	close(errs)
-	var failed []error
-	for err := range errs {
-		failed = append(failed, err)
-	}
-	return errors.Join(failed...)
+	return (after - before) / float64(o.Waiting), func() error {
+		close(*b.release.Load())
+		calls.Wait()
+		close(errs)
+		var failed []error
+		for err := range errs {
+			failed = append(failed, err)
+		}
+		return errors.Join(failed...)
+	}, err
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"parley"
@@ -28,27 +29,48 @@ func (s *shift) think(ctx context.Context, c *parley.Conversation, m *parley.Mes
 	}
 	asked, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type said struct {
-		problem string
-		err     error
+	k := keeping{shift: s, ctx: ctx, lost: cancel}
+	k.mu.Lock()
+	k.timer = time.AfterFunc(lease/3, k.again)
+	k.mu.Unlock()
+	problem, err := s.d.config.Bots.Answer(asked, s.lane.Receiver, c, m)
+	if lost := k.end(); lost != nil { // somebody else has the lane, and asks the bot
+		return result{ours: lost}
 	}
-	answer := make(chan said, 1)
-	go func() {
-		problem, err := s.d.config.Bots.Answer(asked, s.lane.Receiver, c, m)
-		answer <- said{problem, err}
-	}()
-	tick := time.NewTicker(lease / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case a := <-answer:
-			return result{outcome: Delivered, problem: a.problem, ours: a.err, took: s.d.config.Clock().Sub(start)}
-		case <-tick.C:
-			if err := s.keep(ctx); err != nil { // somebody else has the lane, and asks the bot
-				cancel()
-				<-answer
-				return result{ours: err}
-			}
-		}
+	return result{outcome: Delivered, problem: problem, ours: err, took: s.d.config.Clock().Sub(start)}
+}
+
+// A keeping keeps the lane of a shift while that waits. A timer does it, not a goroutine: thousands may wait.
+type keeping struct {
+	shift *shift
+	ctx   context.Context
+	lost  func() // called once the lane is somebody else's
+	timer *time.Timer
+
+	mu   sync.Mutex // held while the lane is extended: the shift is not touched meanwhile
+	over bool
+	err  error
+}
+
+func (k *keeping) again() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.over {
+		return
 	}
+	if k.err = k.shift.keep(k.ctx); k.err != nil {
+		k.over = true
+		k.lost()
+		return
+	}
+	k.timer.Reset(lease / 3)
+}
+
+// end stops it, and says why the lane was lost, if it was.
+func (k *keeping) end() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.over = true
+	k.timer.Stop()
+	return k.err
 }

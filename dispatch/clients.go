@@ -52,6 +52,8 @@ func newClient(guard *egress.Guard, identity *tls.Config) *http.Client {
 			DialContext: guard.DialContext, TLSClientConfig: identity, ForceAttemptHTTP2: true,
 			TLSHandshakeTimeout: handshakeTimeout, MaxIdleConns: 1024, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 			MaxResponseHeaderBytes: 32 << 10, DisableCompression: true,
+			// Requests and answers are small, and a bot may let thousands of them wait.
+			ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10,
 		},
 	}
 }

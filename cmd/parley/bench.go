@@ -38,6 +38,7 @@ type benchCommand struct {
 
 	Relay      string `hidden:"" help:"Be the baseline relay, plain or coalesced."`
 	RelayPprof string `hidden:"" help:"Address of its profiles."`
+	ForwardTo  string `hidden:"" help:"Be the baseline forwarder, to this URL."`
 	SendTo     string `hidden:"" help:"Be the baseline sender, to this URL."`
 	Fill       int    `hidden:"" default:"-1" help:"Fill a record with so many messages."`
 	FillHeld   int    `hidden:"" default:"-1" help:"Fill a record with so many lanes that owe something."`
@@ -49,7 +50,9 @@ type benchCommand struct {
 func (c *benchCommand) Run(ctx context.Context, s streams) error {
 	switch {
 	case c.Relay != "":
-		return serveRelay(ctx, c.Relay == "coalesced", c.RelayPprof, s)
+		return serveBaseline(ctx, &bench.Relay{Coalesce: c.Relay == "coalesced"}, c.RelayPprof, s)
+	case c.ForwardTo != "":
+		return serveBaseline(ctx, bench.Forwarder{URL: c.ForwardTo}, c.RelayPprof, s)
 	case c.SendTo != "":
 		fmt.Fprintln(s.out, "listening: nowhere, it sends")
 		bench.Send(ctx, c.SendTo)
@@ -104,13 +107,13 @@ func (l lister) ListInsights(ctx context.Context, q parley.InsightQuery, terms b
 	return n, err
 }
 
-// serveRelay is the baseline's process.
-func serveRelay(ctx context.Context, coalesce bool, profiles string, s streams) error {
+// serveBaseline is the process of a baseline that is a server.
+func serveBaseline(ctx context.Context, baseline http.Handler, profiles string, s streams) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: &bench.Relay{Coalesce: coalesce}, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: baseline, ReadHeaderTimeout: 10 * time.Second}
 	beside := pprofServer()
 	context.AfterFunc(ctx, func() {
 		server.Close()
