@@ -125,7 +125,7 @@ func (c *turnCaller) turn(ctx context.Context, n int, session, text string) (str
 	return out.SessionCode, errors.Join(json.Unmarshal(answer, &out))
 }
 
-// answered makes a request, whose answer must have a text.
+// answered makes a request, whose answer must have a text: all of it, since the answer to one that has number 1 is how that to number 10 begins.
 func answered(client *http.Client, req *http.Request, want string) ([]byte, error) {
 	res, err := client.Do(req)
 	if err != nil {
@@ -133,7 +133,7 @@ func answered(client *http.Client, req *http.Request, want string) ([]byte, erro
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err == nil && (res.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(want))) {
+	if err == nil && (res.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(`"`+want+`"`))) {
 		err = fmt.Errorf("%s = %d %s, want %s", req.URL.Path, res.StatusCode, body, want)
 	}
 	return body, err

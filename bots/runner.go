@@ -144,14 +144,24 @@ func (r *Runner) Answer(ctx context.Context, of parley.Receiver, c *parley.Conve
 	r.metrics.asked(b.settings.Connector, failure, r.config.Clock().Sub(began), reply.Usage)
 	r.judge(ctx, of, failure)
 	if failure != nil {
-		r.config.Logger.InfoContext(ctx, "a bot failed a turn", "application", of.Application, "conversation", c.ID, "seq", m.Seq, "error", failure)
-		err = r.config.Hub.TurnFailed(ctx, of.Tenant, c.ID, m.Seq, failure.Why, failure.Problem)
-		if errors.Is(err, hub.ErrTurnOver) {
-			err = nil
-		}
-		return failure.Problem, err
+		return r.failed(ctx, of, c, m, failure)
 	}
-	err = r.config.Hub.Reply(ctx, of.Tenant, c.ID, ReplyOf(m.Seq, &reply))
+	return r.said(ctx, of, c, m, &reply)
+}
+
+// failed ends a turn that a bot failed, and is why.
+func (r *Runner) failed(ctx context.Context, of parley.Receiver, c *parley.Conversation, m *parley.Message, failure *Failure) (problem string, err error) {
+	r.config.Logger.InfoContext(ctx, "a bot failed a turn", "application", of.Application, "conversation", c.ID, "seq", m.Seq, "error", failure)
+	err = r.config.Hub.TurnFailed(ctx, of.Tenant, c.ID, m.Seq, failure.Why, failure.Problem)
+	if errors.Is(err, hub.ErrTurnOver) {
+		err = nil
+	}
+	return failure.Problem, err
+}
+
+// said commits what a bot said. It is apart from Answer, as failed is, because the frame of that waits with the bot.
+func (r *Runner) said(ctx context.Context, of parley.Receiver, c *parley.Conversation, m *parley.Message, reply *parley.BotReply) (problem string, err error) {
+	err = r.config.Hub.Reply(ctx, of.Tenant, c.ID, ReplyOf(m.Seq, reply))
 	if errors.Is(err, hub.ErrTurnOver) {
 		r.config.Logger.InfoContext(ctx, "a bot answered too late", "application", of.Application, "conversation", c.ID, "seq", m.Seq)
 		return "the bot answered after its turn was over: the answer was dropped", nil

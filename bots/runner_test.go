@@ -110,7 +110,7 @@ func (s *stage) ask(id parley.ConversationID, text string) (parley.ConversationI
 	if err != nil {
 		s.Fatalf("waiting for the answer to %q: %v", text, err)
 	}
-	return posted[0].Conversation, turn
+	return posted[0].Conversation, *turn
 }
 
 func (s *stage) said(id parley.ConversationID) (all []string) {

@@ -34,10 +34,10 @@ type target struct {
 }
 
 // session says whether the receiver takes its messages over a session instead of a callback.
-func (t target) session() bool { return t.role.Callback == parley.SessionCallback }
+func (t *target) session() bool { return t.role.Callback == parley.SessionCallback }
 
 // renewable says whether a 401 may be cured by a new token.
-func (t target) renewable() bool { return t.authentication != nil && t.authentication.OAuth2 != nil }
+func (t *target) renewable() bool { return t.authentication != nil && t.authentication.OAuth2 != nil }
 
 // A request is one body on its way to a target.
 type request struct {

@@ -18,7 +18,7 @@ type Bots interface {
 }
 
 // bot says whether the hub itself runs the bot.
-func (t target) bot() bool { return t.role.Callback == parley.BotCallback }
+func (t *target) bot() bool { return t.role.Callback == parley.BotCallback }
 
 // think has a bot that the hub runs answer a message, and keeps the lane for as long as that takes. A turn is asked for once: what
 // becomes of one that failed the hub decides, so the delivery is over in any case.

@@ -67,7 +67,7 @@ func (h *health) open(receiver int64) bool {
 
 // judge counts the outcome of an attempt. A refusal shows that the receiver works: it does not open the breaker, but
 // who does nothing but refuse is not well. What fails here is not worth failing the delivery for: it is logged.
-func (h *health) judge(ctx context.Context, lane *parley.Lane, to target, outcome Outcome) {
+func (h *health) judge(ctx context.Context, lane *parley.Lane, to *target, outcome Outcome) {
 	ctx = context.WithoutCancel(ctx)
 	now := h.d.config.Clock()
 	r := lane.Receiver

@@ -92,14 +92,12 @@ func (s *shift) run(ctx context.Context) error {
 				return err
 			}
 		}
-		at := *s.lane
-		at.Acked = s.acked
-		c, owed, err := s.d.config.Store.Owed(ctx, &at, owedPage)
+		c, owed, err := s.owed(ctx)
 		if err != nil {
 			return errors.Join(err, s.failedOurselves(ctx))
 		}
 		if len(owed) > 0 {
-			again, err := s.deliver(ctx, &c, owed)
+			again, err := s.deliver(ctx, c, owed)
 			if err != nil || !again {
 				return err
 			}
@@ -115,6 +113,17 @@ func (s *shift) run(ctx context.Context) error {
 			return s.giveBack(ctx, s.d.config.Clock().Add(time.Minute))
 		}
 	}
+}
+
+// owed reads what the lane owes. It is apart from run, as keep and giveBack are from all who call them, because thousands of shifts may wait
+// for a bot, each with all frames of its goroutine, and the runtime halves a stack only while less than a quarter of it is used.
+//
+//go:noinline
+func (s *shift) owed(ctx context.Context) (*parley.Conversation, []parley.Message, error) {
+	at := *s.lane
+	at.Acked = s.acked
+	c, owed, err := s.d.config.Store.Owed(ctx, &at, owedPage)
+	return &c, owed, err
 }
 
 // ourFault is the wait after a failure that is not the receiver's: it does not count against it.
@@ -142,7 +151,7 @@ func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parl
 	for i := range owed {
 		m := &owed[i]
 		if !known {
-			_, _ = s.giveUp(ctx, m, target{}, "the client application, or its role, does not exist any more") // never blocks
+			_, _ = s.giveUp(ctx, m, &target{}, "the client application, or its role, does not exist any more") // never blocks
 			continue
 		}
 		if ctx.Err() != nil {
@@ -162,11 +171,16 @@ func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parl
 }
 
 // one makes the attempts for one message: one, or more for a transcript. stay is false when the lane was given back.
-func (s *shift) one(ctx context.Context, to target, c *parley.Conversation, m *parley.Message) (stay bool, err error) {
+func (s *shift) one(ctx context.Context, to *target, c *parley.Conversation, m *parley.Message) (stay bool, err error) {
 	res, err := s.try(ctx, to, c, m)
 	if err != nil {
 		return false, errors.Join(err, s.failedOurselves(ctx))
 	}
+	return s.settle(ctx, to, m, &res)
+}
+
+// settle does what an attempt came to.
+func (s *shift) settle(ctx context.Context, to *target, m *parley.Message, res *result) (stay bool, err error) {
 	switch res.outcome {
 	case Delivered:
 		s.d.metrics.deliveries.WithLabelValues("delivered").Inc()
@@ -200,7 +214,7 @@ func (s *shift) one(ctx context.Context, to target, c *parley.Conversation, m *p
 }
 
 // try makes the attempts for one message until one is not good. The error is ours: it does not count against the receiver.
-func (s *shift) try(ctx context.Context, to target, c *parley.Conversation, m *parley.Message) (res result, err error) {
+func (s *shift) try(ctx context.Context, to *target, c *parley.Conversation, m *parley.Message) (res result, err error) {
 	bodies := [][]byte{nil}
 	if !to.bot() {
 		bodies, err = s.d.payloads(ctx, s.lane, c, m)
@@ -217,20 +231,15 @@ func (s *shift) try(ctx context.Context, to target, c *parley.Conversation, m *p
 			return res, err
 		}
 		at := s.d.config.Clock()
-		switch {
-		case to.bot():
+		if to.bot() {
 			res = s.think(ctx, c, m)
-		case s.hand != nil:
-			res = s.d.sender.handOver(ctx, s.hand, parley.Handed{Delivery: id.String(), Conversation: m.Conversation, Seq: m.Seq, Attempt: s.failed + 1, Body: body, Trace: m.Body.Trace})
-		default:
-			res = s.d.sender.attempt(ctx, to, request{id: id.String(), body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
+		} else {
+			res = s.send(ctx, to, m, id.String(), body)
 		}
 		if res.ours != nil {
 			return res, res.ours
 		}
-		s.d.metrics.attempted(res)
-		s.tried = append(s.tried, parley.Attempt{Message: m.ID, Seq: m.Seq, At: at, Duration: res.took, Status: res.status,
-			Error: res.problem, Answer: res.answer})
+		s.record(m, at, &res)
 		if s.hand == nil && !to.bot() && ctx.Err() == nil {
 			s.d.health.judge(ctx, s.lane, to, res.outcome)
 		}
@@ -239,6 +248,21 @@ func (s *shift) try(ctx context.Context, to target, c *parley.Conversation, m *p
 		}
 	}
 	return res, nil
+}
+
+// record keeps an attempt until it is noted.
+func (s *shift) record(m *parley.Message, at time.Time, res *result) {
+	s.d.metrics.attempted(*res)
+	s.tried = append(s.tried, parley.Attempt{Message: m.ID, Seq: m.Seq, At: at, Duration: res.took, Status: res.status,
+		Error: res.problem, Answer: res.answer})
+}
+
+// send makes one attempt: over the session, or by callback.
+func (s *shift) send(ctx context.Context, to *target, m *parley.Message, id string, body []byte) result {
+	if s.hand != nil {
+		return s.d.sender.handOver(ctx, s.hand, parley.Handed{Delivery: id, Conversation: m.Conversation, Seq: m.Seq, Attempt: s.failed + 1, Body: body, Trace: m.Body.Trace})
+	}
+	return s.d.sender.attempt(ctx, *to, request{id: id, body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
 }
 
 // replay tries deliveries again that somebody asked for, each once; then they are delivered, or dead as before. What the
@@ -298,7 +322,7 @@ func (s *shift) retry() {
 }
 
 // giveUp makes a delivery dead. The lane goes on after it, or, if its receiver wants that, stays before it.
-func (s *shift) giveUp(ctx context.Context, m *parley.Message, to target, why string) (stay bool, err error) {
+func (s *shift) giveUp(ctx context.Context, m *parley.Message, to *target, why string) (stay bool, err error) {
 	s.d.metrics.deliveries.WithLabelValues("dead").Inc()
 	id := ident.Delivery(m.ID, s.lane.Receiver.Application, s.lane.Receiver.Role)
 	s.dead = append(s.dead, parley.DeadDelivery{Delivery: id, Message: m.ID, Seq: m.Seq, Reason: why})
@@ -313,12 +337,16 @@ func (s *shift) giveUp(ctx context.Context, m *parley.Message, to target, why st
 }
 
 // keep records progress and extends the lease. An error means that the lane is not ours any more.
+//
+//go:noinline
 func (s *shift) keep(ctx context.Context) error {
 	_, err := s.note(ctx, parley.Progress{})
 	return err
 }
 
 // giveBack records progress and ends the shift; the lane is due again at the given time.
+//
+//go:noinline
 func (s *shift) giveBack(ctx context.Context, due time.Time) error {
 	_, err := s.note(ctx, parley.Progress{Release: true, Retry: due})
 	return err

@@ -40,8 +40,8 @@ type targetName struct {
 }
 
 type cachedTarget struct {
-	target target
-	err    error // NotFound is cached too
+	target *target // shared; nobody changes it
+	err    error   // NotFound is cached too
 	until  time.Time
 }
 
@@ -50,7 +50,7 @@ func newTargets(store parley.Store, clock func() time.Time) *targets {
 }
 
 // of is how a receiver is reached; NotFound if its application, or the role, is gone.
-func (t *targets) of(ctx context.Context, r parley.Receiver) (target, error) {
+func (t *targets) of(ctx context.Context, r parley.Receiver) (*target, error) {
 	name := targetName{r.Tenant, r.Application, r.Role}
 	t.mu.Lock()
 	c, ok := t.byName[name]
@@ -58,7 +58,7 @@ func (t *targets) of(ctx context.Context, r parley.Receiver) (target, error) {
 	if ok && t.clock().Before(c.until) {
 		return c.target, c.err
 	}
-	var to target
+	to := &target{}
 	err := t.store.View(ctx, func(tx parley.Tx) error {
 		app, err := tx.Applications().Find(ctx, r.Tenant, r.Application)
 		if err != nil {
@@ -82,7 +82,7 @@ func (t *targets) of(ctx context.Context, r parley.Receiver) (target, error) {
 	if err != nil {
 		err = fmt.Errorf("read receiver %s of application %s: %w", r.Role, r.Application, err)
 		if parley.KindOf(err) != parley.NotFound {
-			return target{}, err
+			return nil, err
 		}
 	}
 	t.mu.Lock()
@@ -92,10 +92,13 @@ func (t *targets) of(ctx context.Context, r parley.Receiver) (target, error) {
 }
 
 // known is how a receiver was reached when it was last looked at; the zero target if it was not.
-func (t *targets) known(r parley.Receiver) target {
+func (t *targets) known(r parley.Receiver) *target {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.byName[targetName{r.Tenant, r.Application, r.Role}].target
+	if to := t.byName[targetName{r.Tenant, r.Application, r.Role}].target; to != nil {
+		return to
+	}
+	return &target{}
 }
 
 // rich says whether a channel carries HTML to the customer; one that is gone restricts nothing.

@@ -42,7 +42,7 @@ func (d *Dispatcher) Try(ctx context.Context, of parley.Receiver) (Tryout, error
 			Metadata: []parley.NameValue{{Name: TestAttribute, Value: "true"}}}}
 	id := ident.Delivery(m.ID, of.Application, of.Role)
 	body := wire.AppendEnvelope(nil, m.Body.Metadata, wire.View{Conversation: c, HTML: true}, m)
-	res := d.sender.attempt(ctx, to, request{id: id.String(), body: body}, func() bool { return true })
+	res := d.sender.attempt(ctx, *to, request{id: id.String(), body: body}, func() bool { return true })
 	if res.ours != nil {
 		return Tryout{}, res.ours
 	}

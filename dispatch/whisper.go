@@ -52,7 +52,7 @@ func (d *Dispatcher) whisperOnce(ctx context.Context, w parley.Whisper) (outcome
 	}
 	view := wire.View{Conversation: w.Conversation, Customer: p.Role != parley.Customer, Recipients: int64(1) << w.Slot}
 	id := ident.Delivery(w.Message.ID, p.Application, p.Role)
-	res := d.sender.attempt(ctx, to, request{id: id.String(), trace: w.Message.Body.Trace,
+	res := d.sender.attempt(ctx, *to, request{id: id.String(), trace: w.Message.Body.Trace,
 		body: wire.AppendEnvelope(nil, w.Message.Body.Metadata, view, &w.Message)}, func() bool { return true })
 	return res.outcome.String()
 }

@@ -91,12 +91,13 @@ func (h *Hub) turnsOver(step *parley.Step) {
 }
 
 // AwaitTurn returns the turn of a question once it is over, or as it is when ctx ends, with that error. NotFound if there is none.
-func (h *Hub) AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (t parley.Turn, err error) {
+func (h *Hub) AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (*parley.Turn, error) {
+	t := &parley.Turn{}
 	woken, leave := h.waiters.join(turnName{id, seq})
 	defer leave()
 	for {
 		err := h.config.Store.View(context.WithoutCancel(ctx), func(tx parley.Tx) (err error) {
-			t, err = tx.Turn(ctx, tenant, id, seq)
+			*t, err = tx.Turn(ctx, tenant, id, seq)
 			return err
 		})
 		if err != nil {

@@ -76,7 +76,7 @@ func TestTurnIsAnsweredOnce(t *testing.T) {
 		if got := w.turn(id, 1); got.Status != parley.TurnOpen || got.Question.IsZero() {
 			t.Errorf("the turn of the first message is %+v", got)
 		}
-		waited := make(chan parley.Turn, 1)
+		waited := make(chan *parley.Turn, 1)
 		go func() {
 			got, err := w.hub.AwaitTurn(t.Context(), w.tenant, id, 1)
 			if err != nil {

@@ -121,9 +121,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.headers(w.Header(), trail)
 	r = r.WithContext(ctx)
 	h.serve(answer, r)
+	h.tell(r, span, trail, answer.status, time.Since(start))
+}
 
-	took := time.Since(start)
-	status := answer.status
+// tell says what came of a request. It is apart from ServeHTTP, whose frame is there for as long as a request waits.
+func (h *handler) tell(r *http.Request, span trace.Span, trail *api.Trail, status int, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK // net/http's own, for a handler that wrote nothing
 	}

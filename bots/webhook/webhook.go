@@ -69,15 +69,24 @@ func (b *Bot) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parley.Bo
 	if err := bots.CheckOutside(&b.config.Settings); err != nil {
 		return parley.BotReply{}, err
 	}
-	body, err := json.Marshal(requestOf(t))
+	body, err := question(t)
 	if err != nil {
-		return parley.BotReply{}, fmt.Errorf("write question %d of conversation %s: %w", t.Seq, t.Conversation, err)
+		return parley.BotReply{}, err
 	}
 	answer, err := b.post(ctx, questionID(t), body)
 	if err != nil {
 		return parley.BotReply{}, err
 	}
 	return readReply(answer, t.Contexts)
+}
+
+// question writes what the bot is asked. It is apart from Turn, whose frame waits with the bot.
+func question(t *bots.Turn) ([]byte, error) {
+	body, err := json.Marshal(requestOf(t))
+	if err != nil {
+		return nil, fmt.Errorf("write question %d of conversation %s: %w", t.Seq, t.Conversation, err)
+	}
+	return body, nil
 }
 
 // questionID is the same whenever a turn is asked for. A bot that is tried has no conversation, and each trial is a question of its own.
@@ -88,8 +97,8 @@ func questionID(t *bots.Turn) parley.DeliveryID {
 	return ident.Question(t.Conversation, t.Bot, t.Seq)
 }
 
-// post makes the one request of a turn.
-func (b *Bot) post(ctx context.Context, id parley.DeliveryID, body []byte) ([]byte, error) {
+// request is the one of a turn.
+func (b *Bot) request(ctx context.Context, id parley.DeliveryID, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.config.Settings.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, &bots.Failure{Why: parley.FailureBotSettings, Problem: "the bot's URL is none that can be posted to"}
@@ -103,11 +112,25 @@ func (b *Bot) post(ctx context.Context, id parley.DeliveryID, body []byte) ([]by
 	}
 	req.Header.Set("Accept", cmp.Or(req.Header.Get("Accept"), "application/json"))
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
+	return req, nil
+}
+
+// post makes the request of a turn.
+func (b *Bot) post(ctx context.Context, id parley.DeliveryID, body []byte) ([]byte, error) {
+	req, err := b.request(ctx, id, body)
+	if err != nil {
+		return nil, err
+	}
 	res, err := b.client.Do(req)
 	if err != nil {
 		return nil, bots.Unreached(ctx, err, parley.FailureBot, whom)
 	}
 	defer res.Body.Close()
+	return readAnswer(ctx, res)
+}
+
+// readAnswer reads what the bot answered.
+func readAnswer(ctx context.Context, res *http.Response) ([]byte, error) {
 	if res.StatusCode/100 != 2 {
 		return nil, &bots.Failure{Why: parley.FailureBot, Problem: whom + " answered with status " + strconv.Itoa(res.StatusCode)}
 	}

@@ -99,7 +99,7 @@ func (s *Surface) send(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, agentFailed(err)
 	}
-	switch outcome, why := outcomeOf(&t); outcome {
+	switch outcome, why := outcomeOf(t); outcome {
 	case turnAnswered:
 		reply, err := s.one(ctx, &a, posted.Seq, t.First, t.Last)
 		return created(reply), err

@@ -41,7 +41,7 @@ type Store interface {
 type Hub interface {
 	Begin(ctx context.Context, b hub.BeginRequest) (parley.ConversationID, error)
 	Post(ctx context.Context, r hub.PostRequest) ([]hub.Posted, error)
-	AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (parley.Turn, error)
+	AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (*parley.Turn, error)
 	Introduce(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, text string) error
 	SetManual(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, manual bool) error
 	End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error

@@ -235,7 +235,7 @@ func buttonsOf(all []parley.AnswerButton) []button {
 }
 
 // farewell is the one answer of a session that people ended: what they said last. nil if it was somebody else who ended it.
-func (s *Surface) farewell(ctx context.Context, a *ask, now session) (*reply, error) {
+func (s *Surface) farewell(ctx context.Context, a *ask, now *session) (*reply, error) {
 	c := &now.conversation
 	var said []parley.Message
 	var last parley.Message

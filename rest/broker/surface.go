@@ -31,7 +31,7 @@ type Store interface {
 // A Hub takes what customers say; [hub.Hub] does.
 type Hub interface {
 	Post(ctx context.Context, r hub.PostRequest) ([]hub.Posted, error)
-	AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (parley.Turn, error)
+	AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (*parley.Turn, error)
 	End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error
 }
 

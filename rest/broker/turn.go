@@ -30,25 +30,27 @@ type ask struct {
 }
 
 // prepare reads everything of a turn but its session, in the order of reference 2.
-func (s *Surface) prepare(r *http.Request) (a ask, err error) {
+func (s *Surface) prepare(r *http.Request) (*ask, error) {
+	var err error
+	a := &ask{}
 	if a.place, err = s.withKey(r); err != nil {
-		return a, err
+		return nil, err
 	}
 	if a.bot, err = s.bot(r.Context(), r, &a.place); err != nil {
-		return a, err
+		return nil, err
 	}
 	if err = a.mayCall(r.Header.Get("Origin")); err != nil {
-		return a, err
+		return nil, err
 	}
 	if a.client, err = clientOf(r); err != nil {
-		return a, err
+		return nil, err
 	}
 	if a.test, err = isTest(r); err != nil {
-		return a, err
+		return nil, err
 	}
 	var body turnBody
 	if err = read(r, &body); err != nil {
-		return a, err
+		return nil, err
 	}
 	a.sent = body.Text
 	if id := r.Header.Get(requestHeader); saneRequest.MatchString(id) {
@@ -61,25 +63,28 @@ func (s *Surface) prepare(r *http.Request) (a ask, err error) {
 }
 
 // draft is the turn as a message.
-func (a *ask) draft() (parley.Draft, error) {
+func (a *ask) draft() (*parley.Draft, error) {
 	info, err := json.Marshal(a.client)
 	if err != nil {
-		return parley.Draft{}, err
+		return nil, err
 	}
 	input := a.input
-	return parley.Draft{Type: parley.TypeText, Sender: parley.Customer, Asks: true, ClientInfo: info,
+	return &parley.Draft{Type: parley.TypeText, Sender: parley.Customer, Asks: true, ClientInfo: info,
 		Body: parley.Body{Content: &parley.Content{Text: a.text}, Turn: &input}}, nil
 }
 
 // startDraft is the turn as the message that begins a session.
-func (a *ask) startDraft() (parley.Draft, error) {
+func (a *ask) startDraft() (*parley.Draft, error) {
 	d, err := a.draft()
+	if err != nil {
+		return nil, err
+	}
 	d.ChannelType, d.Address, d.Test, d.Language = a.channel.Type, a.account.Address, a.test, a.language()
 	d.Customer = &parley.CustomerData{Contacts: []parley.Contact{{Type: "userRef", Address: a.client.UserRef}}}
 	if a.client.BusinessKey != "" {
 		d.Customer.Contacts = append(d.Customer.Contacts, parley.Contact{Type: "businessKey", Address: a.client.BusinessKey})
 	}
-	return d, err
+	return d, nil
 }
 
 // language is that of the conversation: the locale as it is written elsewhere, or the bot's own if that is none.
@@ -94,19 +99,29 @@ func (a *ask) language() string {
 // waitFor is how long a call waits for the end of its turn: longer than any bot may take, which the hub sees to.
 const waitFor = parley.MaxBotDeadline + 10*time.Second
 
-// say posts a turn and waits until it is over.
-func (s *Surface) say(ctx context.Context, a *ask, d parley.Draft) (parley.ConversationID, parley.Turn, error) {
-	posted, err := s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: a.tenant.ID}, Surface: "broker", Trace: a.trace, Drafts: []parley.Draft{d}})
+// say posts a turn and waits until it is over. Thousands may wait here at the same time, each with all frames of its goroutine, and the runtime
+// halves a stack only while less than a quarter of it is used. So what comes before and after the wait are functions of their own.
+func (s *Surface) say(ctx context.Context, a *ask, d *parley.Draft) (parley.ConversationID, *parley.Turn, error) {
+	id, seq, err := s.post(ctx, a, d)
+	if err != nil {
+		return id, nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, waitFor)
+	defer cancel()
+	t, err := s.Hub.AwaitTurn(waiting, a.tenant.ID, id, seq)
+	return id, t, err
+}
+
+// post says a turn in its conversation, or begins that.
+func (s *Surface) post(ctx context.Context, a *ask, d *parley.Draft) (parley.ConversationID, int64, error) {
+	posted, err := s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: a.tenant.ID}, Surface: "broker", Trace: a.trace, Drafts: []parley.Draft{*d}})
 	if err != nil {
 		if parley.ReasonOf(err) == parley.Inactive {
 			err = fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")
 		}
-		return d.Conversation, parley.Turn{}, err
+		return d.Conversation, 0, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, waitFor)
-	defer cancel()
-	t, err := s.Hub.AwaitTurn(waiting, a.tenant.ID, posted[0].Conversation, posted[0].Seq)
-	return posted[0].Conversation, t, err
+	return posted[0].Conversation, posted[0].Seq, nil
 }
 
 // start begins a session.
@@ -118,7 +133,7 @@ func (s *Surface) start(w http.ResponseWriter, r *http.Request) error {
 	if p := s.limits.take(a.key); p != nil {
 		return p
 	}
-	return s.begin(r.Context(), w, &a)
+	return s.begin(r.Context(), w, a)
 }
 
 func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask) error {
@@ -128,14 +143,24 @@ func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask) erro
 	}
 	id, t, err := s.say(ctx, a, d)
 	if err == nil && (t.Status == parley.TurnFailed || t.Status == parley.TurnDropped && t.First == 0) {
-		err = failed(&t)
+		err = failed(t)
 	}
 	if err != nil {
-		if !id.IsZero() { // nothing is left behind of a session whose first turn failed
-			return errors.Join(err, s.Hub.End(context.WithoutCancel(ctx), a.tenant.ID, id, "the first turn failed"))
-		}
+		return s.undone(ctx, a, id, err)
+	}
+	return s.begun(ctx, w, a, id, t)
+}
+
+// undone leaves nothing behind of a session whose first turn failed.
+func (s *Surface) undone(ctx context.Context, a *ask, id parley.ConversationID, err error) error {
+	if id.IsZero() {
 		return err
 	}
+	return errors.Join(err, s.Hub.End(context.WithoutCancel(ctx), a.tenant.ID, id, "the first turn failed"))
+}
+
+// begun answers the first turn of a session.
+func (s *Surface) begun(ctx context.Context, w http.ResponseWriter, a *ask, id parley.ConversationID, t *parley.Turn) error {
 	session := parley.BotSession{Tenant: a.tenant.ID, Conversation: id, Bot: a.app.ID, BusinessKey: a.client.BusinessKey, Created: t.Opened}
 	if err := s.Store.Update(ctx, func(tx parley.Tx) error {
 		if err := tx.PutBotSession(ctx, session); err != nil {
@@ -145,7 +170,7 @@ func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask) erro
 	}); err != nil {
 		return err
 	}
-	answer, err := s.replyTo(ctx, a, &t)
+	answer, err := s.replyTo(ctx, a, t)
 	if err != nil {
 		return err
 	}
@@ -153,21 +178,28 @@ func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask) erro
 	return nil
 }
 
-// next is a further turn of a session.
-func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
+// prepareNext reads everything of a further turn, and sees to it that there is its session.
+func (s *Surface) prepareNext(r *http.Request) (*ask, parley.ConversationID, error) {
 	a, err := s.prepare(r)
 	if err != nil {
-		return err
+		return nil, parley.ConversationID{}, err
 	}
 	id, err := parley.ParseID[parley.Conversation](strings.ToLower(mux.Vars(r)["session"]))
 	if err != nil {
-		return errSession
+		return nil, id, errSession
 	}
-	ctx := r.Context()
-	if _, err := s.session(ctx, &a, id); err != nil {
+	_, err = s.session(r.Context(), a, id)
+	return a, id, err
+}
+
+// next is a further turn of a session.
+func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
+	a, id, err := s.prepareNext(r)
+	if err != nil {
 		return err
 	}
-	if repeated, err := s.repeated(ctx, &a, id); err != nil || repeated != nil {
+	ctx := r.Context()
+	if repeated, err := s.repeated(ctx, a, id); err != nil || repeated != nil {
 		if err == nil {
 			api.WriteJSON(w, http.StatusOK, repeated)
 		}
@@ -180,17 +212,17 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 		return errInProgress
 	}
 	defer leave()
-	now, err := s.settle(placing, &a, id) // what was before may be over
+	now, err := s.settle(placing, a, id) // what was before may be over
 	if err != nil {
 		return err
 	}
-	if over, err := s.expired(ctx, w, &a, now); err != nil || over {
+	if over, err := s.expired(ctx, w, a, now); err != nil || over {
 		return err
 	}
 	if p := s.limits.take(a.key); p != nil {
 		return p.at(id.String())
 	}
-	return s.goOn(ctx, w, &a, now)
+	return s.goOn(ctx, w, a, now)
 }
 
 // A session is one as it is now.
@@ -200,8 +232,9 @@ type session struct {
 }
 
 // session reads a session of the bot and channel of a request.
-func (s *Surface) session(ctx context.Context, a *ask, id parley.ConversationID) (now session, err error) {
-	err = s.Store.View(ctx, func(tx parley.Tx) (err error) {
+func (s *Surface) session(ctx context.Context, a *ask, id parley.ConversationID) (*session, error) {
+	now := &session{}
+	err := s.Store.View(ctx, func(tx parley.Tx) (err error) {
 		if now.BotSession, err = tx.BotSession(ctx, a.tenant.ID, id); err != nil {
 			return err
 		}
@@ -209,7 +242,7 @@ func (s *Surface) session(ctx context.Context, a *ask, id parley.ConversationID)
 		return err
 	})
 	if parley.KindOf(err) == parley.NotFound || err == nil && (now.Bot != a.app.ID || now.conversation.Account != a.account.ID) {
-		return now, errSession
+		err = errSession
 	}
 	return now, err
 }
@@ -222,9 +255,9 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 	if a.request == "" {
 		return nil, nil
 	}
-	var t parley.Turn
+	t := &parley.Turn{}
 	err = s.Store.View(ctx, func(tx parley.Tx) (err error) {
-		t, err = tx.TurnOfRequest(ctx, a.tenant.ID, id, a.request, s.now().Add(-repeatFor))
+		*t, err = tx.TurnOfRequest(ctx, a.tenant.ID, id, a.request, s.now().Add(-repeatFor))
 		return err
 	})
 	if parley.KindOf(err) == parley.NotFound {
@@ -239,13 +272,13 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 		return nil, err
 	}
 	if t.Status == parley.TurnFailed {
-		return nil, failed(&t).at(id.String())
+		return nil, failed(t).at(id.String())
 	}
-	return s.replyTo(ctx, a, &t)
+	return s.replyTo(ctx, a, t)
 }
 
 // settle waits for turns of the session that other nodes have in progress, and is the session after them.
-func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) (now session, err error) {
+func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) (now *session, err error) {
 	for {
 		now, err = s.session(ctx, a, id)
 		if err != nil || len(now.conversation.State.Bot.Open) == 0 {
@@ -273,7 +306,7 @@ func (now *session) expires(timeoutMinutes float64) time.Time {
 }
 
 // expired answers a turn in a session that is over, if it is: with what people said at its end, in a new session, or not at all.
-func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, now session) (over bool, err error) {
+func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, now *session) (over bool, err error) {
 	c := &now.conversation
 	if c.Status == parley.Open {
 		at := now.expires(a.account.TimeoutMinutes)
@@ -302,40 +335,48 @@ func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, no
 }
 
 // goOn asks the next turn of a session.
-func (s *Surface) goOn(ctx context.Context, w http.ResponseWriter, a *ask, now session) error {
-	d, err := a.draft()
+func (s *Surface) goOn(ctx context.Context, w http.ResponseWriter, a *ask, now *session) error {
+	d, err := s.nextDraft(ctx, a, now)
 	if err != nil {
 		return err
 	}
-	id := now.Conversation
-	if first := clientIn(&now.conversation); first.UserRef != "" && first.UserRef != a.client.UserRef { // the first one stays (reference 3)
-		kept := a.client
-		kept.UserRef = first.UserRef
-		if d.ClientInfo, err = json.Marshal(kept); err != nil {
-			return err
-		}
-	}
-	d.Conversation = id
-	if a.client.BusinessKey != "" && a.client.BusinessKey != now.BusinessKey {
-		changed := now.BotSession
-		changed.BusinessKey = a.client.BusinessKey
-		if err := s.Store.Update(ctx, func(tx parley.Tx) error { return tx.PutBotSession(ctx, changed) }); err != nil {
-			return err
-		}
-	}
-	_, t, err := s.say(ctx, a, d)
+	id, t, err := s.say(ctx, a, d)
 	if err == nil && t.Status == parley.TurnFailed {
-		err = failed(&t)
+		err = failed(t)
 	}
 	if err != nil {
 		return problemOf(err).at(id.String())
 	}
-	answer, err := s.replyTo(ctx, a, &t)
+	answer, err := s.replyTo(ctx, a, t)
 	if err != nil {
 		return err
 	}
 	api.WriteJSON(w, http.StatusOK, answer)
 	return nil
+}
+
+// nextDraft is the turn as a further message of a session, which notes whose it is if that changed.
+func (s *Surface) nextDraft(ctx context.Context, a *ask, now *session) (*parley.Draft, error) {
+	d, err := a.draft()
+	if err != nil {
+		return nil, err
+	}
+	d.Conversation = now.Conversation
+	if first := clientIn(&now.conversation); first.UserRef != "" && first.UserRef != a.client.UserRef { // the first one stays (reference 3)
+		kept := a.client
+		kept.UserRef = first.UserRef
+		if d.ClientInfo, err = json.Marshal(kept); err != nil {
+			return nil, err
+		}
+	}
+	if a.client.BusinessKey != "" && a.client.BusinessKey != now.BusinessKey {
+		changed := now.BotSession
+		changed.BusinessKey = a.client.BusinessKey
+		if err := s.Store.Update(ctx, func(tx parley.Tx) error { return tx.PutBotSession(ctx, changed) }); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // clientIn is where the customer of a conversation is.
