@@ -138,11 +138,7 @@ func (s *Surface) change(ctx context.Context, a *parley.AgentConversation, chang
 
 // update changes what a caller may change (reference 4.6).
 func (s *Surface) update(r *request) (answer, error) {
-	a, err := s.conversation(r)
-	if err != nil {
-		return answer{}, err
-	}
-	b, err := read(r)
+	a, b, err := s.conversationAndBody(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -184,11 +180,7 @@ func (s *Surface) update(r *request) (answer, error) {
 
 // mode gives a conversation to people, or back to the agent (reference 4.12).
 func (s *Surface) mode(r *request) (answer, error) {
-	a, err := s.conversation(r)
-	if err != nil {
-		return answer{}, err
-	}
-	b, err := read(r)
+	a, b, err := s.conversationAndBody(r)
 	if err != nil {
 		return answer{}, err
 	}

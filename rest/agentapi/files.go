@@ -72,11 +72,7 @@ type signedUpload struct {
 
 // uploadURL announces a file (reference 4.14).
 func (s *Surface) uploadURL(r *request) (answer, error) {
-	a, err := s.conversation(r)
-	if err != nil {
-		return answer{}, err
-	}
-	b, err := read(r)
+	a, b, err := s.conversationAndBody(r)
 	if err != nil {
 		return answer{}, err
 	}

@@ -122,10 +122,7 @@ func (s *Surface) sendAsync(r *request) (answer, error) {
 
 // ask posts what a user says.
 func (s *Surface) ask(r *request) (a parley.AgentConversation, posted hub.Posted, err error) {
-	if a, err = s.conversation(r); err != nil {
-		return a, posted, err
-	}
-	b, err := read(r)
+	a, b, err := s.conversationAndBody(r)
 	if err != nil {
 		return a, posted, err
 	}
@@ -293,11 +290,7 @@ func findQuestion(ctx context.Context, tx parley.Tx, a *parley.AgentConversation
 
 // sendManual says what a person says (reference 4.13).
 func (s *Surface) sendManual(r *request) (answer, error) {
-	a, err := s.conversation(r)
-	if err != nil {
-		return answer{}, err
-	}
-	b, err := read(r)
+	a, b, err := s.conversationAndBody(r)
 	if err != nil {
 		return answer{}, err
 	}

@@ -194,3 +194,11 @@ func (s *Surface) conversation(r *request) (a parley.AgentConversation, err erro
 	})
 	return a, err
 }
+
+// conversationAndBody are the conversation that the path names and what was sent: first the one, then the other (reference 1).
+func (s *Surface) conversationAndBody(r *request) (a parley.AgentConversation, b *body, err error) {
+	if a, err = s.conversation(r); err == nil {
+		b, err = read(r)
+	}
+	return a, b, err
+}
