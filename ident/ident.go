@@ -3,9 +3,11 @@
 package ident
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
@@ -19,6 +21,9 @@ func init() { uuid.EnableRandPool() }
 
 // New is a new UUIDv7: unique, and in order of creation, which keeps indexes dense.
 func New[T any]() parley.ID[T] { return parley.ID[T](uuid.Must(uuid.NewV7())) }
+
+// Opaque is a new name that nobody can guess: the prefix with 24 lower-case letters and digits after it.
+func Opaque(prefix string) string { return prefix + strings.ToLower(rand.Text())[:24] }
 
 // deliveries is the name space of delivery ids, a random UUID chosen once.
 var deliveries = uuid.MustParse("6f1c7c5e-5f0a-4d3e-9b57-2f6f0f8f4a11")

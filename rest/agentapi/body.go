@@ -24,9 +24,8 @@ const (
 
 // A body is an object that was sent, with everything that is wrong with it. What it does not ask for is ignored.
 type body struct {
+	findings
 	members map[string]jsontext.Value
-	wrong   []detail
-	prefix  string // of the names of members in details
 }
 
 // read reads the body of a request, which must be an object. Clients repeat members and send bytes that are no UTF-8.
@@ -40,19 +39,6 @@ func read(r *request) (*body, error) {
 		return nil, bad("body", "must be a JSON object")
 	}
 	return b, nil
-}
-
-// refuse notes what is wrong with a member.
-func (b *body) refuse(name, message string) {
-	b.wrong = append(b.wrong, detail{b.prefix + name, message})
-}
-
-// err is the refusal of everything that is wrong; nil if nothing is.
-func (b *body) err() error {
-	if len(b.wrong) == 0 {
-		return nil
-	}
-	return &refusal{status: 400, details: b.wrong}
 }
 
 // raw is a member; null is as good as absent.

@@ -2,20 +2,17 @@ package agentapi
 
 import (
 	"context"
-	"crypto/rand"
 	"strings"
 
 	"parley"
 	"parley/directory"
 	"parley/hub"
+	"parley/ident"
 	"parley/rest/api"
 )
 
 // Contacts by which the hub knows users.
 const contactType = "agentUser"
-
-// token is a name that cannot be guessed: 24 letters and digits.
-func token(prefix string) string { return prefix + strings.ToLower(rand.Text())[:24] }
 
 // create makes a conversation in which nothing was said (reference 4.2).
 func (s *Surface) create(r *request) (answer, error) {
@@ -82,9 +79,9 @@ func (s *Surface) begin(r *request, a *parley.AgentConversation, introduction st
 	}
 	now := s.now()
 	a.Conversation.ID, a.Conversation.Tenant, a.Agent = id, r.tenant, r.agent.ID
-	a.Status, a.Titled, a.PublicID, a.Created, a.Changed = parley.AgentActive, a.Title != "", token("conv_"), now, now
+	a.Status, a.Titled, a.PublicID, a.Created, a.Changed = parley.AgentActive, a.Title != "", ident.Opaque("conv_"), now, now
 	if a.Channel == channelVoice {
-		a.CallID = token("call_")
+		a.CallID = ident.Opaque("call_")
 	}
 	return s.Store.Update(ctx, func(tx parley.Tx) (err error) {
 		if err = tx.PutAgentConversation(ctx, *a); err != nil {

@@ -42,6 +42,25 @@ func bad(field, message string) error {
 	return &refusal{status: http.StatusBadRequest, details: []detail{{field, message}}}
 }
 
+// findings collects everything that is wrong with a request.
+type findings struct {
+	wrong  []detail
+	prefix string // of the names in details
+}
+
+// refuse notes what is wrong with a member, or a parameter.
+func (f *findings) refuse(name, message string) {
+	f.wrong = append(f.wrong, detail{f.prefix + name, message})
+}
+
+// err is the refusal of everything that is wrong; nil if nothing is.
+func (f *findings) err() error {
+	if len(f.wrong) == 0 {
+		return nil
+	}
+	return &refusal{status: http.StatusBadRequest, details: f.wrong}
+}
+
 // agentFailed is a turn that came to nothing. Callers learn no more than that; [Surface.responseOn] tells why.
 func agentFailed(cause error) error {
 	return &refusal{status: http.StatusInternalServerError, cause: cause}

@@ -18,7 +18,7 @@ type sentFile struct{ name, path, field string }
 func (s *Surface) readFiles(b *body) (files []sentFile) {
 	for i, members := range b.objects("files") {
 		prefix := "files[" + strconv.Itoa(i) + "]."
-		one := &body{members: members, prefix: prefix}
+		one := &body{members: members, findings: findings{prefix: prefix}}
 		files = append(files, sentFile{one.required("fileName", maxShort), one.required("storagePath", maxLong), prefix + "storagePath"})
 		b.wrong = append(b.wrong, one.wrong...)
 	}

@@ -28,17 +28,8 @@ const (
 
 // A query reads parameters, and collects what is wrong with them. Empty ones are as good as absent.
 type query struct {
+	findings
 	values url.Values
-	wrong  []detail
-}
-
-func (q *query) refuse(name, message string) { q.wrong = append(q.wrong, detail{name, message}) }
-
-func (q *query) err() error {
-	if len(q.wrong) == 0 {
-		return nil
-	}
-	return &refusal{status: 400, details: q.wrong}
 }
 
 func (q *query) number(name string, otherwise, most int) int {

@@ -3,6 +3,7 @@ package agentapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley"
@@ -42,9 +43,7 @@ func (s *Surface) messages(r *request) (answer, error) {
 		return nil
 	})
 	if descending {
-		for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-			out[i], out[j] = out[j], out[i]
-		}
+		slices.Reverse(out)
 	}
 	return ok(map[string][]message{"messages": out}), err
 }

@@ -22,6 +22,7 @@ type started struct {
 type beginning struct {
 	channel      string
 	user         parley.AgentUser
+	subject      string // of a mail
 	introduction string
 	reset        bool
 	about        string // the conversation, for the agent
@@ -40,7 +41,7 @@ func readBeginning(b *body) (in beginning) {
 	switch in.channel {
 	case channelEmail:
 		b.required("email", maxShort)
-		b.required("emailSubject", maxLong)
+		in.subject = b.required("emailSubject", maxLong)
 		in.introduction = b.required("emailIntroduction", maxMessage)
 		b.flag("includeSignatureInEmail")
 		in.reset = b.flag("resetConversation")
@@ -67,10 +68,6 @@ func (s *Surface) start(r *request) (answer, error) {
 		return answer{}, err
 	}
 	in := readBeginning(b)
-	subject := ""
-	if in.channel == channelEmail {
-		subject = b.optional("emailSubject", maxLong)
-	}
 	if err := b.err(); err != nil {
 		return answer{}, err
 	}
@@ -108,11 +105,10 @@ func (s *Surface) start(r *request) (answer, error) {
 	if before != nil && !in.reset {
 		return created(started{before.Conversation.ID.String()}), s.Hub.Introduce(ctx, r.tenant, before.Conversation.ID, in.introduction)
 	}
-	a := parley.AgentConversation{User: in.user, Channel: in.channel, Context: in.about, CustomData: in.custom, State: in.state}
-	if runes := []rune(subject); len(runes) > maxTitle {
-		subject = string(runes[:maxTitle])
+	if runes := []rune(in.subject); len(runes) > maxTitle {
+		in.subject = string(runes[:maxTitle])
 	}
-	a.Title = subject
+	a := parley.AgentConversation{User: in.user, Channel: in.channel, Title: in.subject, Context: in.about, CustomData: in.custom, State: in.state}
 	err = s.begin(r, &a, in.introduction)
 	return created(started{a.Conversation.ID.String()}), err
 }

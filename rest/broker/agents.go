@@ -3,8 +3,6 @@ package broker
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"strings"
 
 	"parley"
 	"parley/ident"
@@ -25,5 +23,5 @@ func (s *Surface) show(ctx context.Context, tx parley.Tx, a *ask, session *parle
 		return err
 	}
 	return tx.PutAgentConversation(ctx, parley.AgentConversation{Conversation: parley.Conversation{ID: session.Conversation, Tenant: session.Tenant}, Agent: session.Bot, User: u,
-		Status: parley.AgentActive, Channel: liveChat, PublicID: "conv_" + strings.ToLower(rand.Text())[:24], JudgeAt: session.Created, Created: session.Created, Changed: session.Created})
+		Status: parley.AgentActive, Channel: liveChat, PublicID: ident.Opaque("conv_"), JudgeAt: session.Created, Created: session.Created, Changed: session.Created})
 }
