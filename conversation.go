@@ -76,6 +76,17 @@ type ConversationState struct {
 	Previous            ConversationID  `json:"previous,omitzero"` // same case: the customer's conversation before this one
 	Case                ConversationID  `json:"case,omitzero"`     // first conversation of the case
 	Bot                 BotState        `json:"bot,omitzero"`
+	Campaign            Campaign        `json:"campaign,omitzero"`
+}
+
+// A Campaign is what brought a customer here, as whoever began the conversation said (reference/analytics.md 6).
+type Campaign struct {
+	ID      string `json:"id,omitempty"`
+	Source  string `json:"source,omitempty"`
+	Medium  string `json:"medium,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Content string `json:"content,omitempty"`
+	Term    string `json:"term,omitempty"`
 }
 
 // Manual says whether people answer: the mode of the agent-conversations surface.

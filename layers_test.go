@@ -23,7 +23,7 @@ var layers = map[string]string{
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	// Detection, and the language of groups.
-	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight": "egress ident insight/criteria insight/entity insight/text markup",
+	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight/feed": "", "parley/insight/figures": "ident insight/feed", "parley/insight": "egress ident insight/criteria insight/entity insight/feed insight/text markup",
 	"parley/bots": "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident signing wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
@@ -64,6 +64,8 @@ var users = []struct{ library, by, why string }{
 	{"github.com/clipperhouse/uax29", "parley/insight/text", "where a word ends is decided in one place"},
 	{"gonum.org/v1/gonum", "parley/insight/text", "matrices are for what is learned from examples"},
 	{"github.com/nyaruka/phonenumbers", "parley/insight/entity", "entities are found in one way"},
+	{"github.com/DataDog/sketches-go", "parley/insight/figures", "quantiles are added up in one way"},
+	{"github.com/axiomhq/hyperloglog", "parley/insight/figures", "people are told apart in one way"},
 	{"github.com/openai/openai-go", "parley/bots/llm parley/insight/embed", "who asks a model also keeps its key out of errors"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
 	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/resttest parley/cmd/parley", "routes belong to surfaces"},

@@ -38,6 +38,8 @@ type Body struct {
 	Turn        *TurnInput    `json:"turn,omitempty"`       // what it says to a bot besides
 	Answer      *BotAnswer    `json:"answer,omitempty"`     // of a bot that the hub runs: all of it, of which Content is what every channel can show
 	Question    int64         `json:"question,omitempty"`   // Seq of what a bot answers with it
+	HandOver    bool          `json:"handOver,omitempty"`   // from here on people are asked for; figures begin to count their time
+	Idle        int64         `json:"idle,omitempty"`       // of an end: milliseconds without a message after which the hub ended it; 0 = it was ended otherwise
 	Trace       string        `json:"trace,omitempty"`      // W3C traceparent of the request it came with; callbacks go on with it
 }
 

@@ -52,6 +52,7 @@ type TurnResult struct {
 	Open     json.RawMessage `json:"open,omitempty"`     // context after the turn, an object; nil = {}
 	Visible  json.RawMessage `json:"visible,omitempty"`  // likewise
 	HandOver bool            `json:"handOver,omitempty"` // the bot handed over to people
+	Fallback bool            `json:"fallback,omitempty"` // the bot did not understand
 	Steps    []FlowStep      `json:"steps,omitempty"`    // of a flow that were gone through, in order
 }
 
@@ -193,6 +194,7 @@ type BotReply struct {
 	Contexts *Contexts       // in place of those of the conversation; nil = as they are
 	State    json.RawMessage // the connector's own, given to it with the next turn; nil = as it is
 	HandOver bool            // people go on
+	Fallback bool            // the bot did not understand
 	End      bool            // the conversation is over
 	Steps    []FlowStep      // of a flow that were gone through, in order
 	Usage    Usage

@@ -232,7 +232,7 @@ func (r *Runner) turn(app *parley.ClientApplication, c *parley.Conversation, m *
 // ReplyOf is what a bot said, as the hub takes it.
 func ReplyOf(seq int64, b *parley.BotReply) hub.Reply {
 	r := hub.Reply{Seq: seq, Contexts: b.Contexts, Connector: b.State, HandOver: b.HandOver, End: b.End,
-		Result: parley.TurnResult{NLP: b.NLP, Await: b.Await, Steps: b.Steps}}
+		Result: parley.TurnResult{NLP: b.NLP, Await: b.Await, Steps: b.Steps, Fallback: b.Fallback}}
 	for _, a := range b.Answers {
 		r.Messages = append(r.Messages, Message(a))
 	}

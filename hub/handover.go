@@ -113,6 +113,7 @@ func (r *routing) toAgents(transfer *parley.Body, sender parley.Role, why string
 	} else {
 		sender = parley.System
 	}
+	body.HandOver = true
 	r.c.State.Escalated = true
 	r.step.StateChanged = true
 	if !ok || !agent.available {
@@ -221,7 +222,7 @@ func (r *routing) reminded() {
 		return
 	}
 	if !r.keptByPeople() && !r.now.Before(r.c.Touched.Add(r.plan.idle())) {
-		r.end(parley.System, parley.Body{Name: systemName}, "nothing was said for the account's timeout")
+		r.end(parley.System, parley.Body{Name: systemName, Idle: r.plan.idle().Milliseconds()}, "nothing was said for the account's timeout")
 		return
 	}
 	if r.c.State.Held {

@@ -7,33 +7,19 @@ import (
 	"time"
 
 	"parley"
+	"parley/insight/feed"
 )
 
-// A follower reads the messages of all conversations in the order of their keys. A key is given before its transaction
-// commits, so on PostgreSQL a smaller one may turn up after a greater one: the holes between keys are looked at again until
-// they are filled, or too old for a commit to be on its way still.
+// A follower reads the messages of all conversations in the order of their keys, see package feed.
 type follower struct {
-	loaded  bool
-	cursor  int64 // greatest key seen
-	saved   int64 // what the record has of it
-	holes   []hole
+	loaded bool
+	feed.Places
+	saved   int64 // what the record has of the cursor
 	history int64 // key up to which the messages from before the first start were looked at
 	until   int64 // where that ends
 }
 
-// A hole is keys that were not there when greater ones were, both bounds exclusive.
-type hole struct {
-	after, before int64
-	since         time.Time
-}
-
-const (
-	feedPage = 1000
-	// holeFor is for how long a commit may be on its way. Writers are cut off long before (see store.Config.Silence).
-	holeFor = time.Minute
-	// maxHoles bounds the memory for them; the oldest go first.
-	maxHoles = 10_000
-)
+const feedPage = 1000
 
 // The names under which the record keeps how far the follower is.
 const (
@@ -48,7 +34,7 @@ const (
 func (f *follower) load(ctx context.Context, record Record, now time.Time) error {
 	return record.Update(ctx, func(tx parley.Tx) (err error) {
 		*f = follower{}
-		if f.cursor, err = tx.FeedCursor(ctx, feedName); err != nil {
+		if f.Cursor, err = tx.FeedCursor(ctx, feedName); err != nil {
 			return err
 		}
 		if f.history, err = tx.FeedCursor(ctx, historyName); err != nil {
@@ -66,35 +52,38 @@ func (f *follower) load(ctx context.Context, record Record, now time.Time) error
 				return err
 			}
 		}
-		f.saved, f.loaded = f.cursor, true
+		f.saved, f.loaded = f.Cursor, true
 		return nil
 	})
 }
 
 // begin is the very first start. What is on its way then is part of what is said from now on, and has keys that are missing among the
 // last ones.
-func (f *follower) begin(ctx context.Context, tx parley.Tx, now time.Time) (err error) {
-	if f.cursor, err = tx.LastFed(ctx); err != nil {
+func (f *follower) begin(ctx context.Context, tx parley.Tx, now time.Time) error {
+	cursor, err := tx.LastFed(ctx)
+	if err != nil {
 		return err
 	}
-	f.until = f.cursor
-	for name, key := range map[string]int64{feedName: f.cursor, historyEnd: f.until, feedStarted: 1} {
+	f.until = cursor
+	for name, key := range map[string]int64{feedName: cursor, historyEnd: f.until, feedStarted: 1} {
 		if err := tx.SetFeedCursor(ctx, name, key); err != nil {
 			return err
 		}
 	}
-	after := max(0, f.cursor-feedPage)
-	last, err := tx.FedBetween(ctx, after, f.cursor+1, feedPage)
+	after := max(0, cursor-feedPage)
+	last, err := tx.FedBetween(ctx, after, cursor+1, feedPage)
 	if err != nil {
 		return err
 	}
-	for _, m := range last {
-		if h := (hole{after, m.Key, now}); !h.empty() {
-			f.holes = append(f.holes, h)
-		}
-		after = m.Key
-	}
+	f.Begin(cursor, after, keysOf(last), now)
 	return nil
+}
+
+func keysOf(fed []parley.FedMessage) (keys []int64) {
+	for i := range fed {
+		keys = append(keys, fed[i].Key)
+	}
+	return keys
 }
 
 // Begin notes, the first time ever, where the record ends: what is said after that is looked at as it comes, and does what its trackers
@@ -110,11 +99,11 @@ func (d *Detector) Begin(ctx context.Context) error {
 func (f *follower) next(ctx context.Context, record Record) (page []parley.FedMessage, late []parley.FedMessage, err error) {
 	err = record.View(ctx, func(tx parley.Tx) (err error) {
 		page, late = nil, nil
-		if page, err = tx.Fed(ctx, f.cursor, feedPage); err != nil {
+		if page, err = tx.Fed(ctx, f.Cursor, feedPage); err != nil {
 			return err
 		}
-		for _, h := range f.holes {
-			found, err := tx.FedBetween(ctx, h.after, h.before, feedPage)
+		for _, h := range f.Holes() {
+			found, err := tx.FedBetween(ctx, h.After, h.Before, feedPage)
 			if err != nil {
 				return err
 			}
@@ -123,38 +112,6 @@ func (f *follower) next(ctx context.Context, record Record) (page []parley.FedMe
 		return nil
 	})
 	return page, late, err
-}
-
-// passed moves the follower over what was looked at.
-func (f *follower) passed(page, late []parley.FedMessage, now time.Time) {
-	for _, m := range late {
-		i := slices.IndexFunc(f.holes, func(h hole) bool { return h.after < m.Key && m.Key < h.before })
-		if i < 0 {
-			continue
-		}
-		h := f.holes[i]
-		f.holes = slices.Replace(f.holes, i, i+1, slices.DeleteFunc([]hole{{h.after, m.Key, h.since}, {m.Key, h.before, h.since}}, hole.empty)...)
-	}
-	for _, m := range page {
-		if h := (hole{f.cursor, m.Key, now}); !h.empty() {
-			f.holes = append(f.holes, h)
-		}
-		f.cursor = m.Key
-	}
-	f.holes = slices.DeleteFunc(f.holes, func(h hole) bool { return now.Sub(h.since) > holeFor })
-	if extra := len(f.holes) - maxHoles; extra > 0 {
-		f.holes = slices.Delete(f.holes, 0, extra)
-	}
-}
-
-func (h hole) empty() bool { return h.before-h.after < 2 }
-
-// safe is the key up to which nothing can turn up any more: where another leader would begin.
-func (f *follower) safe() int64 {
-	if len(f.holes) > 0 {
-		return f.holes[0].after
-	}
-	return f.cursor
 }
 
 // follow looks at what was said since the last time, and, when that is not much, at some of what was said before.
@@ -173,8 +130,8 @@ func (d *Detector) follow(ctx context.Context) error {
 		if err := d.look(ctx, slices.Concat(late, page), true); err != nil {
 			return err
 		}
-		f.passed(page, late, d.now())
-		if safe := f.safe(); safe > f.saved {
+		f.Passed(keysOf(page), keysOf(late), d.now())
+		if safe := f.Safe(); safe > f.saved {
 			if err := d.save(ctx, feedName, safe); err != nil {
 				return err
 			}

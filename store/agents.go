@@ -165,7 +165,7 @@ func (t *tx) PutFeedback(ctx context.Context, tenant parley.TenantID, f parley.F
 		return f, notFound(err, "user")
 	}
 	f.ID, f.Created = parley.FeedbackID(id), moment(&created)
-	return f, nil
+	return f, t.recount(ctx, key)
 }
 
 // Feedbacks implements [parley.AgentConversations].

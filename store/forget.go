@@ -47,6 +47,9 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err := t.DropHits(ctx, tenant, conversation, math.MaxInt64, nil); err != nil {
 		return nil, fmt.Errorf("remove hits: %w", err)
 	}
+	if err := t.recount(ctx, key); err != nil {
+		return nil, err
+	}
 	jobs, err := t.eraseMessages(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("erase messages: %w", err)

@@ -122,6 +122,9 @@ func (t *tx) PutRating(ctx context.Context, tenant parley.TenantID, r parley.Rat
 	if err != nil {
 		return err
 	}
+	if err := t.recount(ctx, key); err != nil {
+		return err
+	}
 	return t.run(ctx, `INSERT INTO ratings (conversation, seq, requester, helpful, at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (conversation, seq) DO UPDATE SET requester = excluded.requester, helpful = excluded.helpful, at = excluded.at`,
 		key, r.Seq, r.Requester, flag(r.Helpful), r.At.UnixMilli())
@@ -151,6 +154,9 @@ func (t *tx) Ratings(ctx context.Context, tenant parley.TenantID, conversation p
 func (t *tx) PutSurvey(ctx context.Context, tenant parley.TenantID, s parley.Survey) error {
 	key, err := t.conversationKey(ctx, tenant, s.Conversation)
 	if err != nil {
+		return err
+	}
+	if err := t.recount(ctx, key); err != nil {
 		return err
 	}
 	return t.run(ctx, `INSERT INTO surveys (conversation, id, evaluation, answered, comments, at) VALUES (?, ?, ?, ?, ?, ?)

@@ -23,10 +23,13 @@ var upsertTurns = newBulk(`INSERT INTO turns (conversation, seq, question, reque
 // writeTurns keeps the turns of the chains that hold. Later steps of a chain win: a statement may not change a row twice.
 func (s *Store) writeTurns(ctx context.Context, t bun.Tx, chains []*chain) error {
 	type place struct{ conversation, seq int64 }
-	var rows [][]any
+	var rows, changed [][]any
 	at := map[place]int{}
 	for _, c := range chains {
 		for _, e := range c.entries {
+			if len(e.step.Turns) > 0 && len(e.step.Messages) == 0 { // else who counts sees the messages
+				changed = append(changed, []any{c.key, int64(0)})
+			}
 			for i := range e.step.Turns {
 				turn := &e.step.Turns[i]
 				result, err := json.Marshal(&turn.Result)
@@ -44,6 +47,9 @@ func (s *Store) writeTurns(ctx context.Context, t bun.Tx, chains []*chain) error
 				rows = append(rows, row)
 			}
 		}
+	}
+	if err := insertChanges.run(ctx, s.dialect, t.Tx, changed, discard); err != nil {
+		return fmt.Errorf("note what is to be counted: %w", err)
 	}
 	return upsertTurns.run(ctx, s.dialect, t.Tx, rows, discard)
 }

@@ -100,6 +100,7 @@ func (w *walk) understood(step string) error {
 
 // missed answers what was not understood.
 func (w *walk) missed() error {
+	w.reply.Fallback = true
 	misses := w.state.Misses + 1
 	w.state = state{Form: stateForm, Misses: misses}
 	if w.flow.Escalate != "" && misses >= w.flow.EscalateAfter {

@@ -77,7 +77,9 @@ func (b *Bot) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parley.Bo
 	if err != nil {
 		return parley.BotReply{}, err
 	}
-	return readReply(answer, t.Contexts)
+	reply, err := readReply(answer, t.Contexts)
+	reply.Fallback = reply.NLP != nil && reply.NLP.Type == parley.NLPNone && t.Text != "" && t.Input.Code == "" // reference/analytics.md 5
+	return reply, err
 }
 
 // question writes what the bot is asked. It is apart from Turn, whose frame waits with the bot.

@@ -1,0 +1,351 @@
+package figures
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"parley"
+)
+
+const (
+	hour = time.Hour / time.Millisecond
+	day  = 24 * hour
+)
+
+// count works out what counting conversations on changes in a generation: some since they were counted last, others as a whole. Nobody
+// else may change the generation meanwhile; that nobody did is seen when the change is made true.
+func (c *Counter) count(ctx context.Context, generation int64, part, whole []int64) (parley.FigureChange, error) {
+	change := parley.FigureChange{Generation: generation}
+	histories, err := c.histories(ctx, generation, part, whole)
+	if err != nil {
+		return change, err
+	}
+	if err := c.readSettings(ctx, histories); err != nil {
+		return change, err
+	}
+	b := board{cells: map[parley.CellName]*sheet{}}
+	var found [][]parley.Visit
+	var missing []parley.Dimensions
+	for i := range histories {
+		h := &histories[i]
+		visits := Fold(h, c.silenceOf(h), c.now())
+		found = append(found, visits)
+		for _, v := range visits {
+			if _, ok := c.dimensions[generation][v.Dimensions]; !ok && !slices.Contains(missing, v.Dimensions) {
+				missing = append(missing, v.Dimensions)
+			}
+		}
+		for _, m := range h.Messages {
+			if counts(&m) && !h.Whole {
+				c.metrics.lag.Observe(c.now().Sub(m.Created).Seconds())
+			}
+		}
+	}
+	if err := c.addDimensions(ctx, generation, missing); err != nil {
+		return change, err
+	}
+	keyOf := c.dimensions[generation]
+	days := map[parley.CellName]bool{}
+	touch := func(dimension int64, at int64) {
+		days[parley.CellName{Dimension: dimension, Start: at - at%int64(day)}] = true
+	}
+	for i := range histories {
+		for _, v := range histories[i].Visits {
+			touch(v.Cell.Dimension, v.Cell.Start)
+			for h := range v.Facts.Hours {
+				touch(v.Cell.Dimension, h*int64(hour))
+			}
+		}
+		for j := range found[i] {
+			v := &found[i][j]
+			touch(keyOf[v.Dimensions], v.Started.UnixMilli())
+			for h := range v.Facts.Hours {
+				touch(keyOf[v.Dimensions], h*int64(hour))
+			}
+		}
+	}
+	if err := b.load(ctx, c.config.Record, days); err != nil {
+		return change, err
+	}
+	for i := range histories {
+		stored := histories[i].Visits
+		for _, v := range found[i] {
+			n := parley.StoredVisit{Visit: v}
+			at := slices.IndexFunc(stored, func(s parley.StoredVisit) bool { return s.Part == v.Part })
+			start := v.Started.UnixMilli()
+			start -= start % int64(hour)
+			if at >= 0 {
+				old := &stored[at]
+				b.say(old.Cell.Dimension, &old.Visit, -1)
+				if old.Cell.Dimension == keyOf[v.Dimensions] && old.Cell.Start == start {
+					n.Cell = old.Cell
+				} else {
+					b.take(old)
+				}
+			}
+			if n.Cell == (parley.CellName{}) {
+				n.Cell = b.room(keyOf[v.Dimensions], start)
+			}
+			b.put(&n)
+			b.say(n.Cell.Dimension, &v, +1)
+			change.Visits = append(change.Visits, n)
+		}
+		if !histories[i].Whole {
+			continue
+		}
+		for j := range stored {
+			if slices.ContainsFunc(found[i], func(v parley.Visit) bool { return v.Part == stored[j].Part }) {
+				continue
+			}
+			b.say(stored[j].Cell.Dimension, &stored[j].Visit, -1)
+			b.take(&stored[j])
+			change.Gone = append(change.Gone, parley.VisitName{Conversation: stored[j].Conversation, Part: stored[j].Part})
+		}
+	}
+	change.Hours, change.Days, err = b.finish(ctx, c.config.Record)
+	return change, err
+}
+
+// histories reads conversations. Of one that is forgotten every visit has to go, so it is read as a whole.
+func (c *Counter) histories(ctx context.Context, generation int64, part, whole []int64) (all []parley.History, err error) {
+	err = c.config.Record.View(ctx, func(tx parley.Tx) error {
+		some, err := tx.Histories(ctx, generation, part, false)
+		if err != nil {
+			return err
+		}
+		wanted := slices.Clone(whole)
+		some = slices.DeleteFunc(some, func(h parley.History) bool {
+			if h.Forgotten {
+				wanted = append(wanted, h.Key)
+			}
+			return h.Forgotten
+		})
+		rest, err := tx.Histories(ctx, generation, wanted, true)
+		all = append(some, rest...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b parley.History) int { return cmp.Compare(a.Key, b.Key) })
+	return all, nil
+}
+
+// readSettings reads those of the tenants concerned.
+func (c *Counter) readSettings(ctx context.Context, histories []parley.History) error {
+	c.settings = map[parley.TenantID]parley.FigureSettings{}
+	return c.config.Record.View(ctx, func(tx parley.Tx) error {
+		for i := range histories {
+			tenant := histories[i].Tenant
+			if _, ok := c.settings[tenant]; ok {
+				continue
+			}
+			s, err := tx.FigureSettings(ctx, tenant)
+			if err != nil {
+				return err
+			}
+			c.settings[tenant] = s
+		}
+		return nil
+	})
+}
+
+func (c *Counter) silenceOf(h *parley.History) time.Duration {
+	s := c.settings[h.Tenant]
+	return s.SilenceOf(&h.State)
+}
+
+// addDimensions learns the keys of dimensions. That they are there although nothing has them does no harm.
+func (c *Counter) addDimensions(ctx context.Context, generation int64, missing []parley.Dimensions) error {
+	if c.dimensions[generation] == nil {
+		c.dimensions[generation] = map[parley.Dimensions]int64{}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	var known []parley.KnownDimension
+	err := c.config.Record.Update(ctx, func(tx parley.Tx) (err error) {
+		known, err = tx.AddDimensions(ctx, generation, missing)
+		return err
+	})
+	for _, k := range known {
+		c.dimensions[generation][k.Dimensions] = k.Key
+	}
+	return err
+}
+
+// A board is the cells that a change concerns.
+type board struct {
+	cells map[parley.CellName]*sheet // all hours of the days concerned
+}
+
+// A sheet is one cell of an hour.
+type sheet struct {
+	parley.Cell
+	before  int64                                    // visits that it has in the record
+	changed map[parley.VisitName]*parley.StoredVisit // visits in it; nil = gone from it
+	dirty   bool
+	totals  *Totals // of a dirty one, once it is counted anew
+}
+
+func (b *board) load(ctx context.Context, record Record, days map[parley.CellName]bool) error {
+	names := make([]parley.CellName, 0, len(days))
+	for d := range days {
+		names = append(names, d)
+	}
+	return record.View(ctx, func(tx parley.Tx) error {
+		cells, err := tx.CellsOn(ctx, names)
+		for _, c := range cells {
+			b.cells[c.CellName] = &sheet{Cell: c, before: c.Visits, changed: map[parley.VisitName]*parley.StoredVisit{}}
+		}
+		return err
+	})
+}
+
+func (b *board) at(name parley.CellName) *sheet {
+	s := b.cells[name]
+	if s == nil {
+		s = &sheet{Cell: parley.Cell{CellName: name}, changed: map[parley.VisitName]*parley.StoredVisit{}}
+		b.cells[name] = s
+	}
+	s.dirty = true
+	return s
+}
+
+// room is a cell of an hour in which there is room.
+func (b *board) room(dimension, start int64) parley.CellName {
+	name := parley.CellName{Dimension: dimension, Start: start}
+	for {
+		s := b.at(name)
+		if s.Visits < parley.MaxCell {
+			s.Visits++ // until it is counted anew
+			return name
+		}
+		name.Part++
+	}
+}
+
+// put counts a visit in its cell, in place of what it was; take does so no more.
+func (b *board) put(v *parley.StoredVisit) {
+	b.at(v.Cell).changed[parley.VisitName{Conversation: v.Conversation, Part: v.Part}] = v
+}
+
+func (b *board) take(v *parley.StoredVisit) {
+	b.at(v.Cell).changed[parley.VisitName{Conversation: v.Conversation, Part: v.Part}] = nil
+}
+
+// say adds what was said in a visit to the hours in which it was, or takes it away.
+func (b *board) say(dimension int64, v *parley.Visit, sign int64) {
+	for h, said := range v.Facts.Hours {
+		s := b.at(parley.CellName{Dimension: dimension, Start: h * int64(hour)})
+		for i, n := range said {
+			s.Said[i] += sign * int64(n)
+		}
+	}
+}
+
+// finish counts the cells concerned anew, and the days that they are part of.
+func (b *board) finish(ctx context.Context, record Record) (hours, days []parley.Cell, err error) {
+	var names []parley.CellName
+	for name, s := range b.cells {
+		if s.dirty && s.before > 0 && len(s.changed) > 0 {
+			names = append(names, name)
+		}
+	}
+	inside := map[parley.CellName][]parley.StoredVisit{}
+	err = record.View(ctx, func(tx parley.Tx) error {
+		clear(inside)
+		visits, err := tx.VisitsIn(ctx, names)
+		for _, v := range visits {
+			inside[v.Cell] = append(inside[v.Cell], v)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	concerned := map[parley.CellName]bool{}
+	for name, s := range b.cells {
+		if !s.dirty {
+			continue
+		}
+		concerned[parley.CellName{Dimension: name.Dimension, Start: name.Start - name.Start%int64(day)}] = true
+		if err := s.recount(inside[name]); err != nil {
+			return nil, nil, err
+		}
+		hours = append(hours, s.Cell)
+	}
+	for name := range concerned {
+		d, err := b.day(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		days = append(days, d)
+	}
+	order := func(a, b parley.Cell) int {
+		return cmp.Or(cmp.Compare(a.Dimension, b.Dimension), cmp.Compare(a.Start, b.Start), cmp.Compare(a.Part, b.Part))
+	}
+	slices.SortFunc(hours, order)
+	slices.SortFunc(days, order)
+	return hours, days, nil
+}
+
+// recount counts a cell anew from the visits that the record has in it.
+func (s *sheet) recount(stored []parley.StoredVisit) (err error) {
+	if len(s.changed) == 0 && s.Cell.Totals != nil { // only what was said in it
+		return nil
+	}
+	s.Count, s.totals = parley.Count{}, &Totals{}
+	for i := range stored {
+		if _, ok := s.changed[parley.VisitName{Conversation: stored[i].Conversation, Part: stored[i].Part}]; !ok {
+			s.add(&stored[i].Visit)
+		}
+	}
+	for _, v := range s.changed {
+		if v != nil {
+			s.add(&v.Visit)
+		}
+	}
+	s.Cell.Totals, err = s.totals.encode()
+	return err
+}
+
+func (s *sheet) add(v *parley.Visit) {
+	s.totals.Add(v)
+	addTo(&s.Count, v)
+}
+
+// day adds up the hours of one.
+func (b *board) day(name parley.CellName) (parley.Cell, error) {
+	d := parley.Cell{CellName: name}
+	var totals Totals
+	for at := name.Start; at < name.Start+int64(day); at += int64(hour) {
+		for part := 0; ; part++ {
+			s := b.cells[parley.CellName{Dimension: name.Dimension, Start: at, Part: part}]
+			if s == nil {
+				break
+			}
+			mergeCount(&d.Count, &s.Count)
+			for i := range d.Said {
+				d.Said[i] += s.Said[i]
+			}
+			of := s.totals
+			if of == nil {
+				stored, err := decode(s.Cell.Totals)
+				if err != nil {
+					return d, fmt.Errorf("hour %d of dimensions %d: %w", at, name.Dimension, err)
+				}
+				of = &stored
+			}
+			if err := totals.Merge(of); err != nil {
+				return d, err
+			}
+		}
+	}
+	var err error
+	d.Totals, err = totals.encode()
+	return d, err
+}

@@ -1,0 +1,367 @@
+package figures
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+	"parley/ident"
+	"parley/insight/feed"
+)
+
+// Record is what figures are made of and kept in; [parley.Store] is one.
+type Record interface {
+	Update(ctx context.Context, fn func(parley.Tx) error) error
+	View(ctx context.Context, fn func(parley.Tx) error) error
+}
+
+// A Locker makes one node lead; see [parley.Live].
+type Locker interface {
+	Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error)
+}
+
+// Config is what a counter works with. Record is required.
+type Config struct {
+	Record Record
+	Live   Locker                // nil = this node leads always
+	Logger *slog.Logger          // nil = slog.Default
+	Meter  prometheus.Registerer // nil = no metrics
+	Clock  func() time.Time      // nil = time.Now
+}
+
+// A Counter counts what happens. Run is called once; the rest is Run's.
+type Counter struct {
+	config     Config
+	node       string
+	metrics    *metrics
+	feed       feed.Places
+	version    int64 // of the progress that the feed goes with
+	loaded     bool
+	dimensions map[int64]map[parley.Dimensions]int64 // keys, by generation
+	settings   map[parley.TenantID]parley.FigureSettings
+	caughtUp   atomic.Int64 // until when everything was counted, in milliseconds
+}
+
+const (
+	// pollEvery is how often the leader looks for what is new; with the time of one round it is how old figures are.
+	pollEvery = 500 * time.Millisecond
+	// leadFor is how long a node leads before another may.
+	leadFor = 5 * time.Second
+	// feedPage is how many messages one round looks at, and walkPage how many conversations of the old record. Each is one
+	// transaction of writing, for which whoever posts may have to wait on SQLite.
+	feedPage = 2000
+	walkPage = 250
+)
+
+// NewCounter returns a counter.
+func NewCounter(c Config) *Counter {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return &Counter{config: c, node: ident.New[Counter]().String(), metrics: newMetrics(c.Meter), dimensions: map[int64]map[parley.Dimensions]int64{}}
+}
+
+func (c *Counter) now() time.Time { return c.config.Clock().UTC().Truncate(time.Millisecond) }
+
+// Run counts until ctx ends. A failure is logged and tried again.
+func (c *Counter) Run(ctx context.Context) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	var led time.Time // zero = this node does not lead
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		for more := true; more && ctx.Err() == nil; {
+			if c.config.Live != nil && c.now().Sub(led) > leadFor/4 {
+				if mine, err := c.config.Live.Lock(ctx, "figures", c.node, leadFor); err == nil && !mine {
+					led, c.loaded = time.Time{}, false
+					break
+				}
+				led = c.now()
+			}
+			var err error
+			if more, err = c.Round(ctx); err != nil && ctx.Err() == nil {
+				c.loaded, more = false, false
+				if parley.KindOf(err) != parley.Conflict { // else another node counted on, while this one thought that it led
+					c.config.Logger.WarnContext(ctx, "count figures", "error", err)
+					c.metrics.errors.Inc()
+				}
+			}
+		}
+	}
+}
+
+// Round counts what is new, and some of the record if it is being gone through. It says whether there is more to do at once.
+func (c *Counter) Round(ctx context.Context) (more bool, err error) {
+	p, err := c.load(ctx)
+	if err != nil {
+		return false, err
+	}
+	began := c.now()
+	more, err = c.follow(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	if !more {
+		c.caughtUp.Store(began.UnixMilli())
+	}
+	switch {
+	case p.Building != 0:
+		return true, c.walk(ctx, p)
+	case p.Old != 0:
+		return true, c.drop(ctx, p)
+	}
+	return more, nil
+}
+
+// load is the progress as it is, with a feed that goes with it. The very first time it begins with what is said from now on, and goes
+// through what was said before beside that.
+func (c *Counter) load(ctx context.Context) (*parley.FigureProgress, error) {
+	var p parley.FigureProgress
+	err := c.config.Record.View(ctx, func(tx parley.Tx) (err error) {
+		p, err = tx.FigureProgress(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if p.Generation == 0 {
+		if err := c.first(ctx, &p); err != nil {
+			return nil, fmt.Errorf("begin to count: %w", err)
+		}
+	}
+	if !c.loaded || c.version != p.Version {
+		// The counter writes the progress itself, or somebody asks for a rebuild, which changes nothing about the feed.
+		if !c.loaded {
+			c.feed = feed.Places{Cursor: p.Cursor}
+			clear(c.dimensions)
+		}
+		c.loaded, c.version = true, p.Version
+	}
+	return &p, nil
+}
+
+func (c *Counter) first(ctx context.Context, p *parley.FigureProgress) error {
+	var places []int64
+	var after int64
+	err := c.config.Record.View(ctx, func(tx parley.Tx) (err error) {
+		if p.Cursor, err = tx.LastFed(ctx); err != nil {
+			return err
+		}
+		if p.BuildUntil, err = tx.LastConversation(ctx); err != nil {
+			return err
+		}
+		after = max(0, p.Cursor-feedPage)
+		last, err := tx.MessagesFed(ctx, after, p.Cursor+1, feedPage)
+		places = keysOf(last)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.Generation, p.Building, p.BuildBegan = 1, 1, c.now()
+	c.feed.Begin(p.Cursor, after, places, c.now())
+	p.Cursor = c.feed.Safe()
+	c.loaded = true
+	clear(c.dimensions)
+	return c.put(ctx, p, nil)
+}
+
+func keysOf(places []parley.FedPlace) (keys []int64) {
+	for _, p := range places {
+		keys = append(keys, p.Key)
+	}
+	return keys
+}
+
+// put makes changes true.
+func (c *Counter) put(ctx context.Context, p *parley.FigureProgress, changes []parley.FigureChange) error {
+	err := c.config.Record.Update(ctx, func(tx parley.Tx) error { return tx.PutFigures(ctx, p, changes) })
+	if err != nil {
+		return err
+	}
+	p.Version++
+	c.version = p.Version
+	return nil
+}
+
+// follow counts what happened since the last time.
+func (c *Counter) follow(ctx context.Context, p *parley.FigureProgress) (more bool, err error) {
+	var page, late []parley.FedPlace
+	var changed []parley.ChangedConversation
+	var silent []int64
+	err = c.config.Record.View(ctx, func(tx parley.Tx) (err error) {
+		page, late, changed, silent = nil, nil, nil, nil
+		if page, err = tx.MessagesFed(ctx, c.feed.Cursor, math.MaxInt64, feedPage); err != nil {
+			return err
+		}
+		for _, h := range c.feed.Holes() {
+			found, err := tx.MessagesFed(ctx, h.After, h.Before, feedPage)
+			if err != nil {
+				return err
+			}
+			late = append(late, found...)
+		}
+		if changed, err = tx.ChangedConversations(ctx, walkPage); err != nil {
+			return err
+		}
+		silent, err = tx.SilentVisits(ctx, p.Generation, c.now(), walkPage)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	var whole, part, seen []int64
+	for _, ch := range changed {
+		seen = append(seen, ch.Key)
+		if ch.Whole {
+			whole = append(whole, ch.Conversation)
+		} else {
+			part = append(part, ch.Conversation)
+		}
+	}
+	for _, m := range slices.Concat(late, page) {
+		part = append(part, m.Conversation)
+	}
+	whole, part = distinct(whole), distinct(append(part, silent...))
+	part = slices.DeleteFunc(part, func(key int64) bool { _, found := slices.BinarySearch(whole, key); return found })
+	if len(whole)+len(part)+len(seen) > 0 {
+		generations := []int64{p.Generation}
+		if p.Building != 0 && p.Building != p.Generation {
+			generations = append(generations, p.Building)
+		}
+		var changes []parley.FigureChange
+		for _, generation := range generations {
+			change, err := c.count(ctx, generation, part, whole)
+			if err != nil {
+				return false, err
+			}
+			changes = append(changes, change)
+		}
+		changes[0].Changed = seen
+		next := *p
+		places := c.feed.Clone() // the feed moves only if what it found becomes true
+		places.Passed(keysOf(page), keysOf(late), c.now())
+		next.Cursor = places.Safe()
+		if err := c.put(ctx, &next, changes); err != nil {
+			return false, err
+		}
+		c.feed, *p = places, next
+		c.metrics.counted.WithLabelValues("live").Add(float64(len(whole) + len(part)))
+	}
+	return len(page) == feedPage || len(changed) == walkPage || len(silent) == walkPage, nil
+}
+
+func distinct(keys []int64) []int64 {
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// walk goes on through the record; at its end the generation that was built answers in place of the one before it.
+func (c *Counter) walk(ctx context.Context, p *parley.FigureProgress) error {
+	var keys []int64
+	err := c.config.Record.View(ctx, func(tx parley.Tx) (err error) {
+		keys, err = tx.ConversationKeys(ctx, p.Built, walkPage)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	keys = slices.DeleteFunc(keys, func(key int64) bool { return key > p.BuildUntil })
+	next := *p
+	if len(keys) == 0 {
+		if p.Building != p.Generation {
+			next.Old, next.Generation = p.Generation, p.Building
+		}
+		next.Building, next.Built, next.BuildUntil, next.BuildEnded = 0, 0, 0, c.now()
+		if err := c.put(ctx, &next, nil); err != nil {
+			return err
+		}
+		c.config.Logger.InfoContext(ctx, "figures were counted anew", "generation", next.Generation, "took", next.BuildEnded.Sub(next.BuildBegan))
+		*p = next
+		return nil
+	}
+	change, err := c.count(ctx, p.Building, nil, keys)
+	if err != nil {
+		return err
+	}
+	next.Built = keys[len(keys)-1]
+	if err := c.put(ctx, &next, []parley.FigureChange{change}); err != nil {
+		return err
+	}
+	*p = next
+	c.metrics.counted.WithLabelValues("rebuild").Add(float64(len(keys)))
+	return nil
+}
+
+// drop removes some of a generation that answers no more.
+func (c *Counter) drop(ctx context.Context, p *parley.FigureProgress) error {
+	more := false
+	err := c.config.Record.Update(ctx, func(tx parley.Tx) (err error) {
+		more, err = tx.DropFigures(ctx, p.Old)
+		return err
+	})
+	if err != nil || more {
+		return err
+	}
+	delete(c.dimensions, p.Old)
+	next := *p
+	next.Old = 0
+	return c.put(ctx, &next, nil)
+}
+
+// Rebuild asks for everything to be counted anew, while what was counted still answers. Conflict while that goes on already.
+func Rebuild(ctx context.Context, record Record, now time.Time) (p parley.FigureProgress, err error) {
+	err = record.Update(ctx, func(tx parley.Tx) (err error) {
+		if p, err = tx.FigureProgress(ctx); err != nil {
+			return err
+		}
+		if p.Generation == 0 || p.Building != 0 || p.Old != 0 {
+			return &parley.Error{Kind: parley.Conflict, Msg: "figures are being counted anew already; wait until that is over"}
+		}
+		p.Building, p.Built, p.BuildBegan = p.Generation+1, 0, now
+		if p.BuildUntil, err = tx.LastConversation(ctx); err != nil {
+			return err
+		}
+		return tx.PutFigures(ctx, &p, nil)
+	})
+	return p, err
+}
+
+// metrics counts what is counted.
+type metrics struct {
+	counted *prometheus.CounterVec
+	lag     prometheus.Histogram
+	errors  prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		counted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_figures_conversations_total",
+			Help: "Conversations whose figures were counted on, by why: live (something happened), rebuild (all are counted anew)."}, []string{"why"}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_figures_lag_seconds",
+			Help: "From accepting a message to counting it.", Buckets: []float64{.1, .25, .5, 1, 2, 5, 10, 60, 600}}),
+		errors: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_figures_errors_total",
+			Help: "Rounds of counting that failed and are tried again."}),
+	}
+	for _, why := range []string{"live", "rebuild"} {
+		m.counted.WithLabelValues(why)
+	}
+	if r != nil {
+		r.MustRegister(m.counted, m.lag, m.errors)
+	}
+	return m
+}

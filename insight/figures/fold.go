@@ -1,0 +1,402 @@
+package figures
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"parley"
+)
+
+// Fold counts a conversation on: it is what its visits are, from the last one that was counted, or from the beginning if the history is
+// whole. silence is [parley.FigureSettings.SilenceOf] the conversation. Whether a conversation is counted at once or piece by piece, what
+// comes out is the same: messages go by their Seq, and a turn that is over stands before the first message that is not older than its end.
+func Fold(h *parley.History, silence time.Duration, now time.Time) []parley.Visit {
+	if h.Forgotten {
+		return nil
+	}
+	f := fold{h: h, silence: silence}
+	if n := len(h.Visits); n > 0 && !h.Whole {
+		f.visits = append(f.visits, copyVisit(&h.Visits[n-1].Visit))
+		f.seq, f.turn = f.visits[0].Facts.ReadSeq, f.visits[0].Facts.ReadTurn
+	}
+	turns := over(h.Turns)
+	for i := range h.Messages {
+		m := &h.Messages[i]
+		for len(turns) > 0 && !turns[0].at.After(m.Created) {
+			f.turnOver(&turns[0])
+			turns = turns[1:]
+		}
+		f.message(m)
+	}
+	for i := range turns {
+		f.turnOver(&turns[i])
+	}
+	if v := f.last(); v != nil {
+		v.Facts.ReadSeq, v.Facts.ReadTurn = f.seq, f.turn
+		if f.open() && !v.Closes.IsZero() && !v.Closes.After(now) {
+			f.close()
+		}
+	}
+	if h.Whole {
+		f.opinions()
+	}
+	return f.visits
+}
+
+// A fold is the work on one conversation.
+type fold struct {
+	h         *parley.History
+	silence   time.Duration
+	visits    []parley.Visit // the last one is being counted
+	seq, turn int64          // how far the conversation was read
+}
+
+// A turnAt is a turn with when it counts: no turn counts before those that were asked before it.
+type turnAt struct {
+	*parley.Turn
+	at time.Time
+}
+
+// over are the turns up to the first one that is not over.
+func over(turns []parley.Turn) (all []turnAt) {
+	var at time.Time
+	for i := range turns {
+		t := &turns[i]
+		if t.Closed.IsZero() {
+			break
+		}
+		if t.Closed.After(at) {
+			at = t.Closed
+		}
+		all = append(all, turnAt{t, at})
+	}
+	return all
+}
+
+func (f *fold) last() *parley.Visit {
+	if len(f.visits) == 0 {
+		return nil
+	}
+	return &f.visits[len(f.visits)-1]
+}
+
+// open says whether there is a visit that is not over.
+func (f *fold) open() bool { v := f.last(); return v != nil && v.Facts.Ended == 0 }
+
+// counts says whether a message is one for figures: nothing that the hub says, no signs and notes, no bare codes (reference/analytics.md 3).
+func counts(m *parley.SaidMessage) bool {
+	if m.Sender == parley.System || m.NoText {
+		return false
+	}
+	_, rich := m.Type.Rich()
+	return rich || m.Type == parley.TypeText || m.Type == parley.TypePagePush
+}
+
+func (f *fold) message(m *parley.SaidMessage) {
+	f.seq = m.Seq
+	f.passed(m.Created)
+	switch {
+	case counts(m):
+		f.said(m)
+	case m.HandOver && f.open():
+		v := f.last()
+		if v.Facts.HandedOver == 0 {
+			v.Facts.HandedOver, v.Facts.FirstAgent = m.Created.UnixMilli(), 0
+		}
+		f.move(parley.FlowPlace{Type: parley.PlaceHandover}, m.Created, parley.Transition{Question: m.Seq})
+	case m.Type == parley.TypeConversationEnd && f.open():
+		f.end(m)
+	case m.Type == parley.TypeConversationEnd && f.closed():
+		steps := f.last().Facts.Steps
+		steps[len(steps)-1].Question = m.Seq // now nothing reopens it
+	}
+}
+
+// said counts a message, in a new visit if the thread was silent for too long.
+func (f *fold) said(m *parley.SaidMessage) {
+	if f.closed() && m.Created.Sub(f.last().Last) <= f.silence {
+		f.reopen()
+	}
+	if !f.open() {
+		f.begin(m)
+	}
+	v, at := f.last(), m.Created.UnixMilli()
+	v.LastSeq = m.Seq
+	if m.Created.After(v.Last) {
+		v.Last = m.Created
+	}
+	if f.silence > 0 {
+		v.Closes = v.Last.Add(f.silence)
+	}
+	place, facts := 0, &v.Facts
+	switch {
+	case m.Sender == parley.Customer:
+		facts.User++
+		if facts.FirstUser == 0 {
+			facts.FirstUser = at
+		}
+	case m.Sender.IsBot():
+		place = 1
+		facts.Bot++
+		if facts.FirstBot == 0 && facts.FirstUser != 0 {
+			facts.FirstBot = at
+		}
+	default:
+		place = 2
+		facts.Agent++
+		if facts.FirstAgent == 0 && (facts.HandedOver != 0 || facts.FirstUser != 0) {
+			facts.FirstAgent = at
+		}
+	}
+	hour := m.Created.Unix() / 3600
+	in := facts.Hours[hour]
+	in[place]++
+	facts.Hours[hour] = in
+	if place == 1 {
+		if f.answersTurn(m) {
+			return // it counts with its turn
+		}
+		f.move(parley.FlowPlace{ID: defaultStep, Type: parley.PlaceDialog}, m.Created, parley.Transition{First: m.Seq, Last: m.Seq})
+	}
+	f.saidIn(1)
+}
+
+// The steps of bots that tell none, and of those that did not understand (reference/analytics.md 5).
+const (
+	defaultStep  = "default"
+	fallbackStep = "FALLBACK"
+)
+
+// answersTurn says whether what a bot says belongs to a turn.
+func (f *fold) answersTurn(m *parley.SaidMessage) bool {
+	if m.Question > 0 {
+		return true
+	}
+	within := func(first, last int64) bool { return first > 0 && first <= m.Seq && m.Seq <= last }
+	return slices.ContainsFunc(f.h.Turns, func(t parley.Turn) bool { return within(t.First, t.Last) }) ||
+		slices.ContainsFunc(f.h.State.Bot.Open, func(t parley.OpenTurn) bool { return within(t.First, t.Last) })
+}
+
+// begin begins a visit with its first message.
+func (f *fold) begin(m *parley.SaidMessage) {
+	part := 0
+	if before := f.last(); before != nil {
+		part = before.Part + 1
+		before.Facts.ReadSeq, before.Facts.ReadTurn = m.Seq-1, f.turn
+	}
+	f.visits = append(f.visits, parley.Visit{Conversation: f.h.Key, Part: part, Dimensions: dimensionsOf(f.h, m), FirstSeq: m.Seq, LastSeq: m.Seq,
+		Started: m.Created, Last: m.Created, Person: personOf(f.h), Facts: parley.VisitFacts{Hours: map[int64][3]int{}}})
+}
+
+// dimensionsOf is what a visit is counted by that begins with a message.
+func dimensionsOf(h *parley.History, m *parley.SaidMessage) parley.Dimensions {
+	s := &h.State
+	d := parley.Dimensions{Tenant: h.Tenant, Channel: strings.ToLower(s.ChannelType), Language: s.Language, Campaign: s.Campaign.ID, CampaignSource: s.Campaign.Source,
+		Owner: parley.OwnerQueue}
+	switch {
+	case m.Sender.IsBot():
+		d.Owner, d.Bot = parley.OwnerBot, m.Application
+	case m.Sender.IsAgent():
+		d.Owner = parley.OwnerAgent
+	default:
+		for slot, p := range s.Parties {
+			if m.To&(1<<slot) == 0 {
+				continue
+			}
+			if p.Role.IsBot() {
+				d.Owner, d.Bot = parley.OwnerBot, p.Application
+				break
+			}
+			if p.Role.IsAgent() {
+				d.Owner = parley.OwnerAgent
+				break
+			}
+		}
+	}
+	if !d.Bot.IsZero() {
+		d.Version = parley.VersionLive
+		if s.Bot.Test {
+			d.Version = parley.VersionDraft
+		}
+	}
+	return d
+}
+
+// personOf tells customers apart, without telling who they are.
+func personOf(h *parley.History) int64 {
+	c, ok := h.State.Contact()
+	if !ok || c.Address == "" {
+		return 0
+	}
+	return int64(xxhash.Sum64String(h.Tenant.String() + "\x00" + strings.ToLower(c.Address)))
+}
+
+// turnOver counts a turn that is over.
+func (f *fold) turnOver(t *turnAt) {
+	f.turn = t.Seq
+	f.passed(t.at)
+	if !f.open() || max(t.Seq, t.Last) < f.last().FirstSeq {
+		return
+	}
+	facts := &f.last().Facts
+	if t.Status == parley.TurnAnswered || t.Status == parley.TurnFailed {
+		facts.Turns++
+		facts.Took = append(facts.Took, t.Closed.Sub(t.Opened).Milliseconds())
+	}
+	if t.Status == parley.TurnFailed {
+		if facts.Failures == nil {
+			facts.Failures = map[parley.TurnFailure]int{}
+		}
+		facts.Failures[t.Failure]++
+	}
+	var dialogs []string
+	nlp := t.Result.NLP
+	understood := nlp != nil && nlp.Type == parley.NLPIntent && nlp.Name != ""
+	if understood {
+		if facts.Intents == nil {
+			facts.Intents = map[string]int{}
+		}
+		facts.Intents[nlp.Name]++
+	}
+	switch {
+	case t.Result.Fallback:
+		facts.Missed++
+		dialogs = append(dialogs, fallbackStep)
+	case len(t.Result.Steps) > 0:
+		for _, s := range t.Result.Steps {
+			dialogs = append(dialogs, s.ID)
+		}
+	case nlp != nil && nlp.Name != "":
+		dialogs = append(dialogs, nlp.Name)
+	case t.First > 0:
+		dialogs = append(dialogs, defaultStep)
+	}
+	for _, d := range dialogs {
+		f.move(parley.FlowPlace{ID: d, Type: parley.PlaceDialog}, t.at, parley.Transition{Question: t.Seq, First: t.First, Last: t.Last})
+	}
+	if t.First > 0 {
+		f.saidIn(int(t.Last - t.First + 1))
+	}
+}
+
+// place is where the visit is.
+func (f *fold) place() parley.FlowPlace {
+	if steps := f.last().Facts.Steps; len(steps) > 0 {
+		return steps[len(steps)-1].To
+	}
+	return parley.FlowPlace{Type: parley.PlaceStart}
+}
+
+// move takes the visit to a place, if it is not there.
+func (f *fold) move(to parley.FlowPlace, at time.Time, why parley.Transition) {
+	from := f.place()
+	if from == to {
+		return
+	}
+	why.From, why.To, why.At = from, to, at.UnixMilli()
+	facts := &f.last().Facts
+	facts.Steps = append(facts.Steps, why)
+}
+
+// saidIn notes that so many messages were said where the visit is.
+func (f *fold) saidIn(n int) {
+	place := f.place()
+	if place.Type != parley.PlaceDialog {
+		return
+	}
+	facts := &f.last().Facts
+	if facts.Said == nil {
+		facts.Said = map[string]int{}
+	}
+	facts.Said[place.ID] += n
+}
+
+// end is the end of the conversation.
+func (f *fold) end(m *parley.SaidMessage) {
+	v := f.last()
+	v.Facts.Ended, v.Closes = m.Created.UnixMilli(), time.Time{}
+	to, at := parley.FlowPlace{Type: parley.PlaceEnd}, m.Created
+	switch {
+	case m.Idle > 0:
+		v.Facts.Ending, to = parley.EndedBySilence, parley.FlowPlace{Type: parley.PlaceDropoff}
+		at = v.Last.Add(m.Idle)
+		if steps := v.Facts.Steps; len(steps) > 0 && at.UnixMilli() < steps[len(steps)-1].At {
+			at = time.UnixMilli(steps[len(steps)-1].At)
+		}
+	case m.Sender.IsBot():
+		v.Facts.Ending = parley.EndedByBot
+	case m.Sender.IsAgent():
+		v.Facts.Ending = parley.EndedByAgent
+	case m.Sender == parley.Customer:
+		v.Facts.Ending = parley.EndedByUser
+	default:
+		v.Facts.Ending = parley.EndedByHub
+	}
+	f.move(to, at, parley.Transition{Question: m.Seq})
+}
+
+// close ends a visit in whose thread nothing was said for too long.
+func (f *fold) close() {
+	v := f.last()
+	at := v.Last.Add(f.silence)
+	v.Facts.Ended, v.Facts.Ending, v.Closes = at.UnixMilli(), parley.EndedBySilence, time.Time{}
+	f.move(parley.FlowPlace{Type: parley.PlaceDropoff}, at, parley.Transition{})
+}
+
+// passed closes the visit if by then nothing was said for too long.
+func (f *fold) passed(at time.Time) {
+	if f.silence > 0 && f.open() && at.Sub(f.last().Last) > f.silence {
+		f.close()
+	}
+}
+
+// closed says whether the last visit was closed for silence, and nothing else ended it since.
+func (f *fold) closed() bool {
+	if f.last() == nil {
+		return false
+	}
+	steps := f.last().Facts.Steps
+	return f.last().Facts.Ending == parley.EndedBySilence && len(steps) > 0 && steps[len(steps)-1].Question == 0
+}
+
+// reopen takes that back: what breaks the silence was said in time, and stored late.
+func (f *fold) reopen() {
+	facts := &f.last().Facts
+	facts.Ended, facts.Ending, facts.Steps = 0, "", facts.Steps[:len(facts.Steps)-1]
+}
+
+// opinions adds what customers thought to the visits in which they were asked.
+func (f *fold) opinions() {
+	for _, r := range f.h.Ratings {
+		i := slices.IndexFunc(f.visits, func(v parley.Visit) bool { return v.FirstSeq <= r.Seq && r.Seq <= v.LastSeq })
+		switch {
+		case i < 0:
+		case r.Helpful:
+			f.visits[i].Facts.Helped++
+		default:
+			f.visits[i].Facts.Unhelpful++
+		}
+	}
+	if v := f.last(); v != nil && f.h.Survey != nil {
+		v.Facts.Asked = 1
+		if f.h.Survey.Answered {
+			v.Facts.Rated = f.h.Survey.Evaluation
+		}
+	}
+}
+
+// copyVisit is a visit that can be changed while the other one stays as it is.
+func copyVisit(v *parley.Visit) parley.Visit {
+	c := *v
+	facts := &c.Facts
+	facts.Took, facts.Steps = slices.Clone(facts.Took), slices.Clone(facts.Steps)
+	facts.Failures, facts.Intents, facts.Said, facts.Hours = maps.Clone(facts.Failures), maps.Clone(facts.Intents), maps.Clone(facts.Said), maps.Clone(facts.Hours)
+	if facts.Hours == nil {
+		facts.Hours = map[int64][3]int{}
+	}
+	return c
+}

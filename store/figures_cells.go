@@ -1,0 +1,209 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"parley"
+)
+
+const cellColumns = `h.dimension, h.start, h.part, h.visits, h.messages, h.messages_min, h.messages_max, h.seconds, h.seconds_min, h.seconds_max,
+	h.said_user, h.said_bot, h.said_agent`
+
+func scanCell(rows *sql.Rows, more ...any) (c parley.Cell, err error) {
+	err = rows.Scan(append([]any{&c.Dimension, &c.Start, &c.Part, &c.Visits, &c.Messages.Sum, &c.Messages.Min, &c.Messages.Max, &c.Seconds.Sum, &c.Seconds.Min, &c.Seconds.Max,
+		&c.Said[0], &c.Said[1], &c.Said[2]}, more...)...)
+	return c, err
+}
+
+// dimensionsAtOnce bounds the dimensions that one query names.
+const dimensionsAtOnce = 500
+
+// byDimension runs a query that names dimensions first, in as many pieces as it takes.
+func (t *tx) byDimension(ctx context.Context, text string, dimensions []int64, args []any, scan func(*sql.Rows) error) error {
+	for len(dimensions) > 0 {
+		n := min(len(dimensions), dimensionsAtOnce)
+		if err := query(ctx, t.db, text, append([]any{bun.List(dimensions[:n])}, args...), scan); err != nil {
+			return err
+		}
+		dimensions = dimensions[n:]
+	}
+	return nil
+}
+
+// HourCells implements [parley.Figures].
+func (t *tx) HourCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]parley.Cell, error) {
+	return t.cells(ctx, "visit_hour", dimensions, from, until, totals)
+}
+
+// DayCells implements [parley.Figures].
+func (t *tx) DayCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]parley.Cell, error) {
+	return t.cells(ctx, "visit_day", dimensions, from, until, totals)
+}
+
+func (t *tx) cells(ctx context.Context, table string, dimensions []int64, from, until time.Time, totals bool) (found []parley.Cell, err error) {
+	const within = "WHERE h.dimension IN (?) AND h.start >= ? AND h.start < ? ORDER BY h.dimension, h.start, h.part"
+	text := "SELECT " + cellColumns + " FROM " + table + "s AS h " + within
+	if totals {
+		text = "SELECT " + cellColumns + ", x.totals FROM " + table + "s AS h JOIN " + table + "_totals AS x ON x.dimension = h.dimension AND x.start = h.start AND x.part = h.part " + within
+	}
+	err = t.byDimension(ctx, text, dimensions, []any{from.UnixMilli(), until.UnixMilli()}, func(rows *sql.Rows) error {
+		var more []any
+		var stored []byte
+		if totals {
+			more = []any{&stored}
+		}
+		c, err := scanCell(rows, more...)
+		c.Totals = stored
+		found = append(found, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read figures: %w", err)
+	}
+	return found, nil
+}
+
+var cellsOfHours = newBulk("SELECT "+cellColumns+`, x.totals FROM %ROWS% CROSS JOIN visit_hours AS h
+	JOIN visit_hour_totals AS x ON x.dimension = h.dimension AND x.start = h.start AND x.part = h.part
+	WHERE h.dimension = v.in_dimension AND h.start >= v.from_start AND h.start < v.until_start ORDER BY h.dimension, h.start, h.part`,
+	column{"in_dimension", bigint}, column{"from_start", bigint}, column{"until_start", bigint})
+
+// CellsOn implements [parley.Figures].
+func (t *tx) CellsOn(ctx context.Context, days []parley.CellName) (found []parley.Cell, err error) {
+	rows := make([][]any, len(days))
+	for i, d := range days {
+		rows[i] = []any{d.Dimension, d.Start, d.Start + int64(24*time.Hour/time.Millisecond)}
+	}
+	err = cellsOfHours.run(ctx, t.s.dialect, t.db.Tx, rows, func(rows *sql.Rows) error {
+		var stored []byte
+		c, err := scanCell(rows, &stored)
+		c.Totals = stored
+		found = append(found, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read figures of days: %w", err)
+	}
+	return found, nil
+}
+
+var upsertVisits = newBulk(`INSERT INTO visits (generation, conversation, part, dimension, hour, cell, first_seq, last_seq, started, last, closes, person, facts)
+	SELECT generation, conversation, part, dimension, hour, cell, first_seq, last_seq, started, last, closes, person, facts FROM %ROWS% WHERE true
+	ON CONFLICT (conversation, generation, part) DO UPDATE SET dimension = excluded.dimension, hour = excluded.hour, cell = excluded.cell, first_seq = excluded.first_seq,
+		last_seq = excluded.last_seq, started = excluded.started, last = excluded.last, closes = excluded.closes, person = excluded.person, facts = excluded.facts`,
+	column{"generation", bigint}, column{"conversation", bigint}, column{"part", bigint}, column{"dimension", bigint}, column{"hour", bigint}, column{"cell", bigint},
+	column{"first_seq", bigint}, column{"last_seq", bigint}, column{"started", bigint}, column{"last", bigint}, column{"closes", bigint}, column{"person", bigint},
+	column{"facts", text})
+
+var deleteVisits = newBulk(`DELETE FROM visits WHERE key IN (SELECT x.key FROM %ROWS% CROSS JOIN visits AS x
+	WHERE x.conversation = v.of_conversation AND x.generation = v.of_generation AND x.part = v.of_part)`,
+	column{"of_conversation", bigint}, column{"of_generation", bigint}, column{"of_part", bigint})
+
+var cellTable = []column{{"dimension", bigint}, {"start", bigint}, {"part", bigint}, {"visits", bigint}, {"messages", bigint}, {"messages_min", bigint}, {"messages_max", bigint},
+	{"seconds", bigint}, {"seconds_min", bigint}, {"seconds_max", bigint}, {"said_user", bigint}, {"said_bot", bigint}, {"said_agent", bigint}}
+
+func upsertCells(table string) *bulk {
+	return newBulk(`INSERT INTO `+table+`s (dimension, start, part, visits, messages, messages_min, messages_max, seconds, seconds_min, seconds_max, said_user, said_bot, said_agent)
+		SELECT dimension, start, part, visits, messages, messages_min, messages_max, seconds, seconds_min, seconds_max, said_user, said_bot, said_agent FROM %ROWS% WHERE true
+		ON CONFLICT (dimension, start, part) DO UPDATE SET visits = excluded.visits, messages = excluded.messages, messages_min = excluded.messages_min,
+			messages_max = excluded.messages_max, seconds = excluded.seconds, seconds_min = excluded.seconds_min, seconds_max = excluded.seconds_max,
+			said_user = excluded.said_user, said_bot = excluded.said_bot, said_agent = excluded.said_agent`, cellTable...)
+}
+
+func upsertTotals(table string) *bulk {
+	return newBulk(`INSERT INTO `+table+`_totals (dimension, start, part, totals) SELECT dimension, start, part, totals FROM %ROWS% WHERE true
+		ON CONFLICT (dimension, start, part) DO UPDATE SET totals = excluded.totals`,
+		column{"dimension", bigint}, column{"start", bigint}, column{"part", bigint}, column{"totals", bytea})
+}
+
+var (
+	upsertHours, upsertHourTotals = upsertCells("visit_hour"), upsertTotals("visit_hour")
+	upsertDays, upsertDayTotals   = upsertCells("visit_day"), upsertTotals("visit_day")
+	deleteChanges                 = newBulk("DELETE FROM figure_changes WHERE key IN (SELECT seen FROM %ROWS%)", column{"seen", bigint})
+)
+
+// PutFigures implements [parley.Figures].
+func (t *tx) PutFigures(ctx context.Context, p *parley.FigureProgress, changes []parley.FigureChange) error {
+	if err := t.putProgress(ctx, p); err != nil {
+		return err
+	}
+	for i := range changes {
+		if err := t.putFigures(ctx, &changes[i]); err != nil {
+			return fmt.Errorf("write figures: %w", err)
+		}
+	}
+	return nil
+}
+
+func (t *tx) putFigures(ctx context.Context, c *parley.FigureChange) error {
+	var visits, gone, seen [][]any
+	for i := range c.Visits {
+		v := &c.Visits[i]
+		facts, err := json.Marshal(&v.Facts)
+		if err != nil {
+			return err
+		}
+		visits = append(visits, []any{c.Generation, v.Conversation, int64(v.Part), v.Cell.Dimension, v.Cell.Start, int64(v.Cell.Part), v.FirstSeq, v.LastSeq,
+			v.Started.UnixMilli(), v.Last.UnixMilli(), millis(v.Closes), v.Person, string(facts)})
+	}
+	for _, g := range c.Gone {
+		gone = append(gone, []any{g.Conversation, c.Generation, int64(g.Part)})
+	}
+	for _, key := range c.Changed {
+		seen = append(seen, []any{key})
+	}
+	hours, hourTotals := cellRows(c.Hours)
+	days, dayTotals := cellRows(c.Days)
+	for _, w := range []struct {
+		b    *bulk
+		rows [][]any
+	}{{deleteVisits, gone}, {upsertVisits, visits}, {upsertHours, hours}, {upsertHourTotals, hourTotals}, {upsertDays, days}, {upsertDayTotals, dayTotals}, {deleteChanges, seen}} {
+		if err := w.b.run(ctx, t.s.dialect, t.db.Tx, w.rows, discard); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func cellRows(cells []parley.Cell) (rows, totals [][]any) {
+	for i := range cells {
+		c := &cells[i]
+		rows = append(rows, []any{c.Dimension, c.Start, int64(c.Part), c.Visits, c.Messages.Sum, c.Messages.Min, c.Messages.Max, c.Seconds.Sum, c.Seconds.Min, c.Seconds.Max,
+			c.Said[0], c.Said[1], c.Said[2]})
+		totals = append(totals, []any{c.Dimension, c.Start, int64(c.Part), c.Totals})
+	}
+	return rows, totals
+}
+
+// droppedAtOnce bounds what one transaction of DropFigures removes.
+const droppedAtOnce = 5000
+
+// DropFigures implements [parley.Figures].
+func (t *tx) DropFigures(ctx context.Context, generation int64) (more bool, err error) {
+	for _, table := range []string{"visit_hours", "visit_hour_totals", "visit_days", "visit_day_totals"} {
+		// By dimension, of which each has at most some ten thousand cells.
+		result, err := t.db.NewRaw("DELETE FROM "+table+" WHERE dimension = (SELECT MIN(dimension) FROM "+table+" AS x WHERE x.dimension IN (SELECT key FROM visit_dimensions WHERE generation = ?))",
+			generation).Exec(ctx)
+		if err != nil {
+			return false, err
+		}
+		if n, err := result.RowsAffected(); n > 0 || err != nil {
+			return true, err
+		}
+	}
+	result, err := t.db.NewRaw("DELETE FROM visits WHERE key IN (SELECT key FROM visits WHERE dimension IN (SELECT key FROM visit_dimensions WHERE generation = ?) LIMIT ?)",
+		generation, droppedAtOnce).Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	if n, err := result.RowsAffected(); n > 0 || err != nil {
+		return true, err
+	}
+	return false, t.run(ctx, "DELETE FROM visit_dimensions WHERE generation = ?", generation)
+}

@@ -1,0 +1,285 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"parley"
+)
+
+var (
+	historyHeads = newBulk(`SELECT c.key, c.id, tn.id, c.state, c.created, CASE WHEN EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = c.key) THEN 1 ELSE 0 END
+		FROM %ROWS% CROSS JOIN conversations AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE c.key = v.conversation`, column{"conversation", bigint})
+	historyMessages = newBulk(`SELECT m.conversation, m.seq, m.type, m.sender, m.created, m.addressed,
+			CASE WHEN m.sender IN ('custom_bot', 'egain_bot') OR m.type IN ('escalation.transfer', 'conversation.end') OR m.body LIKE '%"noText":true%' THEN m.body ELSE '' END
+		FROM %ROWS% CROSS JOIN messages AS m WHERE m.conversation = v.conversation AND m.seq > v.seq ORDER BY m.conversation, m.seq`,
+		column{"conversation", bigint}, column{"seq", bigint})
+	historyTurns = newBulk(`SELECT t.conversation, t.seq, t.status, t.failure, t.first, t.last, t.result, t.opened, t.closed
+		FROM %ROWS% CROSS JOIN turns AS t WHERE t.conversation = v.conversation AND t.seq > v.seq ORDER BY t.conversation, t.seq`,
+		column{"conversation", bigint}, column{"seq", bigint})
+	historyRatings = newBulk("SELECT r.conversation, r.seq, r.helpful FROM %ROWS% CROSS JOIN ratings AS r WHERE r.conversation = v.conversation ORDER BY r.conversation, r.seq",
+		column{"conversation", bigint})
+	historyFeedbacks = newBulk("SELECT f.conversation, f.seq, f.body FROM %ROWS% CROSS JOIN agent_feedbacks AS f WHERE f.conversation = v.conversation ORDER BY f.conversation, f.seq",
+		column{"conversation", bigint})
+	historySurveys = newBulk("SELECT s.conversation, s.evaluation, s.answered FROM %ROWS% CROSS JOIN surveys AS s WHERE s.conversation = v.conversation",
+		column{"conversation", bigint})
+)
+
+// Histories implements [parley.Figures].
+func (t *tx) Histories(ctx context.Context, generation int64, conversations []int64, whole bool) ([]parley.History, error) {
+	all := make([]parley.History, 0, len(conversations))
+	keys := make([][]any, len(conversations))
+	for i, key := range conversations {
+		keys[i] = []any{key}
+	}
+	read := func(b *bulk, rows [][]any, scan func(*sql.Rows) error) error {
+		return b.run(ctx, t.s.dialect, t.db.Tx, rows, scan)
+	}
+	if err := read(historyHeads, keys, func(rows *sql.Rows) error {
+		h := parley.History{Whole: whole}
+		var id, tenant, state []byte
+		var created, forgotten int64
+		if err := rows.Scan(&h.Key, &id, &tenant, &state, &created, &forgotten); err != nil {
+			return err
+		}
+		h.ID, h.Tenant, h.Created, h.Forgotten = parley.ConversationID(id), parley.TenantID(tenant), moment(&created), forgotten != 0
+		err := json.Unmarshal(state, &h.State)
+		all = append(all, h)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("read conversations to count: %w", err)
+	}
+	at := make(map[int64]*parley.History, len(all))
+	for i := range all {
+		at[all[i].Key] = &all[i]
+	}
+	visits, err := t.storedVisits(ctx, generation, conversations, whole)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range visits {
+		if h := at[v.Conversation]; h != nil {
+			h.Visits = append(h.Visits, v)
+		}
+	}
+	var messages, turns [][]any
+	for i := range all {
+		h := &all[i]
+		if h.Forgotten {
+			continue
+		}
+		var seq, turn int64
+		if n := len(h.Visits); n > 0 && !whole {
+			seq, turn = h.Visits[n-1].Facts.ReadSeq, h.Visits[n-1].Facts.ReadTurn
+		}
+		messages, turns = append(messages, []any{h.Key, seq}), append(turns, []any{h.Key, turn})
+	}
+	if err := read(historyMessages, messages, func(rows *sql.Rows) error {
+		conversation, m, err := scanSaid(rows)
+		if err == nil {
+			at[conversation].Messages = append(at[conversation].Messages, m)
+		}
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("read messages to count: %w", err)
+	}
+	if err := read(historyTurns, turns, func(rows *sql.Rows) error {
+		conversation, turn, err := scanTurnToCount(rows)
+		if err == nil {
+			at[conversation].Turns = append(at[conversation].Turns, turn)
+		}
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("read turns to count: %w", err)
+	}
+	if !whole {
+		return all, nil
+	}
+	return all, t.opinions(keys, at, read)
+}
+
+// opinions reads what customers thought.
+func (t *tx) opinions(keys [][]any, at map[int64]*parley.History, read func(*bulk, [][]any, func(*sql.Rows) error) error) error {
+	if err := read(historyRatings, keys, func(rows *sql.Rows) error {
+		var conversation, helpful int64
+		var r parley.Rating
+		err := rows.Scan(&conversation, &r.Seq, &helpful)
+		if h := at[conversation]; err == nil && h != nil {
+			r.Helpful = helpful != 0
+			h.Ratings = append(h.Ratings, r)
+		}
+		return err
+	}); err != nil {
+		return fmt.Errorf("read ratings to count: %w", err)
+	}
+	if err := read(historyFeedbacks, keys, func(rows *sql.Rows) error {
+		var conversation int64
+		var r parley.Rating
+		var stored []byte
+		if err := rows.Scan(&conversation, &r.Seq, &stored); err != nil {
+			return err
+		}
+		var f parley.Feedback
+		if err := json.Unmarshal(stored, &f); err != nil {
+			return err
+		}
+		if h := at[conversation]; h != nil {
+			r.Helpful = f.Up
+			h.Ratings = append(h.Ratings, r)
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("read feedbacks to count: %w", err)
+	}
+	if err := read(historySurveys, keys, func(rows *sql.Rows) error {
+		var conversation, answered int64
+		var s parley.Survey
+		err := rows.Scan(&conversation, &s.Evaluation, &answered)
+		if h := at[conversation]; err == nil && h != nil {
+			s.Answered = answered != 0
+			h.Survey = &s
+		}
+		return err
+	}); err != nil {
+		return fmt.Errorf("read surveys to count: %w", err)
+	}
+	return nil
+}
+
+func scanSaid(rows *sql.Rows) (conversation int64, m parley.SaidMessage, err error) {
+	var created int64
+	var stored []byte
+	if err := rows.Scan(&conversation, &m.Seq, &m.Type, &m.Sender, &created, &m.To, &stored); err != nil {
+		return 0, m, err
+	}
+	m.Created = moment(&created)
+	if len(stored) == 0 {
+		return conversation, m, nil
+	}
+	var body struct { // only what counts: most of a body is its content
+		Application parley.ApplicationID `json:"application"`
+		Question    int64                `json:"question"`
+		HandOver    bool                 `json:"handOver"`
+		Idle        int64                `json:"idle"`
+		Turn        *struct {
+			NoText bool   `json:"noText"`
+			Code   string `json:"code"`
+		} `json:"turn"`
+	}
+	if err := json.Unmarshal(stored, &body); err != nil {
+		return 0, m, fmt.Errorf("read message %d: %w", m.Seq, err)
+	}
+	m.Application, m.Question, m.HandOver, m.Idle = body.Application, body.Question, body.HandOver, time.Duration(body.Idle)*time.Millisecond
+	m.NoText = body.Turn != nil && body.Turn.NoText && body.Turn.Code != ""
+	return conversation, m, nil
+}
+
+func scanTurnToCount(rows *sql.Rows) (conversation int64, turn parley.Turn, err error) {
+	var result []byte
+	var opened int64
+	var closed *int64
+	if err := rows.Scan(&conversation, &turn.Seq, &turn.Status, &turn.Failure, &turn.First, &turn.Last, &result, &opened, &closed); err != nil {
+		return 0, turn, err
+	}
+	turn.Opened, turn.Closed = moment(&opened), moment(closed)
+	return conversation, turn, json.Unmarshal(result, &turn.Result)
+}
+
+const visitColumns = `, v.key, v.conversation, v.part, v.hour, v.cell, v.first_seq, v.last_seq, v.started, v.last, v.closes, v.person, v.facts `
+
+// scanVisit reads dimensionColumns without their FROM, and visitColumns.
+func scanVisit(rows *sql.Rows) (v parley.StoredVisit, err error) {
+	var key, started, last int64
+	var closes *int64
+	var facts []byte
+	d, err := scanDimension(rows, &key, &v.Conversation, &v.Part, &v.Cell.Start, &v.Cell.Part, &v.FirstSeq, &v.LastSeq, &started, &last, &closes, &v.Person, &facts)
+	if err != nil {
+		return v, err
+	}
+	v.Dimensions, v.Cell.Dimension = d.Dimensions, d.Key
+	v.Started, v.Last, v.Closes = moment(&started), moment(&last), moment(closes)
+	return v, json.Unmarshal(facts, &v.Facts)
+}
+
+const selectVisits = "SELECT d.key, tn.id, d.bot, d.version, d.channel, d.language, d.campaign, d.source, d.owner" + visitColumns
+
+const ofDimension = " JOIN visit_dimensions AS d ON d.key = v.dimension JOIN tenants AS tn ON tn.key = d.tenant "
+
+var (
+	visitsOfConversations = newBulk(selectVisits+`FROM (SELECT conversation AS wanted, generation AS made FROM %ROWS%) AS w CROSS JOIN visits AS v`+ofDimension+
+		`WHERE v.conversation = w.wanted AND v.generation = w.made ORDER BY v.conversation, v.part`, column{"conversation", bigint}, column{"generation", bigint})
+	lastVisits = newBulk(selectVisits+`FROM (SELECT conversation AS wanted, generation AS made FROM %ROWS%) AS w CROSS JOIN visits AS v`+ofDimension+
+		`WHERE v.conversation = w.wanted AND v.generation = w.made
+			AND v.part = (SELECT MAX(x.part) FROM visits AS x WHERE x.conversation = w.wanted AND x.generation = w.made)`, column{"conversation", bigint}, column{"generation", bigint})
+	visitsOfCells = newBulk(selectVisits+`FROM (SELECT dimension AS in_dimension, hour AS in_hour, cell AS in_cell FROM %ROWS%) AS w CROSS JOIN visits AS v`+ofDimension+
+		`WHERE v.dimension = w.in_dimension AND v.hour = w.in_hour AND v.cell = w.in_cell`, column{"dimension", bigint}, column{"hour", bigint}, column{"cell", bigint})
+)
+
+func (t *tx) storedVisits(ctx context.Context, generation int64, conversations []int64, all bool) ([]parley.StoredVisit, error) {
+	b := lastVisits
+	if all {
+		b = visitsOfConversations
+	}
+	rows := make([][]any, len(conversations))
+	for i, c := range conversations {
+		rows[i] = []any{c, generation}
+	}
+	return t.visits(ctx, b, rows)
+}
+
+func (t *tx) visits(ctx context.Context, b *bulk, rows [][]any) (found []parley.StoredVisit, err error) {
+	err = b.run(ctx, t.s.dialect, t.db.Tx, rows, func(rows *sql.Rows) error {
+		v, err := scanVisit(rows)
+		found = append(found, v)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read visits: %w", err)
+	}
+	return found, nil
+}
+
+// VisitsIn implements [parley.Figures].
+func (t *tx) VisitsIn(ctx context.Context, cells []parley.CellName) ([]parley.StoredVisit, error) {
+	rows := make([][]any, len(cells))
+	for i, c := range cells {
+		rows[i] = []any{c.Dimension, c.Start, int64(c.Part)}
+	}
+	return t.visits(ctx, visitsOfCells, rows)
+}
+
+// VisitsOf implements [parley.Figures].
+func (t *tx) VisitsOf(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID) (found []parley.Visit, err error) {
+	p, err := t.FigureProgress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, err := t.conversationKey(ctx, tenant, conversation)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := t.storedVisits(ctx, p.Generation, []int64{key}, true)
+	for _, v := range stored {
+		found = append(found, v.Visit)
+	}
+	return found, err
+}
+
+// VisitsBetween implements [parley.Figures].
+func (t *tx) VisitsBetween(ctx context.Context, dimensions []int64, from, until time.Time) (found []parley.Visit, err error) {
+	const hour = int64(time.Hour / time.Millisecond)
+	first, last := from.UnixMilli(), until.UnixMilli()
+	err = t.byDimension(ctx, selectVisits+"FROM visits AS v"+ofDimension+"WHERE v.dimension IN (?) AND v.hour >= ? AND v.hour < ? AND v.started >= ? AND v.started < ?",
+		dimensions, []any{first - first%hour, last, first, last}, func(rows *sql.Rows) error {
+			v, err := scanVisit(rows)
+			found = append(found, v.Visit)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read visits: %w", err)
+	}
+	return found, nil
+}
