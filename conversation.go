@@ -76,6 +76,8 @@ type ConversationState struct {
 	Previous            ConversationID  `json:"previous,omitzero"` // same case: the customer's conversation before this one
 	Case                ConversationID  `json:"case,omitzero"`     // first conversation of the case
 	Bot                 BotState        `json:"bot,omitzero"`
+	Campaign            Campaign        `json:"campaign,omitzero"`
+	Import              Import          `json:"import,omitzero"` // of a conversation that took place elsewhere
 }
 
 // Manual says whether people answer: the mode of the agent-conversations surface.

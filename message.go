@@ -38,6 +38,7 @@ type Body struct {
 	Turn        *TurnInput    `json:"turn,omitempty"`       // what it says to a bot besides
 	Answer      *BotAnswer    `json:"answer,omitempty"`     // of a bot that the hub runs: all of it, of which Content is what every channel can show
 	Question    int64         `json:"question,omitempty"`   // Seq of what a bot answers with it
+	Steps       []FlowStep    `json:"steps,omitempty"`      // of an imported answer: those of its flow that led to it
 	Trace       string        `json:"trace,omitempty"`      // W3C traceparent of the request it came with; callbacks go on with it
 }
 

@@ -51,6 +51,7 @@ type Tx interface {
 	Flows
 	AgentConversations
 	Refusals
+	History
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

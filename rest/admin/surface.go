@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"parley/directory"
+	"parley/history"
 	"parley/insight"
 	"parley/rest"
 	"parley/rest/api"
@@ -32,6 +33,7 @@ type Surface struct {
 	runs           insight.Runs
 	bots           *directory.Bots
 	runner         BotRunner
+	importer       *history.Importer
 	contract       *contract.Contract
 }
 
@@ -44,6 +46,7 @@ type Deps struct {
 	Understanding  *insight.Vocabularies
 	Bots           *directory.Bots
 	Runner         BotRunner
+	Record         history.Record
 	Verifier       api.Verifier
 }
 
@@ -51,7 +54,7 @@ var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner,
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record},
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
@@ -78,7 +81,7 @@ func New(d Deps) *Surface {
 func (s *Surface) Register(root *mux.Router) {
 	r := root.PathPrefix(BasePath).Subrouter()
 	rest.NotFound(r)
-	r.Use(rest.LimitBody(rest.MaxBody), s.contract.Guard)
+	r.Use(limitBody, s.contract.Guard)
 	HandlerWithOptions(
 		NewStrictHandlerWithOptions(s, nil, StrictHTTPServerOptions{RequestErrorHandlerFunc: contract.Malformed, ResponseErrorHandlerFunc: api.WriteError}),
 		GorillaServerOptions{BaseRouter: r, ErrorHandlerFunc: contract.Malformed},
