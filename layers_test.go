@@ -25,7 +25,7 @@ var layers = map[string]string{
 	// Detection, and the language of groups.
 	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight": "egress ident insight/criteria insight/entity insight/text markup",
 	"parley/history": "ident",
-	"parley/bots": "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident signing wire", "parley/dispatch/asynqueue": "",
+	"parley/bots":    "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident signing wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
 	"parley/forward":     "dispatch signing ws",

@@ -129,11 +129,3 @@ func (t *Time) at() time.Time {
 	}
 	return t.moment
 }
-
-// someTime is a time of a line; the zero time is left out.
-func someTime(t time.Time) *Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &Time{moment: t.UTC()}
-}

@@ -12,7 +12,7 @@ import (
 // What docs/data.md shows is what happens: its commands run one after the other against a hub, and each answers as printed after it.
 func TestDataDocumentIsTrue(t *testing.T) {
 	t.Parallel()
-	hub := startProcess(t, nil, "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--bootstrap-client", "ops:secret")
+	hub := startProcess(t, nil, "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--bootstrap-client", "ops:secret-of-ops")
 	script, last := "", ""
 	for _, s := range snippets(t, "../../docs/data.md") {
 		switch s.language {
