@@ -96,9 +96,29 @@ type PastConversation struct {
 // ExternalID is what the conversation is called by whoever imported it, else by the hub.
 func (c *Conversation) ExternalID() string { return cmp.Or(c.State.Import.ID, c.ID.String()) }
 
-// History keeps conversations that took place elsewhere.
+// An ExportQuery selects conversations of a tenant; zero members select all.
+type ExportQuery struct {
+	Tenant      TenantID // required
+	After, Upto int64    // keys: those after the first, up to the second, both required
+	From, Until time.Time
+	Status      Status
+	Limit       int
+}
+
+// An ExportedConversation is one with what is kept beside it and its messages. Its Key is its place in the order in which conversations
+// became part of the record.
+type ExportedConversation struct {
+	Key          int64
+	Conversation Conversation
+	Survey       *Survey
+	Score        *float64 // from 0 to 10; nil = not scored
+}
+
+// History takes whole conversations in and gives them out.
 type History interface {
 	// Import stores those that are not there yet, and says which they are; another one is there already if its ID is, or, where the
 	// other system's id is one of the tenant's own conversations, if that is. Nothing is owed to anybody for them.
 	Import(ctx context.Context, tenant TenantID, all []PastConversation) (made map[ConversationID]bool, err error)
+	// Exported are conversations in the order of their keys.
+	Exported(ctx context.Context, q ExportQuery) ([]ExportedConversation, error)
 }

@@ -16,9 +16,9 @@ import (
 // The limits of a line.
 const (
 	maxMessages = 100_000
-	maxShort    = 255     // bytes of ids, names, addresses
-	maxText     = 100_000 // bytes of a text
-	maxURL      = 2048    // bytes
+	maxShort    = 255     // characters of ids, names, addresses
+	maxText     = 500_000 // characters of a text
+	maxURL      = 2048    // characters
 	maxList     = 100     // contacts, attributes, attachments, steps
 )
 
@@ -51,8 +51,8 @@ func (c *checker) text(member, value string, required bool, limit int) {
 	switch {
 	case required && strings.TrimSpace(value) == "":
 		c.note(member, "is required")
-	case len(value) > limit:
-		c.note(member, "may have %d bytes, not %d", limit, len(value))
+	case utf8.RuneCountInString(value) > limit:
+		c.note(member, "may have %d characters, not %d", limit, utf8.RuneCountInString(value))
 	case strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value):
 		c.note(member, "holds a character that cannot be stored")
 	}
@@ -156,7 +156,7 @@ func (c *checker) attributes(member string, all []Attribute) {
 	c.few(member, len(all))
 	for i, a := range all {
 		c.short(fmt.Sprintf("%s[%d].name", member, i), a.Name, true)
-		c.text(fmt.Sprintf("%s[%d].value", member, i), a.Value, false, maxURL)
+		c.text(fmt.Sprintf("%s[%d].value", member, i), a.Value, false, maxText)
 	}
 }
 
@@ -171,6 +171,7 @@ func (c *checker) message(at string, m *Message, now time.Time, said map[string]
 		said[key] = true
 	}
 	c.short(at+"name", m.Name, false)
+	c.short(at+"parent", m.Parent, false)
 	c.time(at+"at", m.At, now, true)
 	if t := parley.MessageType(m.Type); m.Type != "" && (!slices.Contains(parley.MessageTypes(), t) || t.Ephemeral()) {
 		c.note(at+"type", "must be a type of message that is kept, such as text")
@@ -179,9 +180,6 @@ func (c *checker) message(at string, m *Message, now time.Time, said map[string]
 	c.text(at+"html", m.HTML, false, maxText)
 	if len(m.JSON) > 0 && m.JSON[0] != '{' {
 		c.note(at+"json", "must be an object")
-	}
-	if len(m.JSON) > maxText {
-		c.note(at+"json", "may have %d bytes, not %d", maxText, len(m.JSON))
 	}
 	empty := m.Text == "" && m.HTML == "" && len(m.JSON) == 0 && len(m.Attachments) == 0
 	switch {

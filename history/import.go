@@ -35,6 +35,11 @@ type Importer struct {
 	Clock  func() time.Time // nil = time.Now
 }
 
+// Options say how lines are taken.
+type Options struct {
+	StrangeBots bool // a line that names a bot which is not there goes in without it; otherwise it is refused
+}
+
 // A Refusal is a line that did not go in, and why.
 type Refusal struct {
 	Line   int // from 1
@@ -52,6 +57,7 @@ type Result struct {
 // An intake is one import on its way.
 type intake struct {
 	*Importer
+	Options
 	tenant  parley.TenantID
 	bots    map[string]*bot // by id; nil = there is no such bot
 	waiting []parley.PastConversation
@@ -61,8 +67,8 @@ type intake struct {
 
 // Import stores the conversations of a stream of lines. It reads to the end; an error says what it stopped for, and the result what had
 // become true before. Empty lines are passed over.
-func (im *Importer) Import(ctx context.Context, tenant parley.TenantID, stream io.Reader) (Result, error) {
-	in := &intake{Importer: im, tenant: tenant, bots: map[string]*bot{}}
+func (im *Importer) Import(ctx context.Context, tenant parley.TenantID, options Options, stream io.Reader) (Result, error) {
+	in := &intake{Importer: im, Options: options, tenant: tenant, bots: map[string]*bot{}}
 	lines := bufio.NewReaderSize(stream, 64<<10)
 	for n := 1; ; n++ {
 		text, long, err := readLine(lines)
@@ -110,7 +116,7 @@ func (in *intake) take(ctx context.Context, n int, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if b == nil && l.Bot != "" {
+	if b == nil && l.Bot != "" && !in.StrangeBots {
 		in.refuse(n, "bot is no bot of the environment")
 		return nil
 	}
@@ -172,8 +178,11 @@ func (in *intake) bot(ctx context.Context, id string) (*bot, error) {
 		if err != nil {
 			return err
 		}
+		_, program := a.Role(parley.CustomBot)
 		if a.Bot != nil {
 			found = &bot{parley.Party{Application: a.ID, Role: parley.CustomBot, Participant: a.Bot.Participant, Name: a.Name}}
+		} else if program {
+			found = &bot{parley.Party{Application: a.ID, Role: parley.CustomBot, Name: a.Name}}
 		}
 		return nil
 	})

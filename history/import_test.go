@@ -30,7 +30,7 @@ const whole = `{"id":"ext-1","channelType":"whatsapp","address":"shop","language
 
 func importing(t *testing.T, s *store.Store, tenant parley.TenantID, stream io.Reader) history.Result {
 	t.Helper()
-	result, err := (&history.Importer{Record: s}).Import(t.Context(), tenant, stream)
+	result, err := (&history.Importer{Record: s}).Import(t.Context(), tenant, history.Options{}, stream)
 	if err != nil {
 		t.Fatalf("Import: %v", err)
 	}
@@ -174,7 +174,7 @@ func TestBrokenImportKeepsWhatCameWhole(t *testing.T) {
 			fmt.Fprintf(&text, `{"id":"%d","channelType":"sms","messages":[{"sender":"customer","at":"2025-03-01T12:00:00Z","text":"x"}]}`+"\n", i)
 		}
 		half := text.Bytes()[:bytes.LastIndexByte(text.Bytes()[:text.Len()-1], '\n')-10] // in the middle of the last but one
-		got, err := (&history.Importer{Record: s}).Import(t.Context(), parley.DefaultTenant, breaking{bytes.NewReader(half)})
+		got, err := (&history.Importer{Record: s}).Import(t.Context(), parley.DefaultTenant, history.Options{}, breaking{bytes.NewReader(half)})
 		if !errors.Is(err, errBroken) || got.Accepted != 198 || got.Refused != 0 {
 			t.Errorf("Import = %+v, %v; want 198 accepted and %v", got, err, errBroken)
 		}
@@ -204,7 +204,7 @@ func TestWrongLinesSayWhatIsWrong(t *testing.T) {
 	s := storetest.Open(t)
 	for _, c := range []struct{ old, new, want string }{
 		{`"ext-1"`, `""`, "id is required"},
-		{`"ext-1"`, `"` + strings.Repeat("x", 256) + `"`, "id may have 255 bytes, not 256"},
+		{`"ext-1"`, `"` + strings.Repeat("x", 256) + `"`, "id may have 255 characters, not 256"},
 		{`"ext-1"`, `"a\u0000b"`, "id holds a character that cannot be stored"},
 		{`"whatsapp"`, `""`, "channelType is required"},
 		{`"de-AT"`, `"klingon!"`, "language must be a language tag such as en-US"},
@@ -214,7 +214,7 @@ func TestWrongLinesSayWhatIsWrong(t *testing.T) {
 		{`"evaluation":4`, `"evaluation":6`, "feedback.evaluation must be from 1 to 5"},
 		{`"address":"+43123"`, `"address":""`, "customer.contacts[1].address is required"},
 		{`"tier"`, `""`, "customer.attributes[0].name is required"},
-		{`"shoes"`, `"` + strings.Repeat("x", 256) + `"`, "campaign.term may have 255 bytes, not 256"},
+		{`"shoes"`, `"` + strings.Repeat("x", 256) + `"`, "campaign.term may have 255 characters, not 256"},
 		{`"version"`, `"bot":"x","version"`, "bot must be the id of a bot"},
 		{`"2025-03-01T12:59:00+01:00"`, `"2025-03-01T13:01:00+01:00"`, "started must not be after the first message"},
 		{`"2025-03-01T12:10:00Z"`, `"2025-03-01T12:00:00Z"`, "ended must not be before the last message"},
@@ -224,7 +224,7 @@ func TestWrongLinesSayWhatIsWrong(t *testing.T) {
 		{`"at":"2025-03-01T12:00:00Z"`, `"at":7`, "messages[1].at must be a time such as 2026-03-01T12:00:00Z"},
 		{`"richMessage.quickreply"`, `"typing.start"`, "messages[3].type must be a type of message that is kept, such as text"},
 		{`{"a":1}`, `[1]`, "messages[3].json must be an object"},
-		{`"text":"Where is my parcel?"`, `"text":"` + strings.Repeat("x", 100_001) + `"`, "messages[1].text may have 100000 bytes, not 100001"},
+		{`"text":"Where is my parcel?"`, `"text":"` + strings.Repeat("x", 500_001) + `"`, "messages[1].text may have 500000 characters, not 500001"},
 		{`"text":"A human, please",`, ``, "messages[2].text is required"},
 		{`"deleted":true`, `"deleted":true,"text":"x"`, "messages[5].deleted is for a message without content"},
 		{`{"sender":"customer","at":"2025-03-01T12:00:03Z"`, `{"id":"1","sender":"customer","at":"2025-03-01T12:00:03Z"`, "messages[2].id is that of another message of the same sender"},
@@ -255,7 +255,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("null\n{}\n[]\n\x00")
 	s := storetest.Open(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := (&history.Importer{Record: s}).Import(t.Context(), parley.DefaultTenant, strings.NewReader(text))
+		got, err := (&history.Importer{Record: s}).Import(t.Context(), parley.DefaultTenant, history.Options{}, strings.NewReader(text))
 		if err != nil {
 			t.Fatalf("Import of %q: %v", text, err)
 		}

@@ -71,6 +71,7 @@ type Message struct {
 	Name        string          `json:"name,omitempty"`
 	Type        string          `json:"type,omitempty"` // "" = text
 	At          *Time           `json:"at"`
+	Parent      string          `json:"parent,omitempty"` // what it answers: the id of another message
 	Text        string          `json:"text,omitempty"`
 	HTML        string          `json:"html,omitempty"`
 	JSON        json.RawMessage `json:"json,omitempty"` // an object
@@ -128,4 +129,17 @@ func (t *Time) at() time.Time {
 		return time.Time{}
 	}
 	return t.moment
+}
+
+// someTime is a time of a line; the zero time is left out.
+func someTime(t time.Time) *Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &Time{moment: t.UTC()}
+}
+
+// A Place is what of an exported line whoever goes on after it must know.
+type Place struct {
+	Cursor string `json:"cursor"`
 }

@@ -101,7 +101,7 @@ func add(past *parley.PastConversation, m *Message, handedOver *Time) {
 	c := &past.Conversation
 	role := roles[m.Sender]
 	out := parley.Message{ID: ident.New[parley.Message](), Conversation: c.ID, Seq: int64(len(past.Messages)) + 1, Type: parley.MessageType(m.Type), Sender: role,
-		Created: m.At.at(), Explanation: imported, Body: parley.Body{MessageID: m.ID, Name: m.Name}}
+		Created: m.At.at(), Explanation: imported, Body: parley.Body{MessageID: m.ID, Name: m.Name, Parent: m.Parent}}
 	if out.Type == "" {
 		out.Type = parley.TypeText
 	}

@@ -18,6 +18,9 @@ func TestDataDocumentIsTrue(t *testing.T) {
 		switch s.language {
 		case "sh":
 			text := strings.ReplaceAll(s.text, "http://127.0.0.1:8080", hub.url)
+			if command, ok := strings.CutPrefix(text, "parley export "); ok {
+				text = "cd " + t.TempDir() + "; " + hub.cmd.Path + " export --url " + hub.url + " " + command
+			}
 			out, err := exec.CommandContext(t.Context(), "bash", "-euc", script+text).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%s: %v: %s", text, err, out)

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"parley"
+	"parley/history"
 	"parley/rest"
 	"parley/rest/api"
 )
@@ -35,7 +36,7 @@ func (s *Surface) ImportConversations(ctx context.Context, r ImportConversations
 		return nil, err
 	}
 	stream := &watched{of: r.Body}
-	result, err := s.importer.Import(ctx, tenant, stream)
+	result, err := s.importer.Import(ctx, tenant, history.Options{StrangeBots: api.Or(r.Params.StrangeBots, Refuse) == Keep}, stream)
 	if result.Accepted > 0 {
 		err = errors.Join(err, s.deliveries.Note(context.WithoutCancel(ctx), actor(ctx), tenant, "conversations.import", "", map[string]any{"accepted": result.Accepted, "refused": result.Refused}))
 	}

@@ -34,6 +34,7 @@ type Surface struct {
 	bots           *directory.Bots
 	runner         BotRunner
 	importer       *history.Importer
+	exporter       *history.Exporter
 	contract       *contract.Contract
 }
 
@@ -46,15 +47,18 @@ type Deps struct {
 	Understanding  *insight.Vocabularies
 	Bots           *directory.Bots
 	Runner         BotRunner
-	Record         history.Record
-	Verifier       api.Verifier
+	Record         interface { // the store
+		history.Record
+		history.Places
+	}
+	Verifier api.Verifier
 }
 
 var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record},
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record},
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
