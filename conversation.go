@@ -77,16 +77,7 @@ type ConversationState struct {
 	Case                ConversationID  `json:"case,omitzero"`     // first conversation of the case
 	Bot                 BotState        `json:"bot,omitzero"`
 	Campaign            Campaign        `json:"campaign,omitzero"`
-}
-
-// A Campaign is what brought a customer here, as whoever began the conversation said (reference/analytics.md 6).
-type Campaign struct {
-	ID      string `json:"id,omitempty"`
-	Source  string `json:"source,omitempty"`
-	Medium  string `json:"medium,omitempty"`
-	Name    string `json:"name,omitempty"`
-	Content string `json:"content,omitempty"`
-	Term    string `json:"term,omitempty"`
+	Import              Import          `json:"import,omitzero"` // of a conversation that took place elsewhere
 }
 
 // Manual says whether people answer: the mode of the agent-conversations surface.

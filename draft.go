@@ -20,6 +20,7 @@ type Draft struct {
 	Customer            *CustomerData   // nil = not told
 	Asks                bool            // somebody waits for the answer: the turn is kept, see [Turn]
 	Test                bool            // starts a test
+	Campaign            Campaign        // where the customer came from
 	Background          *string         // for bots, about customer and conversation; nil = not told
 	NewID               ConversationID  // starts a conversation under this id; zero = the hub makes one
 }

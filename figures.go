@@ -10,7 +10,7 @@ import (
 // A Visit is a conversation as figures count it, or, of a thread that never ends, what was said between two long silences in it
 // (reference/analytics.md 3). A conversation in which nobody said anything has none.
 type Visit struct {
-	Conversation int64 // its row, see [History]
+	Conversation int64 // its row, see [Story]
 	Part         int   // 0, 1, … in order
 	Dimensions
 	FirstSeq, LastSeq int64     // of what was said
@@ -77,11 +77,12 @@ func (f *VisitFacts) Messages() int { return f.User + f.Bot + f.Agent }
 type EndingKind string
 
 const (
-	EndedByBot     EndingKind = "bot"
-	EndedByAgent   EndingKind = "agent"
-	EndedByUser    EndingKind = "user"
-	EndedByHub     EndingKind = "hub"     // there was nobody to answer
-	EndedBySilence EndingKind = "silence" // the customer fell silent
+	EndingByBot     EndingKind = "bot"
+	EndingByAgent   EndingKind = "agent"
+	EndingByUser    EndingKind = "user"
+	EndingByHub     EndingKind = "hub"     // there was nobody to answer
+	EndingBySilence EndingKind = "silence" // the customer fell silent
+	EndingUntold    EndingKind = "untold"  // whoever imported the conversation did not say
 )
 
 // A Transition is a change from one step of a conversation to another (reference/analytics.md 5). Its depth is its place in the visit.
@@ -119,19 +120,19 @@ func (p FlowPlace) Name() string {
 	return p.ID
 }
 
-// A History is what the record says of one conversation that was not counted yet.
-type History struct {
+// A Story is what the record says of one conversation that was not counted yet.
+type Story struct {
 	Key       int64 // of its row
 	ID        ConversationID
 	Tenant    TenantID
 	State     ConversationState
-	Created   time.Time
+	Ended     time.Time // zero = it is not
 	Forgotten bool
 	Whole     bool          // it is all there; else what came after the last visit was counted
 	Visits    []StoredVisit // that are there: all of them, else the last one
 	Messages  []SaidMessage // after the last visit's ReadSeq, or all
 	Turns     []Turn        // with a question after its ReadTurn, or all
-	Ratings   []Rating      // all; like the survey only with whole histories
+	Ratings   []Rating      // all; like the survey only with whole stories
 	Survey    *Survey
 }
 
@@ -147,6 +148,10 @@ type SaidMessage struct {
 	HandOver    bool
 	Idle        time.Duration
 	NoText      bool // it is no more than a code
+
+	// Of imported conversations, which have no turns.
+	Intent string     // that was understood of it
+	Steps  []FlowStep // of a flow that led to it
 }
 
 // A Cell counts the visits with the same dimensions that began in the same hour, at most [MaxCell] of them, or on the same day (UTC).
@@ -271,8 +276,8 @@ type Figures interface {
 	ChangedConversations(ctx context.Context, limit int) ([]ChangedConversation, error)
 	// SilentVisits are the conversations that have visits which close at a time or before.
 	SilentVisits(ctx context.Context, generation int64, now time.Time, limit int) ([]int64, error)
-	// Histories are what the record has of conversations, whole or since they were counted last; those that are not there are left out.
-	Histories(ctx context.Context, generation int64, conversations []int64, whole bool) ([]History, error)
+	// Stories are what the record has of conversations, whole or since they were counted last; those that are not there are left out.
+	Stories(ctx context.Context, generation int64, conversations []int64, whole bool) ([]Story, error)
 	// AllDimensions are those of all tenants. AddDimensions adds some, which may be there, and says which keys they have.
 	AllDimensions(ctx context.Context, generation int64) ([]KnownDimension, error)
 	AddDimensions(ctx context.Context, generation int64, d []Dimensions) ([]KnownDimension, error)

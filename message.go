@@ -40,6 +40,7 @@ type Body struct {
 	Question    int64         `json:"question,omitempty"`   // Seq of what a bot answers with it
 	HandOver    bool          `json:"handOver,omitempty"`   // from here on people are asked for; figures begin to count their time
 	Idle        int64         `json:"idle,omitempty"`       // of an end: milliseconds without a message after which the hub ended it; 0 = it was ended otherwise
+	Steps       []FlowStep    `json:"steps,omitempty"`      // of an imported answer: those of its flow that led to it
 	Trace       string        `json:"trace,omitempty"`      // W3C traceparent of the request it came with; callbacks go on with it
 }
 

@@ -52,6 +52,7 @@ type Tx interface {
 	AgentConversations
 	Refusals
 	Figures
+	History
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

@@ -24,7 +24,7 @@ func (r *routing) begin(previous *parley.Conversation) error {
 	r.c.Owner = parley.Owner{Kind: parley.OwnerQueue}
 	r.c.State = parley.ConversationState{ChannelType: p.channel.Type, Address: p.account.Address, Language: d.Language,
 		EntryPoint: d.EntryPoint, LookupContact: d.LookupContact, ConversationContact: d.ConversationContact,
-		ClientInfo: d.ClientInfo, Parties: []parley.Party{customer}}
+		ClientInfo: d.ClientInfo, Campaign: d.Campaign.Cut(), Parties: []parley.Party{customer}}
 	if r.c.State.Language == "" {
 		r.c.State.Language = p.account.DefaultLanguage
 	}

@@ -75,6 +75,9 @@ func (r *routing) ask() error {
 		}
 		bot.Contexts.Open = merged
 		r.step.StateChanged = true
+		if r.step.New && r.c.State.Campaign == (parley.Campaign{}) {
+			r.c.State.Campaign = parley.CampaignIn(merged)
+		}
 	}
 	if len(bot.Open) >= maxOpenTurns {
 		return errTooMany

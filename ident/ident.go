@@ -50,6 +50,15 @@ func Question(conversation parley.ConversationID, bot parley.ApplicationID, seq 
 	return parley.DeliveryID(uuid.NewSHA1(questions, name))
 }
 
+// imported is the name space of imported conversations, a random UUID chosen once.
+var imported = uuid.MustParse("a3d0f2c9-53e7-4b0c-9c43-7f1f5a4f0be2")
+
+// Imported is the id of a conversation of another system: a UUIDv5 of the tenant and what that system calls it, so that a repeated import
+// is the same conversation.
+func Imported(tenant parley.TenantID, external string) parley.ConversationID {
+	return parley.ConversationID(uuid.NewSHA1(imported, append(tenant[:], external...)))
+}
+
 // RepeatHash is the 64-bit hash by which a repeat of messageId by a sender role is looked up. Hits are compared in full.
 func RepeatHash(conversation parley.ConversationID, sender parley.Role, messageID string) int64 {
 	var buffer [128]byte

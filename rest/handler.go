@@ -147,6 +147,9 @@ func (h *handler) serve(w *recorder, r *http.Request) {
 		switch what := recover(); what {
 		case nil:
 		case http.ErrAbortHandler:
+			if trail := api.TrailOf(r.Context()); trail.Err != nil {
+				h.cfg.Log.ErrorContext(r.Context(), "answer cut", "request", trail.RequestID, "path", r.URL.Path, "error", trail.Err)
+			}
 			panic(what)
 		default:
 			h.cfg.Log.ErrorContext(r.Context(), "handler panicked", "request", api.TrailOf(r.Context()).RequestID,

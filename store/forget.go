@@ -115,7 +115,7 @@ func (t *tx) eraseMessages(ctx context.Context, conversation int64) (jobs []parl
 
 // withoutContent is what is left of a message that is erased, as it is stored.
 func withoutContent(body parley.Body) (string, error) {
-	body.Content, body.Attachments, body.Attributes, body.Metadata, body.Turn, body.Answer = nil, nil, nil, nil, nil, nil
+	body.Content, body.Attachments, body.Attributes, body.Metadata, body.Turn, body.Answer, body.Steps = nil, nil, nil, nil, nil, nil, nil
 	left, err := json.Marshal(&body)
 	return string(left), err
 }

@@ -43,6 +43,8 @@ func (r *reader) conversation(d *parley.Draft) bool {
 			d.Language = r.text(maxName)
 		case "customer":
 			r.customer(d)
+		case "campaign": // ours: the published API has none
+			r.campaign(d)
 		default:
 			r.skip()
 		}
@@ -123,6 +125,20 @@ func (r *reader) customer(d *parley.Draft) {
 	if found {
 		d.Customer = &c
 	}
+}
+
+// campaign reads where the customer came from. What is longer than is kept is cut by the hub: a link that somebody else made must not
+// keep a customer out.
+func (r *reader) campaign(d *parley.Draft) {
+	g := &d.Campaign
+	members := map[string]*string{"id": &g.ID, "source": &g.Source, "medium": &g.Medium, "name": &g.Name, "content": &g.Content, "term": &g.Term}
+	r.object(func(name string) {
+		if member := members[name]; member != nil {
+			*member = r.text(maxURL)
+		} else {
+			r.skip()
+		}
+	})
 }
 
 func (r *reader) contact() (c parley.Contact) {

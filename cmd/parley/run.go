@@ -18,6 +18,7 @@ type commands struct {
 	Serve         serveCommand         `cmd:"" help:"Start the hub."`
 	Migrate       migrateCommand       `cmd:"" help:"Bring the database's schema up to date, and end."`
 	Client        clientCommand        `cmd:"" help:"Make, list and revoke API clients."`
+	Export        exportCommand        `cmd:"" help:"Write conversations to the standard output, one a line."`
 	Replay        replayCommand        `cmd:"" help:"Have deliveries that were given up tried again, or give them up for good."`
 	Doctor        doctorCommand        `cmd:"" help:"Say whether a hub is well, and what is wrong if not."`
 	Listen        listenCommand        `cmd:"" help:"Receive a client application's callbacks here and forward them to a program on this machine."`

@@ -19,18 +19,18 @@ const (
 // else may change the generation meanwhile; that nobody did is seen when the change is made true.
 func (c *Counter) count(ctx context.Context, generation int64, part, whole []int64) (parley.FigureChange, error) {
 	change := parley.FigureChange{Generation: generation}
-	histories, err := c.histories(ctx, generation, part, whole)
+	stories, err := c.stories(ctx, generation, part, whole)
 	if err != nil {
 		return change, err
 	}
-	if err := c.readSettings(ctx, histories); err != nil {
+	if err := c.readSettings(ctx, stories); err != nil {
 		return change, err
 	}
 	b := board{cells: map[parley.CellName]*sheet{}}
 	var found [][]parley.Visit
 	var missing []parley.Dimensions
-	for i := range histories {
-		h := &histories[i]
+	for i := range stories {
+		h := &stories[i]
 		visits := Fold(h, c.silenceOf(h), c.now())
 		found = append(found, visits)
 		for _, v := range visits {
@@ -52,8 +52,8 @@ func (c *Counter) count(ctx context.Context, generation int64, part, whole []int
 	touch := func(dimension int64, at int64) {
 		days[parley.CellName{Dimension: dimension, Start: at - at%int64(day)}] = true
 	}
-	for i := range histories {
-		for _, v := range histories[i].Visits {
+	for i := range stories {
+		for _, v := range stories[i].Visits {
 			touch(v.Cell.Dimension, v.Cell.Start)
 			for h := range v.Facts.Hours {
 				touch(v.Cell.Dimension, h*int64(hour))
@@ -70,8 +70,8 @@ func (c *Counter) count(ctx context.Context, generation int64, part, whole []int
 	if err := b.load(ctx, c.config.Record, days); err != nil {
 		return change, err
 	}
-	for i := range histories {
-		stored := histories[i].Visits
+	for i := range stories {
+		stored := stories[i].Visits
 		for _, v := range found[i] {
 			n := parley.StoredVisit{Visit: v}
 			at := slices.IndexFunc(stored, func(s parley.StoredVisit) bool { return s.Part == v.Part })
@@ -93,7 +93,7 @@ func (c *Counter) count(ctx context.Context, generation int64, part, whole []int
 			b.say(n.Cell.Dimension, &v, +1)
 			change.Visits = append(change.Visits, n)
 		}
-		if !histories[i].Whole {
+		if !stories[i].Whole {
 			continue
 		}
 		for j := range stored {
@@ -109,37 +109,37 @@ func (c *Counter) count(ctx context.Context, generation int64, part, whole []int
 	return change, err
 }
 
-// histories reads conversations. Of one that is forgotten every visit has to go, so it is read as a whole.
-func (c *Counter) histories(ctx context.Context, generation int64, part, whole []int64) (all []parley.History, err error) {
+// stories reads conversations. Of one that is forgotten every visit has to go, so it is read as a whole.
+func (c *Counter) stories(ctx context.Context, generation int64, part, whole []int64) (all []parley.Story, err error) {
 	err = c.config.Record.View(ctx, func(tx parley.Tx) error {
-		some, err := tx.Histories(ctx, generation, part, false)
+		some, err := tx.Stories(ctx, generation, part, false)
 		if err != nil {
 			return err
 		}
 		wanted := slices.Clone(whole)
-		some = slices.DeleteFunc(some, func(h parley.History) bool {
+		some = slices.DeleteFunc(some, func(h parley.Story) bool {
 			if h.Forgotten {
 				wanted = append(wanted, h.Key)
 			}
 			return h.Forgotten
 		})
-		rest, err := tx.Histories(ctx, generation, wanted, true)
+		rest, err := tx.Stories(ctx, generation, wanted, true)
 		all = append(some, rest...)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b parley.History) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(all, func(a, b parley.Story) int { return cmp.Compare(a.Key, b.Key) })
 	return all, nil
 }
 
 // readSettings reads those of the tenants concerned.
-func (c *Counter) readSettings(ctx context.Context, histories []parley.History) error {
+func (c *Counter) readSettings(ctx context.Context, stories []parley.Story) error {
 	c.settings = map[parley.TenantID]parley.FigureSettings{}
 	return c.config.Record.View(ctx, func(tx parley.Tx) error {
-		for i := range histories {
-			tenant := histories[i].Tenant
+		for i := range stories {
+			tenant := stories[i].Tenant
 			if _, ok := c.settings[tenant]; ok {
 				continue
 			}
@@ -153,7 +153,7 @@ func (c *Counter) readSettings(ctx context.Context, histories []parley.History) 
 	})
 }
 
-func (c *Counter) silenceOf(h *parley.History) time.Duration {
+func (c *Counter) silenceOf(h *parley.Story) time.Duration {
 	s := c.settings[h.Tenant]
 	return s.SilenceOf(&h.State)
 }

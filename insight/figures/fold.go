@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -11,10 +12,10 @@ import (
 	"parley"
 )
 
-// Fold counts a conversation on: it is what its visits are, from the last one that was counted, or from the beginning if the history is
+// Fold counts a conversation on: it is what its visits are, from the last one that was counted, or from the beginning if the story is
 // whole. silence is [parley.FigureSettings.SilenceOf] the conversation. Whether a conversation is counted at once or piece by piece, what
 // comes out is the same: messages go by their Seq, and a turn that is over stands before the first message that is not older than its end.
-func Fold(h *parley.History, silence time.Duration, now time.Time) []parley.Visit {
+func Fold(h *parley.Story, silence time.Duration, now time.Time) []parley.Visit {
 	if h.Forgotten {
 		return nil
 	}
@@ -22,6 +23,10 @@ func Fold(h *parley.History, silence time.Duration, now time.Time) []parley.Visi
 	if n := len(h.Visits); n > 0 && !h.Whole {
 		f.visits = append(f.visits, copyVisit(&h.Visits[n-1].Visit))
 		f.seq, f.turn = f.visits[0].Facts.ReadSeq, f.visits[0].Facts.ReadTurn
+	}
+	if h.State.Import.ID != "" {
+		f.imported()
+		return f.visits
 	}
 	turns := over(h.Turns)
 	for i := range h.Messages {
@@ -49,10 +54,14 @@ func Fold(h *parley.History, silence time.Duration, now time.Time) []parley.Visi
 
 // A fold is the work on one conversation.
 type fold struct {
-	h         *parley.History
+	h         *parley.Story
 	silence   time.Duration
 	visits    []parley.Visit // the last one is being counted
 	seq, turn int64          // how far the conversation was read
+
+	// Of an imported conversation: what the customer said last was understood as.
+	intent   string
+	intentAt int64
 }
 
 // A turnAt is a turn with when it counts: no turn counts before those that were asked before it.
@@ -103,13 +112,9 @@ func (f *fold) message(m *parley.SaidMessage) {
 	case counts(m):
 		f.said(m)
 	case m.HandOver && f.open():
-		v := f.last()
-		if v.Facts.HandedOver == 0 {
-			v.Facts.HandedOver, v.Facts.FirstAgent = m.Created.UnixMilli(), 0
-		}
-		f.move(parley.FlowPlace{Type: parley.PlaceHandover}, m.Created, parley.Transition{Question: m.Seq})
+		f.handedOver(m.Created, parley.Transition{Question: m.Seq})
 	case m.Type == parley.TypeConversationEnd && f.open():
-		f.end(m)
+		f.over(endingOf(m), endOf(m, f.last()), m.Created, m.Seq)
 	case m.Type == parley.TypeConversationEnd && f.closed():
 		steps := f.last().Facts.Steps
 		steps[len(steps)-1].Question = m.Seq // now nothing reopens it
@@ -160,7 +165,9 @@ func (f *fold) said(m *parley.SaidMessage) {
 		if f.answersTurn(m) {
 			return // it counts with its turn
 		}
-		f.move(parley.FlowPlace{ID: defaultStep, Type: parley.PlaceDialog}, m.Created, parley.Transition{First: m.Seq, Last: m.Seq})
+		for _, id := range f.dialogs(m) {
+			f.move(parley.FlowPlace{ID: id, Type: parley.PlaceDialog}, m.Created, parley.Transition{Question: f.intentAt, First: m.Seq, Last: m.Seq})
+		}
 	}
 	f.saidIn(1)
 }
@@ -170,6 +177,17 @@ const (
 	defaultStep  = "default"
 	fallbackStep = "FALLBACK"
 )
+
+// dialogs are where something that a bot says outside turns belongs: outside imported conversations nobody knows.
+func (f *fold) dialogs(m *parley.SaidMessage) (ids []string) {
+	for _, s := range m.Steps {
+		ids = append(ids, s.ID)
+	}
+	if len(ids) == 0 {
+		ids = []string{cmp.Or(f.intent, defaultStep)}
+	}
+	return ids
+}
 
 // answersTurn says whether what a bot says belongs to a turn.
 func (f *fold) answersTurn(m *parley.SaidMessage) bool {
@@ -193,7 +211,7 @@ func (f *fold) begin(m *parley.SaidMessage) {
 }
 
 // dimensionsOf is what a visit is counted by that begins with a message.
-func dimensionsOf(h *parley.History, m *parley.SaidMessage) parley.Dimensions {
+func dimensionsOf(h *parley.Story, m *parley.SaidMessage) parley.Dimensions {
 	s := &h.State
 	d := parley.Dimensions{Tenant: h.Tenant, Channel: strings.ToLower(s.ChannelType), Language: s.Language, Campaign: s.Campaign.ID, CampaignSource: s.Campaign.Source,
 		Owner: parley.OwnerQueue}
@@ -227,7 +245,7 @@ func dimensionsOf(h *parley.History, m *parley.SaidMessage) parley.Dimensions {
 }
 
 // personOf tells customers apart, without telling who they are.
-func personOf(h *parley.History) int64 {
+func personOf(h *parley.Story) int64 {
 	c, ok := h.State.Contact()
 	if !ok || c.Address == "" {
 		return 0
@@ -255,12 +273,8 @@ func (f *fold) turnOver(t *turnAt) {
 	}
 	var dialogs []string
 	nlp := t.Result.NLP
-	understood := nlp != nil && nlp.Type == parley.NLPIntent && nlp.Name != ""
-	if understood {
-		if facts.Intents == nil {
-			facts.Intents = map[string]int{}
-		}
-		facts.Intents[nlp.Name]++
+	if nlp != nil && nlp.Type == parley.NLPIntent && nlp.Name != "" {
+		f.understood(nlp.Name)
 	}
 	switch {
 	case t.Result.Fallback:
@@ -281,6 +295,15 @@ func (f *fold) turnOver(t *turnAt) {
 	if t.First > 0 {
 		f.saidIn(int(t.Last - t.First + 1))
 	}
+}
+
+// understood counts an intent.
+func (f *fold) understood(name string) {
+	facts := &f.last().Facts
+	if facts.Intents == nil {
+		facts.Intents = map[string]int{}
+	}
+	facts.Intents[name]++
 }
 
 // place is where the visit is.
@@ -315,35 +338,57 @@ func (f *fold) saidIn(n int) {
 	facts.Said[place.ID] += n
 }
 
-// end is the end of the conversation.
-func (f *fold) end(m *parley.SaidMessage) {
-	v := f.last()
-	v.Facts.Ended, v.Closes = m.Created.UnixMilli(), time.Time{}
-	to, at := parley.FlowPlace{Type: parley.PlaceEnd}, m.Created
+// handedOver is when people were asked for; from then on their time counts.
+func (f *fold) handedOver(at time.Time, why parley.Transition) {
+	if facts := &f.last().Facts; facts.HandedOver == 0 {
+		facts.HandedOver, facts.FirstAgent = at.UnixMilli(), 0
+	}
+	f.move(parley.FlowPlace{Type: parley.PlaceHandover}, at, why)
+}
+
+// endingOf is how a message ends a conversation.
+func endingOf(m *parley.SaidMessage) parley.EndingKind {
 	switch {
 	case m.Idle > 0:
-		v.Facts.Ending, to = parley.EndedBySilence, parley.FlowPlace{Type: parley.PlaceDropoff}
-		at = v.Last.Add(m.Idle)
-		if steps := v.Facts.Steps; len(steps) > 0 && at.UnixMilli() < steps[len(steps)-1].At {
-			at = time.UnixMilli(steps[len(steps)-1].At)
-		}
+		return parley.EndingBySilence
 	case m.Sender.IsBot():
-		v.Facts.Ending = parley.EndedByBot
+		return parley.EndingByBot
 	case m.Sender.IsAgent():
-		v.Facts.Ending = parley.EndedByAgent
+		return parley.EndingByAgent
 	case m.Sender == parley.Customer:
-		v.Facts.Ending = parley.EndedByUser
+		return parley.EndingByUser
 	default:
-		v.Facts.Ending = parley.EndedByHub
+		return parley.EndingByHub
 	}
-	f.move(to, at, parley.Transition{Question: m.Seq})
+}
+
+// endOf is when it does: of silence that is when it had lasted for too long, however late the hub noticed.
+func endOf(m *parley.SaidMessage, v *parley.Visit) time.Time {
+	if m.Idle > 0 {
+		return v.Last.Add(m.Idle)
+	}
+	return m.Created
+}
+
+// over ends the visit, at a time that was noticed at another.
+func (f *fold) over(kind parley.EndingKind, at, noticed time.Time, seq int64) {
+	v := f.last()
+	v.Facts.Ended, v.Facts.Ending, v.Closes = noticed.UnixMilli(), kind, time.Time{}
+	to := parley.FlowPlace{Type: parley.PlaceEnd}
+	if kind == parley.EndingBySilence {
+		to.Type = parley.PlaceDropoff
+	}
+	if steps := v.Facts.Steps; len(steps) > 0 && at.UnixMilli() < steps[len(steps)-1].At { // nothing goes back in time
+		at = time.UnixMilli(steps[len(steps)-1].At)
+	}
+	f.move(to, at, parley.Transition{Question: seq})
 }
 
 // close ends a visit in whose thread nothing was said for too long.
 func (f *fold) close() {
 	v := f.last()
 	at := v.Last.Add(f.silence)
-	v.Facts.Ended, v.Facts.Ending, v.Closes = at.UnixMilli(), parley.EndedBySilence, time.Time{}
+	v.Facts.Ended, v.Facts.Ending, v.Closes = at.UnixMilli(), parley.EndingBySilence, time.Time{}
 	f.move(parley.FlowPlace{Type: parley.PlaceDropoff}, at, parley.Transition{})
 }
 
@@ -360,7 +405,7 @@ func (f *fold) closed() bool {
 		return false
 	}
 	steps := f.last().Facts.Steps
-	return f.last().Facts.Ending == parley.EndedBySilence && len(steps) > 0 && steps[len(steps)-1].Question == 0
+	return f.last().Facts.Ending == parley.EndingBySilence && len(steps) > 0 && steps[len(steps)-1].Question == 0
 }
 
 // reopen takes that back: what breaks the silence was said in time, and stored late.

@@ -107,9 +107,9 @@ func (t *Totals) Add(v *parley.Visit) {
 	count(&t.Contained, engaged && ended && !handed)
 	count(&t.HandedOver, handed)
 	count(&t.EngagedHandedOver, engaged && handed)
-	left := f.Ending == parley.EndedByUser || f.Ending == parley.EndedBySilence
+	left := f.Ending == parley.EndingByUser || f.Ending == parley.EndingBySilence
 	count(&t.Abandoned, handed && f.FirstAgent == 0 && left)
-	resolved := f.Ending == parley.EndedByBot || f.Ending == parley.EndedByAgent
+	resolved := f.Ending == parley.EndingByBot || f.Ending == parley.EndingByAgent
 	count(&t.Resolved, resolved)
 	if ended {
 		t.Endings.add(f.Ending, 1)

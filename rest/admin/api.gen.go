@@ -240,16 +240,52 @@ func (e Scope) Valid() bool {
 
 // Defines values for TimelineStatus.
 const (
-	Ended TimelineStatus = "ended"
-	Open  TimelineStatus = "open"
+	TimelineStatusEnded TimelineStatus = "ended"
+	TimelineStatusOpen  TimelineStatus = "open"
 )
 
 // Valid indicates whether the value is a known member of the TimelineStatus enum.
 func (e TimelineStatus) Valid() bool {
 	switch e {
-	case Ended:
+	case TimelineStatusEnded:
 		return true
-	case Open:
+	case TimelineStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportConversationsParamsStatus.
+const (
+	ExportConversationsParamsStatusEnded ExportConversationsParamsStatus = "ended"
+	ExportConversationsParamsStatusOpen  ExportConversationsParamsStatus = "open"
+)
+
+// Valid indicates whether the value is a known member of the ExportConversationsParamsStatus enum.
+func (e ExportConversationsParamsStatus) Valid() bool {
+	switch e {
+	case ExportConversationsParamsStatusEnded:
+		return true
+	case ExportConversationsParamsStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportConversationsParamsStrangeBots.
+const (
+	Keep   ImportConversationsParamsStrangeBots = "keep"
+	Refuse ImportConversationsParamsStrangeBots = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the ImportConversationsParamsStrangeBots enum.
+func (e ImportConversationsParamsStrangeBots) Valid() bool {
+	switch e {
+	case Keep:
+		return true
+	case Refuse:
 		return true
 	default:
 		return false
@@ -872,6 +908,21 @@ type Hits struct {
 // Example: 0190f3c8-7e2a-7c31-8f00-000000000001
 type ID = string
 
+// Imported defines model for Imported.
+type Imported struct {
+	// Accepted Lines that are stored, now or before.
+	Accepted int `json:"accepted"`
+
+	// Refused The first 1,000 of them.
+	Refused []RefusedLine `json:"refused"`
+
+	// RefusedCount Lines that were refused.
+	RefusedCount int `json:"refusedCount"`
+
+	// Repeated Of these, lines that were stored before.
+	Repeated int `json:"repeated"`
+}
+
 // Key defines model for Key.
 type Key struct {
 	// BotId A UUID made by the server.
@@ -1063,6 +1114,15 @@ type ReceiverPatch struct {
 	LanePolicy      *LanePolicy `json:"lanePolicy,omitempty"`
 	RatePerSecond   *float64    `json:"ratePerSecond,omitempty"`
 	ScheduleSeconds *[]float64  `json:"scheduleSeconds,omitempty"`
+}
+
+// RefusedLine defines model for RefusedLine.
+type RefusedLine struct {
+	// Line From 1.
+	Line int `json:"line"`
+
+	// Reason Begins with the member that is wrong, if it is one.
+	Reason string `json:"reason"`
 }
 
 // ReplayDeadLetters All that agree with every member.
@@ -2045,6 +2105,55 @@ type RenewWidgetSecretParams struct {
 	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
 }
 
+// ExportConversationsParams defines parameters for ExportConversations.
+type ExportConversationsParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// After Cursor of a line: goes on after it.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// From Begun then or later.
+	From *Timestamp `form:"from,omitempty" json:"from,omitempty"`
+
+	// Until Begun before then.
+	Until *Timestamp `form:"until,omitempty" json:"until,omitempty"`
+
+	// Bot With this bot.
+	Bot *ID `form:"bot,omitempty" json:"bot,omitempty"`
+
+	// ChannelType On channels of this type.
+	ChannelType *string                          `form:"channelType,omitempty" json:"channelType,omitempty"`
+	Status      *ExportConversationsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ExportConversationsParamsStatus defines parameters for ExportConversations.
+type ExportConversationsParamsStatus string
+
+// ImportConversationsParams defines parameters for ImportConversations.
+type ImportConversationsParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// StrangeBots What becomes of a line that names a bot which the environment does not have: it is refused, or kept without the bot, as from another hub.
+	StrangeBots *ImportConversationsParamsStrangeBots `form:"strangeBots,omitempty" json:"strangeBots,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ImportConversationsParamsStrangeBots defines parameters for ImportConversations.
+type ImportConversationsParamsStrangeBots string
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
@@ -2418,6 +2527,12 @@ type ServerInterface interface {
 	// RenewWidgetSecret Make a new widget secret
 	// (POST /environments/{id}/widget-secret)
 	RenewWidgetSecret(w http.ResponseWriter, r *http.Request, id ID, params RenewWidgetSecretParams)
+	// ExportConversations Export conversations
+	// (GET /export/conversations)
+	ExportConversations(w http.ResponseWriter, r *http.Request, params ExportConversationsParams)
+	// ImportConversations Import conversations of another system
+	// (POST /import)
+	ImportConversations(w http.ResponseWriter, r *http.Request, params ImportConversationsParams)
 	// ListKeys List keys
 	// (GET /keys)
 	ListKeys(w http.ResponseWriter, r *http.Request, params ListKeysParams)
@@ -6722,6 +6837,243 @@ func (siw *ServerInterfaceWrapper) RenewWidgetSecret(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// ExportConversations operation middleware
+func (siw *ServerInterfaceWrapper) ExportConversations(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportConversationsParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "bot" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "bot", r.URL.Query(), &params.Bot, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "bot"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "bot", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "channelType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channelType", r.URL.Query(), &params.ChannelType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "channelType"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channelType", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExportConversations(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ImportConversations operation middleware
+func (siw *ServerInterfaceWrapper) ImportConversations(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportConversationsParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "strangeBots" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strangeBots", r.URL.Query(), &params.StrangeBots, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "strangeBots"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "strangeBots", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ImportConversations(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListKeys operation middleware
 func (siw *ServerInterfaceWrapper) ListKeys(w http.ResponseWriter, r *http.Request) {
 
@@ -8052,6 +8404,10 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/detection/runs/{id}/cancel", wrapper.CancelRun).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/conversations/{id}/hits", wrapper.ReadHits).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/import", wrapper.ImportConversations).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/export/conversations", wrapper.ExportConversations).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/audit", wrapper.ListAudit).Methods(http.MethodGet)
 
@@ -13887,6 +14243,276 @@ func (response RenewWidgetSecret500JSONResponse) VisitRenewWidgetSecretResponse(
 	return err
 }
 
+type ExportConversationsRequestObject struct {
+	Params ExportConversationsParams
+}
+
+type ExportConversationsResponseObject interface {
+	VisitExportConversationsResponse(w http.ResponseWriter) error
+}
+
+type ExportConversations200ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ExportConversations200ApplicationxNdjsonResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ExportConversations400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ExportConversations400JSONResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversations401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ExportConversations401JSONResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversations403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ExportConversations403JSONResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversations404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ExportConversations404JSONResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversations406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ExportConversations406JSONResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversations429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ExportConversations429JSONResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversations500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ExportConversations500JSONResponse) VisitExportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversationsRequestObject struct {
+	Params ImportConversationsParams
+	Body   io.Reader
+}
+
+type ImportConversationsResponseObject interface {
+	VisitImportConversationsResponse(w http.ResponseWriter) error
+}
+
+type ImportConversations200JSONResponse Imported
+
+func (response ImportConversations200JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversations400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ImportConversations400JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversations401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ImportConversations401JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversations403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ImportConversations403JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversations404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ImportConversations404JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversations406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ImportConversations406JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversations429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ImportConversations429JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportConversations500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ImportConversations500JSONResponse) VisitImportConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListKeysRequestObject struct {
 	Params ListKeysParams
 }
@@ -15641,6 +16267,12 @@ type StrictServerInterface interface {
 	// RenewWidgetSecret Make a new widget secret
 	// (POST /environments/{id}/widget-secret)
 	RenewWidgetSecret(ctx context.Context, request RenewWidgetSecretRequestObject) (RenewWidgetSecretResponseObject, error)
+	// ExportConversations Export conversations
+	// (GET /export/conversations)
+	ExportConversations(ctx context.Context, request ExportConversationsRequestObject) (ExportConversationsResponseObject, error)
+	// ImportConversations Import conversations of another system
+	// (POST /import)
+	ImportConversations(ctx context.Context, request ImportConversationsRequestObject) (ImportConversationsResponseObject, error)
 	// ListKeys List keys
 	// (GET /keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -17156,6 +17788,60 @@ func (sh *strictHandler) RenewWidgetSecret(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RenewWidgetSecretResponseObject); ok {
 		if err := validResponse.VisitRenewWidgetSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExportConversations operation middleware
+func (sh *strictHandler) ExportConversations(w http.ResponseWriter, r *http.Request, params ExportConversationsParams) {
+	var request ExportConversationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportConversations(ctx, request.(ExportConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportConversations")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExportConversationsResponseObject); ok {
+		if err := validResponse.VisitExportConversationsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ImportConversations operation middleware
+func (sh *strictHandler) ImportConversations(w http.ResponseWriter, r *http.Request, params ImportConversationsParams) {
+	var request ImportConversationsRequestObject
+
+	request.Params = params
+
+	request.Body = r.Body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportConversations(ctx, request.(ImportConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportConversations")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ImportConversationsResponseObject); ok {
+		if err := validResponse.VisitImportConversationsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

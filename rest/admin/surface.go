@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"parley/directory"
+	"parley/history"
 	"parley/insight"
 	"parley/rest"
 	"parley/rest/api"
@@ -32,6 +33,8 @@ type Surface struct {
 	runs           insight.Runs
 	bots           *directory.Bots
 	runner         BotRunner
+	importer       *history.Importer
+	exporter       *history.Exporter
 	contract       *contract.Contract
 }
 
@@ -44,14 +47,18 @@ type Deps struct {
 	Understanding  *insight.Vocabularies
 	Bots           *directory.Bots
 	Runner         BotRunner
-	Verifier       api.Verifier
+	Record         interface { // the store
+		history.Record
+		history.Places
+	}
+	Verifier api.Verifier
 }
 
 var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner,
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record},
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
@@ -78,7 +85,7 @@ func New(d Deps) *Surface {
 func (s *Surface) Register(root *mux.Router) {
 	r := root.PathPrefix(BasePath).Subrouter()
 	rest.NotFound(r)
-	r.Use(rest.LimitBody(rest.MaxBody), s.contract.Guard)
+	r.Use(limitBody, s.contract.Guard)
 	HandlerWithOptions(
 		NewStrictHandlerWithOptions(s, nil, StrictHTTPServerOptions{RequestErrorHandlerFunc: contract.Malformed, ResponseErrorHandlerFunc: api.WriteError}),
 		GorillaServerOptions{BaseRouter: r, ErrorHandlerFunc: contract.Malformed},

@@ -1,4 +1,5 @@
 // The customer's page: one conversation with a business, over reloads and drops.
+import { campaignOf } from '../client/src/campaign'
 import { browserClock, choiceDraft, Client, Refused, textDraft, type Draft, type QueuePlace, type State } from '../client/src/client'
 import { GrowingAnswer } from '../client/src/partial'
 import { OthersTyping } from '../client/src/typing'
@@ -13,6 +14,8 @@ import { VisitorSession } from './session'
 const OWN = 'customer'
 
 const account = new URLSearchParams(location.search).get('account') ?? 'demo'
+// Given to this page by the one that embeds it, or, where the browser tells it, in the address of that one.
+const campaign = campaignOf(location.href, document.referrer)
 const status = byId('status', HTMLElement)
 const problem = byId('problem', HTMLElement)
 const empty = byId('empty', HTMLElement)
@@ -133,7 +136,7 @@ function startAnew(): void {
 
 function send(draft: Draft): void {
   tell('')
-  thread.send(draft)
+  thread.send(thread.conversation === null && campaign ? { ...draft, conversation: { campaign } } : draft)
 }
 
 /** Says where the visitor stands among those who wait. */

@@ -1,9 +1,13 @@
+import type { Campaign } from './campaign'
+
 /** What a sender decides about a message; the hub adds the rest. */
 export interface Draft {
   readonly messageId: string
   readonly type: { readonly value: string }
   readonly content?: { readonly text?: string; readonly json?: Readonly<Record<string, unknown>> }
   readonly parent?: { readonly messageId: string }
+  /** Of the message that starts a conversation: the campaign that the customer came by. */
+  readonly conversation?: { readonly campaign: Campaign }
 }
 
 export interface Ack {

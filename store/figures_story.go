@@ -11,26 +11,26 @@ import (
 )
 
 var (
-	historyHeads = newBulk(`SELECT c.key, c.id, tn.id, c.state, c.created, CASE WHEN EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = c.key) THEN 1 ELSE 0 END
+	storyHeads = newBulk(`SELECT c.key, c.id, tn.id, c.state, c.ended, CASE WHEN EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = c.key) THEN 1 ELSE 0 END
 		FROM %ROWS% CROSS JOIN conversations AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE c.key = v.conversation`, column{"conversation", bigint})
-	historyMessages = newBulk(`SELECT m.conversation, m.seq, m.type, m.sender, m.created, m.addressed,
-			CASE WHEN m.sender IN ('custom_bot', 'egain_bot') OR m.type IN ('escalation.transfer', 'conversation.end') OR m.body LIKE '%"noText":true%' THEN m.body ELSE '' END
+	storyMessages = newBulk(`SELECT m.conversation, m.seq, m.type, m.sender, m.created, m.addressed,
+			CASE WHEN m.sender IN ('custom_bot', 'egain_bot') OR m.type IN ('escalation.transfer', 'conversation.end') OR m.sender = 'customer' AND m.body LIKE '%"turn":{%' THEN m.body ELSE '' END
 		FROM %ROWS% CROSS JOIN messages AS m WHERE m.conversation = v.conversation AND m.seq > v.seq ORDER BY m.conversation, m.seq`,
 		column{"conversation", bigint}, column{"seq", bigint})
-	historyTurns = newBulk(`SELECT t.conversation, t.seq, t.status, t.failure, t.first, t.last, t.result, t.opened, t.closed
+	storyTurns = newBulk(`SELECT t.conversation, t.seq, t.status, t.failure, t.first, t.last, t.result, t.opened, t.closed
 		FROM %ROWS% CROSS JOIN turns AS t WHERE t.conversation = v.conversation AND t.seq > v.seq ORDER BY t.conversation, t.seq`,
 		column{"conversation", bigint}, column{"seq", bigint})
-	historyRatings = newBulk("SELECT r.conversation, r.seq, r.helpful FROM %ROWS% CROSS JOIN ratings AS r WHERE r.conversation = v.conversation ORDER BY r.conversation, r.seq",
+	storyRatings = newBulk("SELECT r.conversation, r.seq, r.helpful FROM %ROWS% CROSS JOIN ratings AS r WHERE r.conversation = v.conversation ORDER BY r.conversation, r.seq",
 		column{"conversation", bigint})
-	historyFeedbacks = newBulk("SELECT f.conversation, f.seq, f.body FROM %ROWS% CROSS JOIN agent_feedbacks AS f WHERE f.conversation = v.conversation ORDER BY f.conversation, f.seq",
+	storyFeedbacks = newBulk("SELECT f.conversation, f.seq, f.body FROM %ROWS% CROSS JOIN agent_feedbacks AS f WHERE f.conversation = v.conversation ORDER BY f.conversation, f.seq",
 		column{"conversation", bigint})
-	historySurveys = newBulk("SELECT s.conversation, s.evaluation, s.answered FROM %ROWS% CROSS JOIN surveys AS s WHERE s.conversation = v.conversation",
+	storySurveys = newBulk("SELECT s.conversation, s.evaluation, s.answered FROM %ROWS% CROSS JOIN surveys AS s WHERE s.conversation = v.conversation",
 		column{"conversation", bigint})
 )
 
-// Histories implements [parley.Figures].
-func (t *tx) Histories(ctx context.Context, generation int64, conversations []int64, whole bool) ([]parley.History, error) {
-	all := make([]parley.History, 0, len(conversations))
+// Stories implements [parley.Figures].
+func (t *tx) Stories(ctx context.Context, generation int64, conversations []int64, whole bool) ([]parley.Story, error) {
+	all := make([]parley.Story, 0, len(conversations))
 	keys := make([][]any, len(conversations))
 	for i, key := range conversations {
 		keys[i] = []any{key}
@@ -38,21 +38,22 @@ func (t *tx) Histories(ctx context.Context, generation int64, conversations []in
 	read := func(b *bulk, rows [][]any, scan func(*sql.Rows) error) error {
 		return b.run(ctx, t.s.dialect, t.db.Tx, rows, scan)
 	}
-	if err := read(historyHeads, keys, func(rows *sql.Rows) error {
-		h := parley.History{Whole: whole}
+	if err := read(storyHeads, keys, func(rows *sql.Rows) error {
+		h := parley.Story{Whole: whole}
 		var id, tenant, state []byte
-		var created, forgotten int64
-		if err := rows.Scan(&h.Key, &id, &tenant, &state, &created, &forgotten); err != nil {
+		var forgotten int64
+		var ended *int64
+		if err := rows.Scan(&h.Key, &id, &tenant, &state, &ended, &forgotten); err != nil {
 			return err
 		}
-		h.ID, h.Tenant, h.Created, h.Forgotten = parley.ConversationID(id), parley.TenantID(tenant), moment(&created), forgotten != 0
+		h.ID, h.Tenant, h.Ended, h.Forgotten = parley.ConversationID(id), parley.TenantID(tenant), moment(ended), forgotten != 0
 		err := json.Unmarshal(state, &h.State)
 		all = append(all, h)
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("read conversations to count: %w", err)
 	}
-	at := make(map[int64]*parley.History, len(all))
+	at := make(map[int64]*parley.Story, len(all))
 	for i := range all {
 		at[all[i].Key] = &all[i]
 	}
@@ -77,7 +78,7 @@ func (t *tx) Histories(ctx context.Context, generation int64, conversations []in
 		}
 		messages, turns = append(messages, []any{h.Key, seq}), append(turns, []any{h.Key, turn})
 	}
-	if err := read(historyMessages, messages, func(rows *sql.Rows) error {
+	if err := read(storyMessages, messages, func(rows *sql.Rows) error {
 		conversation, m, err := scanSaid(rows)
 		if err == nil {
 			at[conversation].Messages = append(at[conversation].Messages, m)
@@ -86,7 +87,7 @@ func (t *tx) Histories(ctx context.Context, generation int64, conversations []in
 	}); err != nil {
 		return nil, fmt.Errorf("read messages to count: %w", err)
 	}
-	if err := read(historyTurns, turns, func(rows *sql.Rows) error {
+	if err := read(storyTurns, turns, func(rows *sql.Rows) error {
 		conversation, turn, err := scanTurnToCount(rows)
 		if err == nil {
 			at[conversation].Turns = append(at[conversation].Turns, turn)
@@ -102,8 +103,8 @@ func (t *tx) Histories(ctx context.Context, generation int64, conversations []in
 }
 
 // opinions reads what customers thought.
-func (t *tx) opinions(keys [][]any, at map[int64]*parley.History, read func(*bulk, [][]any, func(*sql.Rows) error) error) error {
-	if err := read(historyRatings, keys, func(rows *sql.Rows) error {
+func (t *tx) opinions(keys [][]any, at map[int64]*parley.Story, read func(*bulk, [][]any, func(*sql.Rows) error) error) error {
+	if err := read(storyRatings, keys, func(rows *sql.Rows) error {
 		var conversation, helpful int64
 		var r parley.Rating
 		err := rows.Scan(&conversation, &r.Seq, &helpful)
@@ -115,7 +116,7 @@ func (t *tx) opinions(keys [][]any, at map[int64]*parley.History, read func(*bul
 	}); err != nil {
 		return fmt.Errorf("read ratings to count: %w", err)
 	}
-	if err := read(historyFeedbacks, keys, func(rows *sql.Rows) error {
+	if err := read(storyFeedbacks, keys, func(rows *sql.Rows) error {
 		var conversation int64
 		var r parley.Rating
 		var stored []byte
@@ -134,7 +135,7 @@ func (t *tx) opinions(keys [][]any, at map[int64]*parley.History, read func(*bul
 	}); err != nil {
 		return fmt.Errorf("read feedbacks to count: %w", err)
 	}
-	if err := read(historySurveys, keys, func(rows *sql.Rows) error {
+	if err := read(storySurveys, keys, func(rows *sql.Rows) error {
 		var conversation, answered int64
 		var s parley.Survey
 		err := rows.Scan(&conversation, &s.Evaluation, &answered)
@@ -167,13 +168,18 @@ func scanSaid(rows *sql.Rows) (conversation int64, m parley.SaidMessage, err err
 		Turn        *struct {
 			NoText bool   `json:"noText"`
 			Code   string `json:"code"`
+			Intent string `json:"intent"`
 		} `json:"turn"`
+		Steps []parley.FlowStep `json:"steps"`
 	}
 	if err := json.Unmarshal(stored, &body); err != nil {
 		return 0, m, fmt.Errorf("read message %d: %w", m.Seq, err)
 	}
 	m.Application, m.Question, m.HandOver, m.Idle = body.Application, body.Question, body.HandOver, time.Duration(body.Idle)*time.Millisecond
-	m.NoText = body.Turn != nil && body.Turn.NoText && body.Turn.Code != ""
+	m.Steps = body.Steps
+	if t := body.Turn; t != nil {
+		m.NoText, m.Intent = t.NoText && t.Code != "", t.Intent
+	}
 	return conversation, m, nil
 }
 
