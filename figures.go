@@ -256,14 +256,18 @@ type Figures interface {
 	PutFigureSettings(ctx context.Context, tenant TenantID, s FigureSettings) error
 	// FigureProgress is how far counting is.
 	FigureProgress(ctx context.Context) (FigureProgress, error)
+	// FindBot is the bot with the id of an application or a participant, whichever tenant it is of; NotFound if there is none. What
+	// belongs to another tenant must not be told of any further.
+	FindBot(ctx context.Context, id [16]byte) (TenantID, ApplicationID, error)
 	// VisitDimensions are those that visits of a tenant have.
 	VisitDimensions(ctx context.Context, tenant TenantID) ([]KnownDimension, error)
 	// HourCells and DayCells are those of dimensions that start between two times, the later one excluded, in order of dimension and
 	// start; with totals only if they are wanted.
 	HourCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]Cell, error)
 	DayCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]Cell, error)
-	// VisitsBetween are the visits of dimensions that started between two times, the later one excluded.
-	VisitsBetween(ctx context.Context, dimensions []int64, from, until time.Time) ([]Visit, error)
+	// EachVisit calls fn for the visits of dimensions that started between two times, the later one excluded. fn must not use the
+	// transaction.
+	EachVisit(ctx context.Context, dimensions []int64, from, until time.Time, fn func(*Visit) error) error
 	// VisitsOf are those of a conversation, in order.
 	VisitsOf(ctx context.Context, tenant TenantID, conversation ConversationID) ([]Visit, error)
 

@@ -38,6 +38,7 @@ var layers = map[string]string{
 	"parley/rest/widget":          "directory rest rest/api rest/contract",
 	"parley/rest/manage":          "insight rest rest/api tokens",
 	"parley/rest/broker":          "hub ident rest rest/api tokens",
+	"parley/rest/analytics":       "directory ident insight/figures rest rest/api",
 	"parley/rest/agentapi":        "assets directory hub ident markup rest rest/api",
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
@@ -69,8 +70,8 @@ var users = []struct{ library, by, why string }{
 	{"github.com/axiomhq/hyperloglog", "parley/insight/figures", "people are told apart in one way"},
 	{"github.com/openai/openai-go", "parley/bots/llm parley/insight/embed", "who asks a model also keeps its key out of errors"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
-	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/resttest parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice parley/signing parley/bots/webhook parley/bots/llm parley/insight/embed", "rules must be testable without a request"},
+	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/analytics parley/rest/resttest parley/cmd/parley", "routes belong to surfaces"},
+	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/analytics parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice parley/signing parley/bots/webhook parley/bots/llm parley/insight/embed", "rules must be testable without a request"},
 }
 
 type goPackage struct {

@@ -52,13 +52,14 @@ type KeyKind string
 
 // The kinds of keys.
 const (
-	KeyManage KeyKind = "manage" // of the manage surface: an appId and an appSecret that are given for a token
-	KeyAgent  KeyKind = "agent"  // of the agent-conversations surface: one key of one bot, which is its Application
-	KeyBroker KeyKind = "broker" // of the broker surface: one key of an environment, which administrators can read again
+	KeyManage  KeyKind = "manage"    // of the manage surface: an appId and an appSecret that are given for a token
+	KeyAgent   KeyKind = "agent"     // of the agent-conversations surface: one key of one bot, which is its Application
+	KeyBroker  KeyKind = "broker"    // of the broker surface: one key of an environment, which administrators can read again
+	KeyFigures KeyKind = "analytics" // of the analytics surface: a token id and its secret
 )
 
 // KeyKinds lists every kind of key there is.
-func KeyKinds() []KeyKind { return []KeyKind{KeyManage, KeyAgent, KeyBroker} }
+func KeyKinds() []KeyKind { return []KeyKind{KeyManage, KeyAgent, KeyBroker, KeyFigures} }
 
 // Scopes are those of a key of the kind.
 func (k KeyKind) Scopes() []string {

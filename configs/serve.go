@@ -49,6 +49,7 @@ type Serve struct {
 	EmbeddingsModel string        `name:"embeddings-model" help:"Model of --embeddings-url." env:"PARLEY_EMBEDDINGS_MODEL"`
 	EmbeddingsKey   string        `name:"embeddings-key" help:"API key of --embeddings-url." env:"PARLEY_EMBEDDINGS_KEY"`
 	EmbeddingsLeast float64       `name:"embeddings-least" help:"Cosine from which on texts are similar, to 1; it depends on the model. 0 = 0.6." default:"0.6" env:"PARLEY_EMBEDDINGS_LEAST"`
+	AnalyticsRate   int           `help:"Requests that a token of the analytics surface may make a minute on each node." default:"600" env:"PARLEY_ANALYTICS_RATE"`
 	CallbackProxy   string        `help:"Proxy that callbacks and token calls go through: http://, https:// or socks5://, with user:password@ if it wants them. It is asked for addresses, not names: the hub resolves and judges those itself. Empty = directly." env:"PARLEY_CALLBACK_PROXY"`
 }
 
@@ -114,6 +115,9 @@ func (s *Serve) Validate() error {
 	}
 	if !(s.EmbeddingsLeast >= 0 && s.EmbeddingsLeast <= 1) {
 		problem("--embeddings-least: give a number from 0 to 1")
+	}
+	if s.AnalyticsRate <= 0 {
+		problem("--analytics-rate: give a positive number")
 	}
 	if s.Issuer != "" && s.IssuerAudience == "" {
 		problem("--issuer needs --issuer-audience, or tokens meant for others would be accepted")

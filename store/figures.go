@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley"
@@ -186,4 +187,35 @@ func (t *tx) recount(ctx context.Context, conversation int64) error {
 func (t *tx) SilentVisits(ctx context.Context, generation int64, now time.Time, limit int) (keys []int64, err error) {
 	err = t.db.NewRaw("SELECT conversation FROM visits WHERE generation = ? AND closes <= ? ORDER BY closes LIMIT ?", generation, now.UnixMilli(), limit).Scan(ctx, &keys)
 	return keys, err
+}
+
+// FindBot implements [parley.Figures].
+func (t *tx) FindBot(ctx context.Context, id [16]byte) (tenant parley.TenantID, bot parley.ApplicationID, err error) {
+	noBot := &parley.Error{Kind: parley.NotFound, Msg: "bot not found"}
+	var owner []byte
+	var kind parley.ObjectKind
+	err = t.db.QueryRowContext(ctx, "SELECT tn.id, o.kind FROM objects AS o JOIN tenants AS tn ON tn.key = o.tenant WHERE o.id = ? AND o.kind IN (?, ?) AND o.built_in = 0",
+		id[:], string(parley.KindApplication), string(parley.KindParticipant)).Scan(&owner, &kind)
+	if errors.Is(err, sql.ErrNoRows) {
+		return tenant, bot, noBot
+	}
+	if err != nil {
+		return tenant, bot, fmt.Errorf("find bot: %w", err)
+	}
+	tenant, bot = parley.TenantID(owner), parley.ApplicationID(id)
+	if kind == parley.KindParticipant {
+		p, err := t.Participants().Find(ctx, tenant, parley.ParticipantID(id))
+		if err != nil {
+			return tenant, bot, err
+		}
+		bot = p.Application
+	}
+	app, err := t.Applications().Find(ctx, tenant, bot)
+	if err != nil {
+		return tenant, bot, err
+	}
+	if !slices.ContainsFunc(app.Roles, func(r parley.ApplicationRole) bool { return r.Name.IsBot() }) {
+		return tenant, bot, noBot
+	}
+	return tenant, bot, nil
 }

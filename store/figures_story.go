@@ -274,18 +274,16 @@ func (t *tx) VisitsOf(ctx context.Context, tenant parley.TenantID, conversation 
 	return found, err
 }
 
-// VisitsBetween implements [parley.Figures].
-func (t *tx) VisitsBetween(ctx context.Context, dimensions []int64, from, until time.Time) (found []parley.Visit, err error) {
+// EachVisit implements [parley.Figures].
+func (t *tx) EachVisit(ctx context.Context, dimensions []int64, from, until time.Time, fn func(*parley.Visit) error) error {
 	const hour = int64(time.Hour / time.Millisecond)
 	first, last := from.UnixMilli(), until.UnixMilli()
-	err = t.byDimension(ctx, selectVisits+"FROM visits AS v"+ofDimension+"WHERE v.dimension IN (?) AND v.hour >= ? AND v.hour < ? AND v.started >= ? AND v.started < ?",
+	return t.byDimension(ctx, selectVisits+"FROM visits AS v"+ofDimension+"WHERE v.dimension IN (?) AND v.hour >= ? AND v.hour < ? AND v.started >= ? AND v.started < ?",
 		dimensions, []any{first - first%hour, last, first, last}, func(rows *sql.Rows) error {
 			v, err := scanVisit(rows)
-			found = append(found, v.Visit)
-			return err
+			if err != nil {
+				return fmt.Errorf("read visit: %w", err)
+			}
+			return fn(&v.Visit)
 		})
-	if err != nil {
-		return nil, fmt.Errorf("read visits: %w", err)
-	}
-	return found, nil
 }

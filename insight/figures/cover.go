@@ -100,16 +100,7 @@ func (p span) read(ctx context.Context, tx parley.Tx, known map[int64]*parley.Di
 		keys = append(keys, key)
 	}
 	if p.by == byVisit {
-		visits, err := tx.VisitsBetween(ctx, keys, p.from, p.until)
-		if err != nil {
-			return err
-		}
-		for i := range visits {
-			if err := fn(sliceOf(&visits[i], totals)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.EachVisit(ctx, keys, p.from, p.until, func(v *parley.Visit) error { return fn(sliceOf(v, totals)) })
 	}
 	read := tx.DayCells
 	if p.by == byHour {

@@ -136,12 +136,17 @@ func (s *Statistics) series(ctx context.Context, q Query, name string, figure fu
 		line.Values[place(out.Starts, c.at)] += n
 		return nil
 	})
-	for _, line := range groups {
-		line.sum()
-		out.Series = append(out.Series, *line)
-	}
-	slices.SortFunc(out.Series, func(a, b Serie) int { return cmp.Or(cmp.Compare(b.Sum, a.Sum), cmp.Compare(a.Name, b.Name)) })
+	out.add(groups)
 	return out, err
+}
+
+// add adds lines, that with the greatest sum first.
+func (s *Series) add(lines map[string]*Serie) {
+	for _, line := range lines {
+		line.sum()
+		s.Series = append(s.Series, *line)
+	}
+	slices.SortFunc(s.Series, func(a, b Serie) int { return cmp.Or(cmp.Compare(b.Sum, a.Sum), cmp.Compare(a.Name, b.Name)) })
 }
 
 // group is the values of dimensions, joined and by name.

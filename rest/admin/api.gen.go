@@ -90,15 +90,18 @@ func (e HealthState) Valid() bool {
 
 // Defines values for KeyKind.
 const (
-	Agent  KeyKind = "agent"
-	Broker KeyKind = "broker"
-	Manage KeyKind = "manage"
+	Agent     KeyKind = "agent"
+	Analytics KeyKind = "analytics"
+	Broker    KeyKind = "broker"
+	Manage    KeyKind = "manage"
 )
 
 // Valid indicates whether the value is a known member of the KeyKind enum.
 func (e KeyKind) Valid() bool {
 	switch e {
 	case Agent:
+		return true
+	case Analytics:
 		return true
 	case Broker:
 		return true
@@ -948,7 +951,7 @@ type Key struct {
 	// Id Of kind manage: the appId.
 	Id string `json:"id"`
 
-	// Kind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
+	// Kind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface. analytics: the tokenId and tokenSecret of an environment, which is a team there.
 	Kind KeyKind `json:"kind"`
 
 	// Modified ISO 8601, UTC, milliseconds.
@@ -969,6 +972,12 @@ type KeyCreated struct {
 
 	// Key Of kind agent and broker. That of an agent is shown once; that of a broker its own surface shows again.
 	Key *string `json:"key,omitempty"`
+
+	// TokenId Of kind analytics.
+	TokenId *string `json:"tokenId,omitempty"`
+
+	// TokenSecret Of kind analytics. It is shown once and kept as a hash.
+	TokenSecret *string `json:"tokenSecret,omitempty"`
 }
 
 // KeyInput defines model for KeyInput.
@@ -984,14 +993,14 @@ type KeyInput struct {
 	// Example: 2026-03-01T12:00:00.000Z
 	ExpiresAt *Timestamp `json:"expiresAt,omitempty"`
 
-	// Kind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
+	// Kind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface. analytics: the tokenId and tokenSecret of an environment, which is a team there.
 	Kind KeyKind `json:"kind"`
 
 	// Name For people.
 	Name *string `json:"name,omitempty"`
 }
 
-// KeyKind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface.
+// KeyKind agent: the Agent-Secret-Key of one bot. broker: the API-KEY of an environment. manage: an appId and an appSecret, for which POST /oauth2/token:generate gives a token of the manage surface. analytics: the tokenId and tokenSecret of an environment, which is a team there.
 type KeyKind string
 
 // KeyPatch What is left out stays.

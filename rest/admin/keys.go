@@ -33,6 +33,8 @@ func (s *Surface) CreateKey(ctx context.Context, r CreateKeyRequestObject) (Crea
 	out := CreateKey201JSONResponse{Id: made.PublicID}
 	if made.Kind == parley.KeyManage {
 		out.AppId, out.AppSecret = &made.PublicID, &secret
+	} else if made.Kind == parley.KeyFigures {
+		out.TokenId, out.TokenSecret = &made.PublicID, &secret
 	} else {
 		out.Key = new(directory.WholeKey(&made, secret))
 	}
