@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"strings"
+	"testing"
 
 	"parley"
 )
@@ -20,4 +22,27 @@ func (s *Store) FinishTogether(ctx context.Context, all ...parley.Progress) []er
 		}
 	}
 	return errs
+}
+
+// Plan is how SQLite would run a query.
+func (s *Store) Plan(t testing.TB, text string) string {
+	t.Helper()
+	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(steps, "; ")
 }
