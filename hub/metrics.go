@@ -9,6 +9,7 @@ type metrics struct {
 	rerouted  prometheus.Counter
 	repeats   prometheus.Counter
 	active    prometheus.Gauge
+	open      *prometheus.GaugeVec
 	hintsLost prometheus.Counter
 	liveError prometheus.Counter
 
@@ -28,6 +29,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Messages that had been committed before, recognised by their messageId."}),
 		active: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_conversations_active",
 			Help: "Conversations whose state is in memory."}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_conversations_open",
+			Help: "Open conversations in the whole record, by kind of owner: bot, queue, agent, none."}, []string{"owner"}),
 		hintsLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_hints_lost_total",
 			Help: "Hints to other nodes that were dropped because too many waited."}),
 		liveError: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_hub_live_errors_total",
@@ -38,7 +41,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.turnSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_turn_seconds",
 		Help: "From a question to the end of its turn.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30, 60}})
 	if r != nil {
-		r.MustRegister(m.turns, m.turnSeconds, m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.hintsLost, m.liveError)
+		r.MustRegister(m.turns, m.turnSeconds, m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.open, m.hintsLost, m.liveError)
 	}
 	return m
 }
