@@ -51,6 +51,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		breakers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_breakers_total",
 			Help: "Circuit breakers of receivers that this node opened or closed, by change."}, []string{"change"}),
 	}
+	for c, values := range map[*prometheus.CounterVec][]string{m.deliveries: {"delivered", "dead", "replayed"}, m.renewals: {"ok", "error"}, m.breakers: {"opened", "closed"}} {
+		for _, v := range values {
+			c.WithLabelValues(v) // shown before the first one, which would pass for the beginning of the series
+		}
+	}
 	if r != nil {
 		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.blocked, m.dead, m.receivers, m.attempts, m.woken, m.whispers, m.renewals, m.breakers)
 	}

@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+)
 
 // metrics counts what the hub decides. Labels come from closed sets.
 type metrics struct {
@@ -40,6 +44,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Help: "Turns that are over, by status: answered, failed, human, dropped."}, []string{"status"})
 	m.turnSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_turn_seconds",
 		Help: "From a question to the end of its turn.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30, 60}})
+	for _, status := range []parley.TurnStatus{parley.TurnAnswered, parley.TurnFailed, parley.TurnHuman, parley.TurnDropped} {
+		m.turns.WithLabelValues(string(status)) // shown before the first one, which would pass for the beginning of the series
+	}
 	if r != nil {
 		r.MustRegister(m.turns, m.turnSeconds, m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.open, m.hintsLost, m.liveError)
 	}
