@@ -181,7 +181,7 @@ type Backlog struct {
 
 // ReceiverStates is how many receivers are in each state. Each is in one: the worst that is true of it.
 type ReceiverStates struct {
-	Well     int // its last attempt was good, or there was none
+	OK       int // its last attempt was good, or there was none
 	Failing  int // attempts fail, and go on
 	Broken   int // its circuit breaker is open
 	Disabled int

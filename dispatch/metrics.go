@@ -39,7 +39,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		dead: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_dead_letters",
 			Help: "Dead deliveries about which nobody has decided, in the whole record."}),
 		receivers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_receivers",
-			Help: "Receivers in the whole record, by state: well, failing, broken (the circuit breaker is open), disabled."}, []string{"state"}),
+			Help: "Receivers in the whole record, by state: ok, failing, broken (the circuit breaker is open), disabled."}, []string{"state"}),
 		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "parley_attempt_seconds",
 			Help: "Time of one attempt, token renewal included, by outcome.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"outcome"}),
 		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_lanes_woken_total",
@@ -73,7 +73,7 @@ func (m *metrics) backlog(b parley.Backlog, now time.Time) {
 	m.oldest.Set(age.Seconds())
 	m.blocked.Set(float64(b.Blocked))
 	m.dead.Set(float64(b.Dead))
-	for state, n := range map[string]int{"well": b.Receivers.Well, "failing": b.Receivers.Failing, "broken": b.Receivers.Broken, "disabled": b.Receivers.Disabled} {
+	for state, n := range map[string]int{"ok": b.Receivers.OK, "failing": b.Receivers.Failing, "broken": b.Receivers.Broken, "disabled": b.Receivers.Disabled} {
 		m.receivers.WithLabelValues(state).Set(float64(n))
 	}
 }

@@ -26,7 +26,7 @@ func (s *Store) Backlog(ctx context.Context) (parley.Backlog, error) {
 	err = s.read.QueryRowContext(ctx, `SELECT count(CASE WHEN disabled <> '' THEN 1 END), count(CASE WHEN disabled = '' AND broken IS NOT NULL THEN 1 END),
 		count(CASE WHEN disabled = '' AND broken IS NULL AND failing IS NOT NULL THEN 1 END),
 		count(CASE WHEN disabled = '' AND broken IS NULL AND failing IS NULL THEN 1 END) FROM receivers`).
-		Scan(&b.Receivers.Disabled, &b.Receivers.Broken, &b.Receivers.Failing, &b.Receivers.Well)
+		Scan(&b.Receivers.Disabled, &b.Receivers.Broken, &b.Receivers.Failing, &b.Receivers.OK)
 	if err != nil {
 		return b, fmt.Errorf("count receivers: %w", err)
 	}

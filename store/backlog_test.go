@@ -27,7 +27,7 @@ func TestBacklog(t *testing.T) {
 		wake := storetest.MustCommit(t, s, storetest.Start("m1"))[0].Wake
 		now = now.Add(time.Second)
 		wake = append(wake, storetest.MustCommit(t, s, storetest.Start("m2"))[0].Wake...)
-		one := parley.ReceiverStates{Well: 1}
+		one := parley.ReceiverStates{OK: 1}
 		check("two said", parley.Backlog{Due: 2, Oldest: since, Receivers: one})
 		lanes, err := s.Claim(t.Context(), wake[:1], time.Minute)
 		if err != nil || len(lanes) != 1 {
