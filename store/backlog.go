@@ -9,16 +9,19 @@ import (
 
 // What is counted here is asked for again and again, and looks only at indexes of what is out of the ordinary; receivers
 // are few.
+const (
+	countBacklog = `SELECT count(CASE WHEN r.disabled = '' AND r.broken IS NULL THEN 1 END), count(CASE WHEN r.disabled <> '' OR r.broken IS NOT NULL THEN 1 END),
+		min(CASE WHEN r.disabled = '' AND r.broken IS NULL THEN l.due END),
+		(SELECT count(*) FROM lanes AS b WHERE b.blocked IS NOT NULL), (SELECT count(*) FROM exceptions AS x WHERE x.state = 'dead')
+		FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver WHERE l.due <= ?`
+	countOpen = "SELECT owner_kind, count(*) FROM conversations WHERE status = 'open' GROUP BY owner_kind"
+)
 
 // Backlog implements [parley.Lanes].
 func (s *Store) Backlog(ctx context.Context) (parley.Backlog, error) {
 	var b parley.Backlog
 	var oldest *int64
-	err := s.read.QueryRowContext(ctx, `SELECT count(CASE WHEN r.disabled = '' AND r.broken IS NULL THEN 1 END), count(CASE WHEN r.disabled <> '' OR r.broken IS NOT NULL THEN 1 END),
-		min(CASE WHEN r.disabled = '' AND r.broken IS NULL THEN l.due END),
-		(SELECT count(*) FROM lanes AS b WHERE b.blocked IS NOT NULL), (SELECT count(*) FROM exceptions AS x WHERE x.state = 'dead')
-		FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver WHERE l.due <= ?`,
-		s.now().UnixMilli()).Scan(&b.Due, &b.Held, &oldest, &b.Blocked, &b.Dead)
+	err := s.read.QueryRowContext(ctx, countBacklog, s.now().UnixMilli()).Scan(&b.Due, &b.Held, &oldest, &b.Blocked, &b.Dead)
 	if err != nil {
 		return b, fmt.Errorf("count what lanes owe: %w", err)
 	}
@@ -35,7 +38,7 @@ func (s *Store) Backlog(ctx context.Context) (parley.Backlog, error) {
 
 // OpenByOwner implements [parley.Conversations].
 func (t *tx) OpenByOwner(ctx context.Context) (map[parley.OwnerKind]int, error) {
-	rows, err := t.db.QueryContext(ctx, "SELECT owner_kind, count(*) FROM conversations WHERE status = 'open' GROUP BY owner_kind")
+	rows, err := t.db.QueryContext(ctx, countOpen)
 	if err != nil {
 		return nil, fmt.Errorf("count open conversations: %w", err)
 	}

@@ -24,10 +24,15 @@ func (s *Store) FinishTogether(ctx context.Context, all ...parley.Progress) []er
 	return errs
 }
 
-// Plan is how SQLite would run a query.
-func (s *Store) Plan(t testing.TB, text string) string {
+// PlanOfBacklog is how SQLite counts what lanes owe.
+func (s *Store) PlanOfBacklog(t testing.TB) string { return s.plan(t, countBacklog, int64(1)) }
+
+// PlanOfOpen is how SQLite counts open conversations.
+func (s *Store) PlanOfOpen(t testing.TB) string { return s.plan(t, countOpen) }
+
+func (s *Store) plan(t testing.TB, text string, args ...any) string {
 	t.Helper()
-	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text)
+	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,4 +50,12 @@ func (s *Store) Plan(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	return strings.Join(steps, "; ")
+}
+
+// Exec runs a statement past all rules.
+func (s *Store) Exec(t testing.TB, text string) {
+	t.Helper()
+	if _, err := s.write.DB.ExecContext(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
 }

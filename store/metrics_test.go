@@ -16,6 +16,25 @@ import (
 	"parley/store/storetest"
 )
 
+// Statements that take many rows, as those of a commit do, count like any other.
+func TestFailedCommitsAreCounted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		meter := prometheus.NewRegistry()
+		s := open(t, func(c *store.Config) { c.Meter = meter })
+		s.Exec(t, "ALTER TABLE messages RENAME TO elsewhere")
+		if _, errs := storetest.Commit(t, s, storetest.Start("m1")); errs[0] == nil {
+			t.Fatal("a message was stored nowhere")
+		}
+		text, err := testutil.CollectAndFormat(meter, expfmt.TypeTextPlain, "parley_store_errors_total")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), `{kind="failed",pool="write"} 0`) {
+			t.Errorf("the failure is not shown:\n%s", text)
+		}
+	})
+}
+
 // Operators see what the database did not carry out. What is an answer does not look like a failure.
 func TestDatabaseErrorsAreCounted(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
