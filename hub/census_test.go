@@ -23,6 +23,9 @@ func TestOpenConversationsAreShown(t *testing.T) {
 	meter := prometheus.NewRegistry()
 	w.hub = hub.New(hub.Config{Store: w.store, Clock: w.now, Meter: meter}) // after a restart
 	w.run()
+	if n, err := testutil.GatherAndCount(meter, "parley_turns_total"); n != 4 || err != nil {
+		t.Errorf("%d ends of turns are shown from the start, %v; want 4", n, err)
+	}
 	const want = `parley_conversations_open{owner="agent"} 1
 parley_conversations_open{owner="bot"} 2
 parley_conversations_open{owner="none"} 0

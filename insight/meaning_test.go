@@ -126,7 +126,7 @@ func TestMeaningFromOutside(t *testing.T) {
 			if len(f.asked) != 1 || !strings.Contains(log.String(), "no embeddings") || strings.Contains(log.String(), "planted") {
 				t.Errorf("asked %d times, logged %s", len(f.asked), log.String())
 			}
-			if shown, err := testutil.CollectAndFormat(meter, expfmt.TypeTextPlain, "parley_embeddings_total"); err != nil || !strings.Contains(string(shown), `{outcome="failed"} 1`) {
+			if shown, err := testutil.CollectAndFormat(meter, expfmt.TypeTextPlain, "parley_embeddings_total"); err != nil || !strings.Contains(string(shown), `{outcome="failed"} 1`) || !strings.Contains(string(shown), `{outcome="good"} 0`) {
 				t.Errorf("shown is %s, %v; want one that failed", shown, err)
 			}
 		})

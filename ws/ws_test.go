@@ -508,7 +508,9 @@ func TestQueuesAreShown(t *testing.T) {
 		}
 		return found["parley_session_queued"], found["parley_session_queued_most"]
 	}
-	s.connect("dana")
+	for range 9 {
+		s.connect("bert") // has nothing waiting
+	}
 	anna, _ := s.connect("anna")
 	conversation, err := parley.ParseID[parley.Conversation](anna.ask("open", map[string]any{"message": text("m1")})["conversation"].(string))
 	if err != nil {
