@@ -168,11 +168,23 @@ type GivenUp struct {
 	Message Message
 }
 
-// A Backlog is what lanes owe now.
+// A Backlog is what lanes owe now, and to whom that goes.
 type Backlog struct {
 	Due    int       // lanes that owe something that may be tried now, those being worked on included
 	Held   int       // lanes that owe something to a disabled receiver
 	Oldest time.Time // since when the first of the due ones has been; zero = none is
+
+	Blocked   int // lanes that a dead delivery keeps, until somebody replays or skips it
+	Dead      int // dead deliveries about which nobody has decided
+	Receivers ReceiverStates
+}
+
+// ReceiverStates is how many receivers are in each state. Each is in one: the worst that is true of it.
+type ReceiverStates struct {
+	OK       int // its last attempt was good, or there was none
+	Failing  int // attempts fail, and go on
+	Broken   int // its circuit breaker is open
+	Disabled int
 }
 
 // ErrLeaseLost says that a worker came back too late: its lane belongs to another one now.

@@ -119,6 +119,8 @@ type Conversations interface {
 	HeldFor(ctx context.Context, tenant TenantID, application ApplicationID, after ConversationID, limit int) ([]ConversationID, error)
 	// OpenOnAccount lists open conversations of an account, after the given one.
 	OpenOnAccount(ctx context.Context, tenant TenantID, account AccountID, after ConversationID, limit int) ([]ConversationID, error)
+	// OpenByOwner is how many open conversations of all tenants each kind of owner has; a kind that has none is left out.
+	OpenByOwner(ctx context.Context) (map[OwnerKind]int, error)
 	// Due lists conversations of all tenants whose WakeAt has come, earliest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Reminder, error)
 	// Turn is the turn of the question with that Seq, and TurnsOf those of a conversation with a greater Seq, in order, at most limit.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"parley"
@@ -260,5 +261,19 @@ func TestBacklogIsShown(t *testing.T) {
 	d.count(t.Context(), now)
 	if due, oldest, sent := shown("parley_lanes_due"), shown("parley_oldest_due_seconds"), shown("parley_delivery_seconds"); due != 0 || oldest != 0 || sent != 3 {
 		t.Errorf("afterwards %v due for %v s, %v delivered; want 0, 0, 3", due, oldest, sent)
+	}
+	for name, outcomes := range map[string]int{"parley_deliveries_total": 3, "parley_token_renewals_total": 2, "parley_breakers_total": 2} {
+		if n, err := testutil.GatherAndCount(meter, name); n != outcomes || err != nil {
+			t.Errorf("%d outcomes of %s are shown from the start, %v; want %d", n, name, err, outcomes)
+		}
+	}
+	d.metrics.backlog(parley.Backlog{Blocked: 2, Dead: 3, Receivers: parley.ReceiverStates{OK: 4, Failing: 5, Broken: 6, Disabled: 7}}, now)
+	if blocked, dead := shown("parley_lanes_blocked"), shown("parley_dead_letters"); blocked != 2 || dead != 3 {
+		t.Errorf("%v lanes blocked, %v dead letters; want 2, 3", blocked, dead)
+	}
+	for state, want := range map[string]float64{"ok": 4, "failing": 5, "broken": 6, "disabled": 7} {
+		if got := testutil.ToFloat64(d.metrics.receivers.WithLabelValues(state)); got != want {
+			t.Errorf("%v receivers are %s, want %v", got, state, want)
+		}
 	}
 }

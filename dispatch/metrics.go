@@ -15,6 +15,9 @@ type metrics struct {
 	due        prometheus.Gauge
 	held       prometheus.Gauge
 	oldest     prometheus.Gauge
+	blocked    prometheus.Gauge
+	dead       prometheus.Gauge
+	receivers  *prometheus.GaugeVec
 	attempts   *prometheus.HistogramVec
 	woken      *prometheus.CounterVec
 	whispers   *prometheus.CounterVec
@@ -31,6 +34,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		due:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_lanes_due", Help: "Lanes that owe something now, in the whole record."}),
 		held:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_lanes_held", Help: "Lanes that owe something to a disabled receiver, in the whole record."}),
 		oldest: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_oldest_due_seconds", Help: "For how long the oldest due lane has been due."}),
+		blocked: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_lanes_blocked",
+			Help: "Lanes that a dead delivery keeps until somebody replays or skips it, in the whole record."}),
+		dead: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_dead_letters",
+			Help: "Dead deliveries about which nobody has decided, in the whole record."}),
+		receivers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_receivers",
+			Help: "Receivers in the whole record, by state: ok, failing, broken (the circuit breaker is open), disabled."}, []string{"state"}),
 		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "parley_attempt_seconds",
 			Help: "Time of one attempt, token renewal included, by outcome.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"outcome"}),
 		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_lanes_woken_total",
@@ -42,8 +51,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		breakers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_breakers_total",
 			Help: "Circuit breakers of receivers that this node opened or closed, by change."}, []string{"change"}),
 	}
+	for c, values := range map[*prometheus.CounterVec][]string{m.deliveries: {"delivered", "dead", "replayed"}, m.renewals: {"ok", "error"}, m.breakers: {"opened", "closed"}} {
+		for _, v := range values {
+			c.WithLabelValues(v) // shown before the first one, which would pass for the beginning of the series
+		}
+	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.attempts, m.woken, m.whispers, m.renewals, m.breakers)
+		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.blocked, m.dead, m.receivers, m.attempts, m.woken, m.whispers, m.renewals, m.breakers)
 	}
 	return m
 }
@@ -57,6 +71,11 @@ func (m *metrics) backlog(b parley.Backlog, now time.Time) {
 		age = now.Sub(b.Oldest)
 	}
 	m.oldest.Set(age.Seconds())
+	m.blocked.Set(float64(b.Blocked))
+	m.dead.Set(float64(b.Dead))
+	for state, n := range map[string]int{"ok": b.Receivers.OK, "failing": b.Receivers.Failing, "broken": b.Receivers.Broken, "disabled": b.Receivers.Disabled} {
+		m.receivers.WithLabelValues(state).Set(float64(n))
+	}
 }
 
 func (m *metrics) attempted(r result) {

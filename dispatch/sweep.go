@@ -18,19 +18,24 @@ const (
 	untoldFor = 10 * time.Second
 	// retellPage bounds how many of these are told in one go.
 	retellPage = 1000
-	// countEvery is how often the backlog is counted, for the metrics: it costs a look at every due lane. What the
-	// hub has not heard of is looked for as often.
+	// countEvery is how often the backlog is counted, for the metrics: it costs a look at every lane that is due or
+	// blocked, and at every dead letter. What the hub has not heard of is looked for as often.
 	countEvery = 10 * time.Second
+	// countShare is how much longer than a count the next one waits at least, so that a large backlog is not made larger
+	// by counting it.
+	countShare = 100
 )
 
 // sweep finds lanes whose wake-up was lost: by a crash, by a Redis that was flushed, by a queue that forgot. SQL knows
 // what is owed, so a lost task costs seconds.
 func (d *Dispatcher) sweep(ctx context.Context) {
 	var counted time.Time
+	wait := countEvery
 	for ctx.Err() == nil {
-		if now := d.config.Clock(); now.Sub(counted) >= countEvery {
+		if now := d.config.Clock(); now.Sub(counted) >= wait {
 			counted = now
 			d.count(ctx, now)
+			wait = max(countEvery, countShare*d.config.Clock().Sub(now))
 			d.retell(ctx, untoldFor)
 		}
 		overdue, err := d.config.Store.Overdue(ctx, overdueBy, sweepPage)

@@ -108,7 +108,7 @@ func New(c Config) *Hub {
 func (h *Hub) now() time.Time { return h.config.Clock().UTC().Truncate(time.Millisecond) }
 
 // Run does what is not done by a caller: deadlines, marks of reading, places in queues, hints to and from other nodes,
-// forgetting idle conversations. When it returns, after ctx has ended, nothing of the hub runs any more. Posts may still be
+// forgetting idle conversations, counting open ones. When it returns, after ctx has ended, nothing of the hub runs any more. Posts may still be
 // made until the store closes, but those that need more than what is in memory are answered Busy from the end of ctx on; a
 // caller that cannot try them again, on another node or later, must have ended before.
 func (h *Hub) Run(ctx context.Context) error {
@@ -121,6 +121,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	wg.Go(func() { h.noteRefused(ctx) })
 	wg.Go(func() { h.queues.run(ctx) })
 	wg.Go(func() { h.every(ctx, time.Second, h.remind) })
+	wg.Go(func() { h.census(ctx) })
 	wg.Go(func() { h.every(ctx, time.Minute, func(context.Context) { h.forget() }) })
 	wg.Wait()
 	h.work.end()

@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley"
+)
 
 // metrics counts what the hub decides. Labels come from closed sets.
 type metrics struct {
@@ -9,6 +13,7 @@ type metrics struct {
 	rerouted  prometheus.Counter
 	repeats   prometheus.Counter
 	active    prometheus.Gauge
+	open      *prometheus.GaugeVec
 	hintsLost prometheus.Counter
 	liveError prometheus.Counter
 
@@ -28,6 +33,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Messages that had been committed before, recognised by their messageId."}),
 		active: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_conversations_active",
 			Help: "Conversations whose state is in memory."}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_conversations_open",
+			Help: "Open conversations in the whole record, by kind of owner: bot, queue, agent, none."}, []string{"owner"}),
 		hintsLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_hints_lost_total",
 			Help: "Hints to other nodes that were dropped because too many waited."}),
 		liveError: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_hub_live_errors_total",
@@ -37,8 +44,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Help: "Turns that are over, by status: answered, failed, human, dropped."}, []string{"status"})
 	m.turnSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_turn_seconds",
 		Help: "From a question to the end of its turn.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30, 60}})
+	for _, status := range []parley.TurnStatus{parley.TurnAnswered, parley.TurnFailed, parley.TurnHuman, parley.TurnDropped} {
+		m.turns.WithLabelValues(string(status)) // shown before the first one, which would pass for the beginning of the series
+	}
 	if r != nil {
-		r.MustRegister(m.turns, m.turnSeconds, m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.hintsLost, m.liveError)
+		r.MustRegister(m.turns, m.turnSeconds, m.accepted, m.refused, m.rerouted, m.repeats, m.active, m.open, m.hintsLost, m.liveError)
 	}
 	return m
 }

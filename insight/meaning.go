@@ -54,6 +54,9 @@ func NewMeaning(e Embedder, least float64, logger *slog.Logger, meter prometheus
 	}
 	m := &Meaning{embedder: e, least: least, logger: logger, now: time.Now, vectors: map[string][]float32{},
 		asked: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_embeddings_total", Help: "Requests to the embeddings endpoint, by outcome: good, failed."}, []string{"outcome"})}
+	for _, outcome := range []string{"good", "failed"} {
+		m.asked.WithLabelValues(outcome) // shown before the first one, which would pass for the beginning of the series
+	}
 	if meter != nil {
 		meter.MustRegister(m.asked)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
 
 	"parley"
 	"parley/insight"
@@ -125,8 +126,8 @@ func TestMeaningFromOutside(t *testing.T) {
 			if len(f.asked) != 1 || !strings.Contains(log.String(), "no embeddings") || strings.Contains(log.String(), "planted") {
 				t.Errorf("asked %d times, logged %s", len(f.asked), log.String())
 			}
-			if n, err := testutil.GatherAndCount(meter, "parley_embeddings_total"); n != 1 || err != nil {
-				t.Errorf("%d series, %v", n, err)
+			if shown, err := testutil.CollectAndFormat(meter, expfmt.TypeTextPlain, "parley_embeddings_total"); err != nil || !strings.Contains(string(shown), `{outcome="failed"} 1`) || !strings.Contains(string(shown), `{outcome="good"} 0`) {
+				t.Errorf("shown is %s, %v; want one that failed", shown, err)
 			}
 		})
 	}

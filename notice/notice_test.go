@@ -24,6 +24,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.uber.org/goleak"
 
@@ -248,6 +249,14 @@ func count(r *prometheus.Registry, way, outcome string) int {
 		}
 	}
 	return 0
+}
+
+// The first notice that fails raises an alert only if none was shown before it.
+func TestOutcomesAreShownFromTheStart(t *testing.T) {
+	s := newStation(t, func(c *Config) { c.Mail = &SMTP{} })
+	if n, err := testutil.GatherAndCount(s.meter, "parley_notices_total"); n != 7 || err != nil {
+		t.Errorf("%d outcomes are shown, %v; want three a way, and those that have none", n, err)
+	}
 }
 
 // Mail goes out with STARTTLS or TLS and a password, and says who, what, why, and what to do about it.

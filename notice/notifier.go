@@ -98,6 +98,12 @@ func New(c Config) *Notifier {
 	if c.Mail != nil {
 		n.ways = append(n.ways, &way{name: "mail", queue: make(chan job, waiting), try: n.mail})
 	}
+	n.sent.WithLabelValues("any", "dropped") // shown before the first one, which would pass for the beginning of the series
+	for _, w := range n.ways {
+		for _, outcome := range []string{"sent", "failed", "dropped"} {
+			n.sent.WithLabelValues(w.name, outcome)
+		}
+	}
 	return n
 }
 

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"strings"
+	"testing"
 
 	"parley"
 )
@@ -20,4 +22,40 @@ func (s *Store) FinishTogether(ctx context.Context, all ...parley.Progress) []er
 		}
 	}
 	return errs
+}
+
+// PlanOfBacklog is how SQLite counts what lanes owe.
+func (s *Store) PlanOfBacklog(t testing.TB) string { return s.plan(t, countBacklog, int64(1)) }
+
+// PlanOfOpen is how SQLite counts open conversations.
+func (s *Store) PlanOfOpen(t testing.TB) string { return s.plan(t, countOpen) }
+
+func (s *Store) plan(t testing.TB, text string, args ...any) string {
+	t.Helper()
+	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(steps, "; ")
+}
+
+// Exec runs a statement past all rules.
+func (s *Store) Exec(t testing.TB, text string) {
+	t.Helper()
+	if _, err := s.write.DB.ExecContext(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
 }

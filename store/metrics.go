@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,13 +17,39 @@ type metrics struct {
 	steps   *prometheus.CounterVec
 
 	statements prometheus.Counter
+	errors     *prometheus.CounterVec
+}
+
+// A pool counts the statements of one pool of connections that go through bun; bulks count themselves. It implements
+// bun.QueryHook.
+type pool struct {
+	m      *metrics
+	name   string // "write" or "read"
+	writes bool
 }
 
 // BeforeQuery implements bun.QueryHook.
-func (m *metrics) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (p pool) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
 
-// AfterQuery implements bun.QueryHook: it counts what goes through bun; bulks count themselves.
-func (m *metrics) AfterQuery(context.Context, *bun.QueryEvent) { m.statements.Inc() }
+// AfterQuery implements bun.QueryHook.
+func (p pool) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if p.writes {
+		p.m.statements.Inc()
+	}
+	p.m.failed(p.name, e.Err)
+}
+
+// failed counts an error of the database. What is an answer is none: no row, a row that is there already, or a caller who
+// went away.
+func (m *metrics) failed(pool string, err error) {
+	switch {
+	case err == nil, errors.Is(err, sql.ErrNoRows), errors.Is(err, sql.ErrTxDone), errors.Is(err, context.Canceled), isUnique(err), isReferred(err):
+	case isTransient(err):
+		m.errors.WithLabelValues(pool, "conflict").Inc()
+	default:
+		m.errors.WithLabelValues(pool, "failed").Inc()
+	}
+}
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
@@ -34,8 +62,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		statements: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_write_statements_total",
 			Help: "Statements of writing connections, begin and commit among them."}),
 	}
+	m.errors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_store_errors_total",
+		Help: "Statements that the database did not carry out, by pool of connections (read, write) and kind: conflict (run again), failed."}, []string{"pool", "kind"})
+	for _, pool := range []string{"read", "write"} {
+		for _, kind := range []string{"conflict", "failed"} {
+			m.errors.WithLabelValues(pool, kind) // shown before the first one, which would pass for the beginning of the series
+		}
+	}
 	if r != nil {
-		r.MustRegister(m.seconds, m.size, m.steps, m.statements)
+		r.MustRegister(m.seconds, m.size, m.steps, m.statements, m.errors)
 	}
 	return m
 }

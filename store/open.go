@@ -61,7 +61,7 @@ type dialect struct {
 	snapshot  sql.IsolationLevel
 	open      func(url string, dialer *dialer) (write, read *bun.DB, err error)
 
-	statements prometheus.Counter // run by bulks
+	metrics *metrics // counts what bulks run
 }
 
 // Open connects, brings the schema up to date, and starts the writers. A database newer than this program is refused.
@@ -89,9 +89,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{config: c, dialect: d, write: write, read: read, metrics: newMetrics(c.Meter),
 		tenants: map[parley.TenantID]int64{}, receivers: map[receiverName]int64{}}
-	s.dialect.statements = s.metrics.statements
+	s.dialect.metrics = s.metrics
 	s.owed = &owedReader{s: s}
-	s.write = s.write.WithQueryHook(s.metrics)
+	s.write = s.write.WithQueryHook(pool{s.metrics, "write", true})
+	s.read = s.read.WithQueryHook(pool{s.metrics, "read", false})
 	if err := s.migrate(ctx); err != nil {
 		write.Close()
 		read.Close()

@@ -33,17 +33,3 @@ func (s *Store) Overdue(ctx context.Context, by time.Duration, limit int) ([]par
 	}
 	return found, rows.Err()
 }
-
-// Backlog implements [parley.Lanes].
-func (s *Store) Backlog(ctx context.Context) (parley.Backlog, error) {
-	var b parley.Backlog
-	var oldest *int64
-	err := s.read.QueryRowContext(ctx, `SELECT count(CASE WHEN r.disabled = '' AND r.broken IS NULL THEN 1 END), count(CASE WHEN r.disabled <> '' OR r.broken IS NOT NULL THEN 1 END),
-		min(CASE WHEN r.disabled = '' AND r.broken IS NULL THEN l.due END) FROM lanes AS l JOIN receivers AS r ON r.key = l.receiver WHERE l.due <= ?`,
-		s.now().UnixMilli()).Scan(&b.Due, &b.Held, &oldest)
-	if err != nil {
-		return b, fmt.Errorf("count what lanes owe: %w", err)
-	}
-	b.Oldest = moment(oldest)
-	return b, nil
-}

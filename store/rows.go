@@ -67,8 +67,19 @@ func (b *bulk) run(ctx context.Context, d dialect, q querier, rows [][]any, scan
 	if len(rows) == 0 {
 		return nil
 	}
+	err := b.each(ctx, d, q, rows, scan)
+	name := "write"
+	if _, outside := q.(*sql.DB); outside { // bulks that write do so in a transaction
+		name = "read"
+	}
+	d.metrics.failed(name, err)
+	return err
+}
+
+// each runs the statement as often as the dialect needs it.
+func (b *bulk) each(ctx context.Context, d dialect, q querier, rows [][]any, scan func(*sql.Rows) error) error {
 	if d.unnest {
-		d.statements.Inc()
+		d.metrics.statements.Inc()
 		return query(ctx, q, b.unnest, b.arrays(rows), scan)
 	}
 	for _, n := range chunks {
@@ -77,7 +88,7 @@ func (b *bulk) run(ctx context.Context, d dialect, q querier, rows [][]any, scan
 			for _, r := range rows[:n] {
 				args = append(args, r...)
 			}
-			d.statements.Inc()
+			d.metrics.statements.Inc()
 			if err := query(ctx, q, b.values[n], args, scan); err != nil {
 				return err
 			}

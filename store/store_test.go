@@ -343,37 +343,6 @@ func TestLateWorkerInTheCommitOfItsSuccessor(t *testing.T) {
 	})
 }
 
-func TestBacklog(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, open opener) {
-		now := time.Now().UTC().Truncate(time.Millisecond)
-		s := open(t, func(c *store.Config) { c.Clock = func() time.Time { return now } })
-		check := func(what string, want parley.Backlog) {
-			t.Helper()
-			if got, err := s.Backlog(t.Context()); err != nil || got != want {
-				t.Errorf("%s: Backlog = %+v, %v; want %+v", what, got, err, want)
-			}
-		}
-		check("nothing said", parley.Backlog{})
-		since := now
-		wake := storetest.MustCommit(t, s, storetest.Start("m1"))[0].Wake
-		now = now.Add(time.Second)
-		wake = append(wake, storetest.MustCommit(t, s, storetest.Start("m2"))[0].Wake...)
-		check("two said", parley.Backlog{Due: 2, Oldest: since})
-		lanes, err := s.Claim(t.Context(), wake[:1], time.Minute)
-		if err != nil || len(lanes) != 1 {
-			t.Fatal(lanes, err)
-		}
-		if _, err := s.Finish(t.Context(), parley.Progress{Lane: lanes[0], Failed: 1, Release: true, Retry: now.Add(time.Hour)}); err != nil {
-			t.Fatal(err)
-		}
-		check("one to be tried later", parley.Backlog{Due: 1, Oldest: now})
-		if err := s.Disable(t.Context(), lanes[0].Receiver.Key, "410"); err != nil {
-			t.Fatal(err)
-		}
-		check("the receiver disabled", parley.Backlog{Held: 1})
-	})
-}
-
 func TestDisabledReceiverIsHeld(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		s := open(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"maps"
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
@@ -82,6 +83,9 @@ func New(c Config) *Server {
 	set(&c.Heartbeat, 20*time.Second)
 	s := &Server{config: c, node: rand.Text(), metrics: newMetrics(c.Meter), reads: make(chan struct{}, readsAtOnce), sessions: map[*session]struct{}{}, streams: map[string]*events{},
 		timers: map[*time.Timer]struct{}{}}
+	if c.Meter != nil {
+		c.Meter.MustRegister(newDepth(s))
+	}
 	c.Hub.HandleFrames(func(key, frame string) { s.posted(key, []byte(frame)) })
 	return s
 }
@@ -213,10 +217,7 @@ func (s *Server) Drain(ctx context.Context) {
 	for t := range s.timers {
 		t.Stop()
 	}
-	sessions := make([]*session, 0, len(s.sessions))
-	for session := range s.sessions {
-		sessions = append(sessions, session)
-	}
+	sessions := slices.Collect(maps.Keys(s.sessions))
 	s.mu.Unlock()
 	for _, session := range sessions {
 		session.sayGoodbye(mathrand.N(goodbyeSpread))
@@ -264,6 +265,13 @@ func (o origin) permits(ctx context.Context, h *hub.Hub, g tokens.Grant) bool {
 	return slices.ContainsFunc(strings.Fields(account.Option(parley.OptionAllowedOrigins)), func(allowed string) bool {
 		return strings.EqualFold(allowed, o.value)
 	})
+}
+
+// all are the sessions there are on this node.
+func (s *Server) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.sessions))
 }
 
 // Sessions is how many sessions there are on this node.

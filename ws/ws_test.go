@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"parley"
@@ -487,6 +488,54 @@ func TestSlowClientIsClosedAndLosesNothing(t *testing.T) {
 	for i := range n {
 		if m := back.message(); m.Seq != int64(i+2) {
 			t.Fatalf("message %d has seq %d", i, m.Seq)
+		}
+	}
+}
+
+// Operators see what waits for clients that do not read, and that it is gone when they do.
+func TestQueuesAreShown(t *testing.T) {
+	meter := prometheus.NewRegistry()
+	s := newSite(t, func(c *ws.Config) { c.QueueLen, c.Meter = 1000, meter })
+	shown := func() (total, most float64) {
+		t.Helper()
+		families, err := meter.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]float64{}
+		for _, f := range families {
+			found[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+		}
+		return found["parley_session_queued"], found["parley_session_queued_most"]
+	}
+	for range 9 {
+		s.connect("bert") // has nothing waiting
+	}
+	anna, _ := s.connect("anna")
+	conversation, err := parley.ParseID[parley.Conversation](anna.ask("open", map[string]any{"message": text("m1")})["conversation"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 800 // 24 MB: more than the socket's buffers hold
+	for range n {
+		_, err := s.hub.Post(t.Context(), hub.PostRequest{Speaker: parley.Speaker{Tenant: parley.DefaultTenant}, Drafts: []parley.Draft{
+			{Conversation: conversation, Type: parley.TypeText, Sender: parley.CustomAgent, Body: parley.Body{Content: &parley.Content{Text: strings.Repeat("x", 30_000)}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if total, most := shown(); most == 0 || most > n || total < most {
+		t.Errorf("%v objects wait, %v for one session; want some of the %d", total, most, n)
+	}
+	for range n {
+		anna.message()
+	}
+	deadline := time.After(30 * time.Second)
+	for total, most := shown(); total > 0 || most > 0; total, most = shown() {
+		select {
+		case <-time.After(10 * time.Millisecond): // the writer takes what it writes before the client has it, but a heartbeat may come
+		case <-deadline:
+			t.Fatalf("everything was read, and %v objects wait, %v for one session", total, most)
 		}
 	}
 }

@@ -113,6 +113,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		return n, err
 	}
 	n.closers = append(n.closers, func(context.Context) error { return n.live.Close() })
+	n.meter.MustRegister(newVitals(n))
 	if n.live.Kind == "miniredis" {
 		logger.InfoContext(ctx, "no Redis: live state is kept inside this process, which serves one node only")
 	}

@@ -38,16 +38,24 @@ func (n *node) serveReady(w http.ResponseWriter, r *http.Request) {
 	}
 	database := n.store.Ping(ctx)
 	status, word := http.StatusOK, "ready"
-	switch {
-	case !n.ready.Load():
-		status, word = http.StatusServiceUnavailable, "stopping or starting"
-	case database != nil:
-		status, word = http.StatusServiceUnavailable, "the database is unreachable"
+	if why := n.unready(database); why != "" {
+		status, word = http.StatusServiceUnavailable, why
 	}
 	writeState(w, status, map[string]any{"status": word, "version": version(), "roles": n.config.Roles, "parts": map[string]any{
 		"database": map[string]string{"kind": n.databaseKind, "state": state(database)},
 		"redis":    map[string]string{"kind": n.live.Kind, "state": state(n.live.Ping(ctx))},
 	}})
+}
+
+// unready says why the node takes no messages, by how the database answered; "" = it does.
+func (n *node) unready(database error) string {
+	switch {
+	case !n.ready.Load():
+		return "stopping or starting"
+	case database != nil:
+		return "the database is unreachable"
+	}
+	return ""
 }
 
 func writeState(w http.ResponseWriter, status int, v any) {
