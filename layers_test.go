@@ -43,7 +43,7 @@ var layers = map[string]string{
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
 	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "", "parley/examples/flows": "",
-	"parley/bench": "insight/criteria internal/loopback", "parley/internal/loopback": "",
+	"parley/bench": "insight/criteria insight/figures internal/loopback", "parley/internal/loopback": "",
 	// The crash campaign looks at the hub from outside, as its clients do, and reads the record past it.
 	"parley/chaos": "internal/loopback store store/keyset store/storetest", "parley/chaos/campaign": "chaos",
 	"parley/cmd/parley": "*",

@@ -30,6 +30,7 @@ type Options struct {
 	Missed  int           // messages of one conversation that a session missed
 	Return  int           // sessions that come back at the same time
 	Groups  int           // conversations among which groups are looked for
+	Visits  int           // conversations that are counted
 	Waiting int           // turns that wait for a slow bot
 }
 
