@@ -268,6 +268,8 @@ type Figures interface {
 	// EachVisit calls fn for the visits of dimensions that started between two times, the later one excluded. fn must not use the
 	// transaction.
 	EachVisit(ctx context.Context, dimensions []int64, from, until time.Time, fn func(*Visit) error) error
+	// NewPeople are how many people have their first visit ever in visits of these dimensions between two times, the later one excluded.
+	NewPeople(ctx context.Context, dimensions []int64, from, until time.Time) (int64, error)
 	// VisitsOf are those of a conversation, in order.
 	VisitsOf(ctx context.Context, tenant TenantID, conversation ConversationID) ([]Visit, error)
 

@@ -34,7 +34,7 @@ var layers = map[string]string{
 	"parley/rest":        "ident rest/api tokens", "parley/rest/api": "tokens ident wire", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
 	"parley/rest/oauth":           "rest rest/api tokens",
-	"parley/rest/admin":           "bots directory dispatch flow history ident insight rest rest/api rest/contract tokens",
+	"parley/rest/admin":           "bots directory dispatch flow history ident insight insight/figures rest rest/api rest/contract tokens",
 	"parley/rest/widget":          "directory rest rest/api rest/contract",
 	"parley/rest/manage":          "insight rest rest/api tokens",
 	"parley/rest/broker":          "hub ident rest rest/api tokens",

@@ -13,6 +13,7 @@ type slice struct {
 	at         time.Time // when the first of them may have begun
 	dimensions *parley.Dimensions
 	totals     *Totals // if they were asked for
+	single     bool    // it is one visit, which began at that time
 }
 
 // cover calls fn for all visits that a query wants, slice by slice, on one snapshot: by the day as far as the range has whole days, and
@@ -128,7 +129,7 @@ func (p span) read(ctx context.Context, tx parley.Tx, known map[int64]*parley.Di
 
 // sliceOf is a single visit. What was said in an hour is not told by it: see Statistics.Messages.
 func sliceOf(v *parley.Visit, totals bool) *slice {
-	c := &slice{at: v.Started, dimensions: &v.Dimensions}
+	c := &slice{at: v.Started, dimensions: &v.Dimensions, single: true}
 	addTo(&c.Count, v)
 	if totals {
 		c.totals = &Totals{}

@@ -114,3 +114,19 @@ func (s *Statistics) each(ctx context.Context, q *Query, fn func(*parley.Visit) 
 		return nil
 	})
 }
+
+// ByBot are what the visits of each bot add up to. Those of no bot are left out.
+func (s *Statistics) ByBot(ctx context.Context, q Query) (map[parley.ApplicationID]*Totals, error) {
+	all := map[parley.ApplicationID]*Totals{}
+	err := s.cover(ctx, &q, true, func(c *slice) error {
+		bot := c.dimensions.Bot
+		if bot.IsZero() {
+			return nil
+		}
+		if all[bot] == nil {
+			all[bot] = &Totals{}
+		}
+		return all[bot].Merge(c.totals)
+	})
+	return all, err
+}

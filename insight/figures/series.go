@@ -20,6 +20,8 @@ type Query struct {
 	Version   string                // "" = all
 	Channels  []string              // any of them, in any case; empty = all. Likewise Languages, which match by their first part, too
 	Languages []string
+	Owners    []parley.OwnerKind // who had the turn at first, any of them; empty = all
+	Campaigns []string           // ids, any of them, in any case; "none" for those of no campaign; empty = all
 	From      time.Time
 	Until     time.Time // excluded
 	Bucket    Bucket
@@ -64,6 +66,8 @@ func (d Dimension) valueOf(of *parley.Dimensions) string {
 func (q *Query) matches(d *parley.Dimensions) bool {
 	return (q.Bot == nil || d.Bot == *q.Bot) && (q.Version == "" || d.Version == q.Version) &&
 		(len(q.Channels) == 0 || slices.ContainsFunc(q.Channels, func(c string) bool { return strings.EqualFold(c, cmp.Or(d.Channel, "unknown")) })) &&
+		(len(q.Owners) == 0 || slices.Contains(q.Owners, d.Owner)) &&
+		(len(q.Campaigns) == 0 || slices.ContainsFunc(q.Campaigns, func(c string) bool { return strings.EqualFold(c, cmp.Or(d.Campaign, "none")) })) &&
 		(len(q.Languages) == 0 || slices.ContainsFunc(q.Languages, func(l string) bool { return speaks(cmp.Or(d.Language, "unknown"), l) }))
 }
 

@@ -50,6 +50,7 @@ CREATE TABLE visits (
   UNIQUE (conversation, generation, part)
 );
 CREATE INDEX visits_cell ON visits (dimension, hour, cell);
+CREATE INDEX visits_person ON visits (generation, person, started) WHERE person <> 0;
 CREATE INDEX visits_closes ON visits (generation, closes) WHERE closes IS NOT NULL;
 -- Narrow, since the published operations add up years of them; the rest is beside them.
 CREATE TABLE visit_hours (
