@@ -210,7 +210,7 @@ func scanVisit(rows *sql.Rows) (v parley.StoredVisit, err error) {
 	return v, json.Unmarshal(facts, &v.Facts)
 }
 
-const selectVisits = "SELECT d.key, tn.id, d.bot, d.version, d.channel, d.language, d.campaign, d.source, d.owner" + visitColumns
+const selectVisits = "SELECT d.key, d.series, tn.id, d.bot, d.version, d.channel, d.language, d.campaign, d.source, d.owner" + visitColumns
 
 const ofDimension = " JOIN visit_dimensions AS d ON d.key = v.dimension JOIN tenants AS tn ON tn.key = d.tenant "
 

@@ -15,6 +15,7 @@ import (
 // Fold counts a conversation on: it is what its visits are, from the last one that was counted, or from the beginning if the story is
 // whole. silence is [parley.FigureSettings.SilenceOf] the conversation. Whether a conversation is counted at once or piece by piece, what
 // comes out is the same: messages go by their Seq, and a turn that is over stands before the first message that is not older than its end.
+// (Should the clocks of two nodes differ by more than it takes to answer, a turn may stand on the other side of a message.)
 func Fold(h *parley.Story, silence time.Duration, now time.Time) []parley.Visit {
 	if h.Forgotten {
 		return nil

@@ -102,11 +102,7 @@ func (s *Statistics) newUsers(ctx context.Context, q Query) (n int64, err error)
 		if err != nil || len(known) == 0 {
 			return err
 		}
-		keys := make([]int64, 0, len(known))
-		for key := range known {
-			keys = append(keys, key)
-		}
-		n, err = tx.NewPeople(ctx, keys, up(q.From, time.Millisecond), up(q.Until, time.Millisecond))
+		n, err = tx.NewPeople(ctx, keysOfDimensions(known), up(q.From, time.Millisecond), up(q.Until, time.Millisecond))
 		return err
 	})
 	return n, err

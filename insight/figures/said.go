@@ -104,11 +104,7 @@ func (s *Statistics) each(ctx context.Context, q *Query, fn func(*parley.Visit) 
 		if err != nil || len(known) == 0 {
 			return err
 		}
-		keys := make([]int64, 0, len(known))
-		for key := range known {
-			keys = append(keys, key)
-		}
-		if err := tx.EachVisit(ctx, keys, up(q.From, time.Millisecond), up(q.Until, time.Millisecond), fn); err != nil {
+		if err := tx.EachVisit(ctx, keysOfDimensions(known), up(q.From, time.Millisecond), up(q.Until, time.Millisecond), fn); err != nil {
 			return fmt.Errorf("look at visits: %w", err)
 		}
 		return nil

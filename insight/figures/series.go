@@ -122,22 +122,31 @@ func (s *Statistics) series(ctx context.Context, q Query, name string, figure fu
 	if len(q.GroupBy) == 0 {
 		groups[""] = &Serie{Name: name, Labels: map[string]string{}, Values: make([]int64, len(out.Starts))}
 	}
-	lines := map[parley.Dimensions]*Serie{}
+	lines := map[*parley.Dimensions]*Serie{} // of the same dimensions there may be several, but for single visits only
+	var last struct {
+		at    time.Time
+		place int
+	}
 	err := s.cover(ctx, &q, false, func(c *slice) error {
 		n := figure(c)
 		if n == 0 {
 			return nil
 		}
-		line := lines[*c.dimensions]
+		line := lines[c.dimensions]
 		if line == nil {
 			key, labels := group(c.dimensions, q.GroupBy)
 			if line = groups[key]; line == nil {
 				line = &Serie{Name: key, Labels: labels, Values: make([]int64, len(out.Starts))}
 				groups[key] = line
 			}
-			lines[*c.dimensions] = line
+			if !c.single {
+				lines[c.dimensions] = line
+			}
 		}
-		line.Values[place(out.Starts, c.at)] += n
+		if last.at.IsZero() || !last.at.Equal(c.at) { // cells come day by day
+			last.at, last.place = c.at, place(out.Starts, c.at)
+		}
+		line.Values[last.place] += n
 		return nil
 	})
 	out.add(groups)
