@@ -21,15 +21,15 @@ var (
 	healthColumns = []string{"botId", "turns", "notUnderstood", "webhookFailures", "deadlines", "misconfigured", "modelFailures", "internalFailures", "turnP95Seconds"}
 )
 
-// toLine is a line as it is shown. whole says that it is of all of the period.
-func toLine(l *figures.Line, whole bool) ReportLine {
+// toLine is a line as it is shown. all says that it is of all of the period.
+func toLine(l *figures.Line, all bool) ReportLine {
 	t := &l.Totals
 	var failed int64
 	for _, n := range t.Failures {
 		failed += n
 	}
 	out := ReportLine{From: Time(l.From), Until: Time(l.Until), Conversations: l.Count.Visits, Users: t.People.Count(), UserMessages: t.User, BotMessages: t.Bot, AgentMessages: t.Agent,
-		DurationMeanSeconds: mean(&t.Duration, 1000), DurationMedianSeconds: secondsOf(&t.Duration, 0.5), MessagesMean: mean(&t.Length, 1), MessagesMedian: quantile(&t.Length, 0.5, 1),
+		DurationMeanSeconds: mean(&t.Duration, 1000), DurationMedianSeconds: secondsOf(&t.Duration, 0.5), MessagesMean: mean(&t.Length, 1), MessagesMedian: whole(quantile(&t.Length, 0.5, 1)),
 		Engaged: t.Engaged, Ended: t.Ended, HandedOver: t.HandedOver, Abandoned: t.Abandoned, Resolved: t.Resolved,
 		ContainmentRate: some(l.Containment()), EscalationRate: some(l.Escalation()), AbandonmentRate: some(l.Abandonment()), ResolutionRate: some(l.Resolved()),
 		NotUnderstoodRate:             some(l.NotUnderstood()),
@@ -39,7 +39,7 @@ func toLine(l *figures.Line, whole bool) ReportLine {
 		Turns: t.Turns, NotUnderstood: t.Missed, FailedTurns: failed, TurnP95Seconds: secondsOf(&t.Took, 0.95),
 		Likes: t.Helped, Dislikes: t.Unhelpful, SurveysShown: t.Asked, SurveysAnswered: t.Rated,
 		SatisfactionRate: some(l.Satisfaction()), SurveyMean: some(l.SurveyMean()), SurveyResponseRate: some(l.SurveyResponse())}
-	if whole {
+	if all {
 		out.NewUsers = &l.NewUsers
 	}
 	return out
@@ -52,6 +52,14 @@ func some(v float64, ok bool) *float64 {
 	}
 	v = math.Round(v*1e4) / 1e4
 	return &v
+}
+
+// whole is a quantile of whole numbers: below 50 it is off by less than a half.
+func whole(v *float64) *float64 {
+	if v == nil || *v >= 50 {
+		return v
+	}
+	return some(math.Round(*v), true)
 }
 
 // quantile is one in a unit that is so many of those that were counted, and secondsOf one of milliseconds.
