@@ -43,6 +43,26 @@ func analytics(ctx context.Context, o Options, t Target, report *Report) error {
 	})
 }
 
+// feeding is what detection and counting cost those who post: a hub that does both beside one that does neither, each on a record of its own.
+// Two hubs on one PostgreSQL would count each other's, so it is measured on SQLite only.
+func feeding(ctx context.Context, o Options, t Target, report *Report) error {
+	if t.Database != "" {
+		return nil
+	}
+	var st stage
+	defer st.close()
+	if err := st.addHubAs(ctx, alone, t, o.Pairs, texts, "--roles", "api,ws,dispatch"); err != nil {
+		return err
+	}
+	if err := st.addHub(ctx, t, o.Pairs, texts); err != nil {
+		return err
+	}
+	return st.compare(ctx, o, t, report, "durable 1:1, 8 in flight, detected and counted", st.sides, 8)
+}
+
+// alone is a hub that looks at nothing that is said.
+const alone = "hub that looks at nothing"
+
 // MeasureFigures counts so many messages of a record, then asks every operation some times over, and writes what it took, a line for
 // each figure, for the process that asked. Conversations are of bot.
 func MeasureFigures(ctx context.Context, record FiguresRecord, bot parley.ApplicationID, messages, repeats int, w io.Writer) error {
