@@ -195,27 +195,34 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// rate is a part of a whole; ok is false if there is no whole.
-func rate(part, whole int64) (r float64, ok bool) {
+// rate is a part of a whole; nil if there is no whole.
+func rate(part, whole int64) *float64 {
 	if whole == 0 {
-		return 0, false
+		return nil
 	}
-	return float64(part) / float64(whole), true
+	r := float64(part) / float64(whole)
+	return &r
 }
 
-// The rates of a line (reference/analytics.md 10). ok is false where there is nothing to be a part of.
-func (l *Line) Containment() (float64, bool) { return rate(l.Totals.Contained, l.Totals.EngagedEnded) }
-func (l *Line) Escalation() (float64, bool) {
-	return rate(l.Totals.EngagedHandedOver, l.Totals.Engaged)
+// Rates are those of a line (reference/analytics.md 10); nil where there is nothing to be a part of.
+type Rates struct {
+	Containment    *float64 // engaged and ended without people / engaged and ended
+	Escalation     *float64 // handed over / engaged
+	Abandonment    *float64 // left before an agent wrote / handed over
+	Resolution     *float64 // ended by bot or agent / ended
+	NotUnderstood  *float64 // fallback turns / turns
+	Satisfaction   *float64 // surveys with 4 or 5 / answered ones
+	SurveyMean     *float64 // of answered ones, 1 to 5
+	SurveyResponse *float64 // answered / shown
 }
-func (l *Line) Abandonment() (float64, bool)   { return rate(l.Totals.Abandoned, l.Totals.HandedOver) }
-func (l *Line) Resolved() (float64, bool)      { return rate(l.Totals.Resolved, l.Totals.Ended) }
-func (l *Line) NotUnderstood() (float64, bool) { return rate(l.Totals.Missed, l.Totals.Turns) }
 
-// Satisfaction is the rate of answered surveys with 4 or 5, SurveyMean their mean, and SurveyResponse the rate of surveys that were answered.
-func (l *Line) Satisfaction() (float64, bool)   { return rate(l.Totals.Satisfied, l.Totals.Rated) }
-func (l *Line) SurveyMean() (float64, bool)     { return rate(l.Totals.RatedSum, l.Totals.Rated) }
-func (l *Line) SurveyResponse() (float64, bool) { return rate(l.Totals.Rated, l.Totals.Asked) }
+// Rates are those of the line.
+func (l *Line) Rates() Rates {
+	t := &l.Totals
+	return Rates{Containment: rate(t.Contained, t.EngagedEnded), Escalation: rate(t.EngagedHandedOver, t.Engaged), Abandonment: rate(t.Abandoned, t.HandedOver),
+		Resolution: rate(t.Resolved, t.Ended), NotUnderstood: rate(t.Missed, t.Turns), Satisfaction: rate(t.Satisfied, t.Rated), SurveyMean: rate(t.RatedSum, t.Rated),
+		SurveyResponse: rate(t.Rated, t.Asked)}
+}
 
 // A StepLine is what became of conversations in one dialog.
 type StepLine struct {

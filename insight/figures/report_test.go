@@ -57,7 +57,7 @@ func tell(t *figures.Totals) tellable {
 	return out
 }
 
-var comparable = gocmp.Options{gocmp.AllowUnexported(figures.Quantiles{}, figures.Distinct{})}
+var unexported = gocmp.Options{gocmp.AllowUnexported(figures.Quantiles{}, figures.Distinct{})}
 
 // What hours and days add up to is what adding up single visits gives, at whatever moments a period begins and ends; and the lines of a
 // report add up to its total in every time zone, also when the clocks change.
@@ -94,10 +94,10 @@ func TestReportsAddUp(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if diff := gocmp.Diff(tell(&want), tell(&report.Total.Totals), comparable); diff != "" || visits != report.Total.Count.Visits {
+				if diff := gocmp.Diff(tell(&want), tell(&report.Total.Totals), unexported); diff != "" || visits != report.Total.Count.Visits {
 					r.Fatalf("Report(%s): %d visits, want %d (-want +got):\n%s", show(q.Query), report.Total.Count.Visits, visits, diff)
 				}
-				if diff := gocmp.Diff(tell(&want), tell(&lines), comparable); diff != "" || visits != listed {
+				if diff := gocmp.Diff(tell(&want), tell(&lines), unexported); diff != "" || visits != listed {
 					r.Fatalf("Report(%s) by %s in %s: the lines have %d visits, want %d (-want +got):\n%s", show(q.Query), q.Unit, q.Zone, listed, visits, diff)
 				}
 				busy, err := s.Busy(t.Context(), q)

@@ -50,7 +50,7 @@ func (s *Statistics) Users(ctx context.Context, q Query) (Series, error) {
 	return out, err
 }
 
-// An Activity is how many messages customers said by the hour of the day, a line for each day of the week from Monday on, in UTC.
+// Activity is how many messages customers said by the hour of the day, a line for each day of the week from Monday on, in UTC.
 func (s *Statistics) Activity(ctx context.Context, q Query) ([]Serie, error) {
 	var lines []Serie
 	for i := range 7 {

@@ -23,7 +23,7 @@ var (
 
 // toLine is a line as it is shown. all says that it is of all of the period.
 func toLine(l *figures.Line, all bool) ReportLine {
-	t := &l.Totals
+	t, r := &l.Totals, l.Rates()
 	var failed int64
 	for _, n := range t.Failures {
 		failed += n
@@ -31,14 +31,14 @@ func toLine(l *figures.Line, all bool) ReportLine {
 	out := ReportLine{From: Time(l.From), Until: Time(l.Until), Conversations: l.Count.Visits, Users: t.People.Count(), UserMessages: t.User, BotMessages: t.Bot, AgentMessages: t.Agent,
 		DurationMeanSeconds: mean(&t.Duration, 1000), DurationMedianSeconds: secondsOf(&t.Duration, 0.5), MessagesMean: mean(&t.Length, 1), MessagesMedian: whole(quantile(&t.Length, 0.5, 1)),
 		Engaged: t.Engaged, Ended: t.Ended, HandedOver: t.HandedOver, Abandoned: t.Abandoned, Resolved: t.Resolved,
-		ContainmentRate: some(l.Containment()), EscalationRate: some(l.Escalation()), AbandonmentRate: some(l.Abandonment()), ResolutionRate: some(l.Resolved()),
-		NotUnderstoodRate:             some(l.NotUnderstood()),
+		ContainmentRate: rounded(r.Containment), EscalationRate: rounded(r.Escalation), AbandonmentRate: rounded(r.Abandonment), ResolutionRate: rounded(r.Resolution),
+		NotUnderstoodRate:             rounded(r.NotUnderstood),
 		BotFirstResponseMedianSeconds: secondsOf(&t.BotReply, 0.5), BotFirstResponseP90Seconds: secondsOf(&t.BotReply, 0.9),
 		AgentFirstResponseMedianSeconds: secondsOf(&t.AgentReply, 0.5), AgentFirstResponseP90Seconds: secondsOf(&t.AgentReply, 0.9),
 		ResolutionMedianSeconds: secondsOf(&t.Resolution, 0.5), ResolutionP90Seconds: secondsOf(&t.Resolution, 0.9),
 		Turns: t.Turns, NotUnderstood: t.Missed, FailedTurns: failed, TurnP95Seconds: secondsOf(&t.Took, 0.95),
 		Likes: t.Helped, Dislikes: t.Unhelpful, SurveysShown: t.Asked, SurveysAnswered: t.Rated,
-		SatisfactionRate: some(l.Satisfaction()), SurveyMean: some(l.SurveyMean()), SurveyResponseRate: some(l.SurveyResponse())}
+		SatisfactionRate: rounded(r.Satisfaction), SurveyMean: rounded(r.SurveyMean), SurveyResponseRate: rounded(r.SurveyResponse)}
 	if all {
 		out.NewUsers = &l.NewUsers
 	}
@@ -52,6 +52,14 @@ func some(v float64, ok bool) *float64 {
 	}
 	v = math.Round(v*1e4) / 1e4
 	return &v
+}
+
+// rounded is a rate as it is shown.
+func rounded(r *float64) *float64 {
+	if r == nil {
+		return nil
+	}
+	return some(*r, true)
 }
 
 // whole is a quantile of whole numbers: below 50 it is off by less than a half.
