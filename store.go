@@ -52,6 +52,7 @@ type Tx interface {
 	AgentConversations
 	Refusals
 	Figures
+	Erasures
 	History
 }
 
