@@ -20,11 +20,11 @@ import (
 
 // A world is a record with some bots and conversations, and whoever counts them.
 type world struct {
+	*ground
 	t       *testing.T
-	store   *store.Store
+	tenant  parley.Tenant
 	record  *shaky
 	counter *figures.Counter
-	now     time.Time
 	bots    []parley.ApplicationID
 	agent   parley.ApplicationID
 	talks   []*talk
@@ -61,24 +61,39 @@ func (s *shaky) Update(ctx context.Context, fn func(parley.Tx) error) error {
 
 var dawn = time.Date(2026, 3, 27, 21, 0, 0, 0, time.UTC) // a week-end is near, a month's end, and the change to summer time in Europe
 
-func newWorld(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) *world {
-	w := &world{t: t, now: dawn, agent: ident.New[parley.ClientApplication]()}
-	w.store = open(t, storetest.Clock(func() time.Time { return w.now }))
-	w.record = &shaky{Store: w.store}
+// enough says whether a property was tried often enough: on PostgreSQL each try takes some seconds.
+func enough(t *testing.T) func() bool {
+	tries, most := 0, 100
+	if strings.Contains(t.Name(), "postgres") {
+		most = 12
+	}
+	return func() bool { tries++; return tries > most }
+}
+
+// A ground is a record on which worlds follow each other, each in a tenant of its own.
+type ground struct {
+	store *store.Store
+	now   time.Time
+}
+
+func newGround(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) *ground {
+	g := &ground{now: dawn}
+	g.store = open(t, storetest.Clock(func() time.Time { return g.now }))
+	return g
+}
+
+func (g *ground) world(t *testing.T) *world {
+	g.now = dawn
+	w := &world{t: t, ground: g, agent: ident.New[parley.ClientApplication](), record: &shaky{Store: g.store}}
+	w.tenant = parley.Tenant{ID: ident.New[parley.Tenant](), Organisation: parley.DefaultOrganisation, Name: "world", Created: dawn, Modified: dawn}
+	if err := g.store.Update(t.Context(), func(tx parley.Tx) error { return tx.InsertTenant(t.Context(), w.tenant) }); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		w.bots = append(w.bots, ident.New[parley.ClientApplication]())
 	}
 	w.restart()
 	return w
-}
-
-// enough says whether a property was tried often enough: making a database takes most of the time, on PostgreSQL ten times as long.
-func enough(t *testing.T) func() bool {
-	tries, most := 0, 60
-	if strings.Contains(t.Name(), "postgres") {
-		most = 15
-	}
-	return func() bool { tries++; return tries > most }
 }
 
 // restart has another counter go on.
@@ -106,7 +121,7 @@ func (w *world) count() {
 }
 
 func (w *world) begin(channel, language string, bot int, test bool, contact string, campaign parley.Campaign) *talk {
-	c := parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: parley.DefaultTenant, Account: storetest.AccountID, Epoch: 1, Status: parley.Open,
+	c := parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: w.tenant.ID, Account: storetest.AccountID, Epoch: 1, Status: parley.Open,
 		Created: w.now, Touched: w.now, Owner: parley.Owner{Kind: parley.OwnerQueue},
 		State: parley.ConversationState{ChannelType: channel, Language: language, Campaign: campaign, Parties: []parley.Party{{Role: parley.Customer}, {Application: w.agent, Role: parley.CustomAgent}}}}
 	if contact != "" {
