@@ -3,6 +3,8 @@ package parley
 import (
 	"context"
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -68,7 +70,8 @@ func AttributeTypes() []AttributeType {
 	return []AttributeType{AttributeText, AttributeNumber, AttributeBoolean}
 }
 
-// AttributeValues are an event's attributes with their values as texts: a number is as JSON writes it, a boolean is true or false.
+// AttributeValues are an event's attributes with their values as texts: a boolean is true or false, and a number has one text however it
+// was written, so that 7.50 is 7.5. Whole numbers stay as they are: they may be ids of many digits.
 func AttributeValues(attributes json.RawMessage) (map[string]string, error) {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(attributes, &raw); err != nil {
@@ -83,6 +86,9 @@ func AttributeValues(attributes json.RawMessage) (map[string]string, error) {
 			}
 		} else {
 			text = string(v)
+			if f, err := strconv.ParseFloat(text, 64); err == nil && strings.ContainsAny(text, ".eE") {
+				text = strconv.FormatFloat(f, 'g', -1, 64)
+			}
 		}
 		values[name] = text
 	}

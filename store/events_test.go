@@ -205,7 +205,7 @@ func TestEventValuesAreFound(t *testing.T) {
 			e.Attributes = json.RawMessage(`{"v":` + v + `,"w":"x"}`)
 			track(t, s, e)
 		}
-		for has, want := range map[string]string{"": `100|100%|7.50|GRÖSSE|Größe|a\b|a_b|axb|true`, "grö": "GRÖSSE|Größe", "0%": "100%", "A_": "a_b", `\`: `a\b`, "TRU": "true", "nothing": ""} {
+		for has, want := range map[string]string{"": `100|100%|7.5|GRÖSSE|Größe|a\b|a_b|axb|true`, "grö": "GRÖSSE|Größe", "0%": "100%", "A_": "a_b", `\`: `a\b`, "TRU": "true", "nothing": ""} {
 			var got []string
 			inside(t, s, func(tx parley.Tx) (err error) {
 				got, err = tx.EventValues(t.Context(), parley.DefaultTenant, bot, "v", has, 100)

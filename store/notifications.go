@@ -35,7 +35,9 @@ type listener struct {
 	created     time.Time
 }
 
-func (l *listener) wants(name string) bool { return len(l.names) == 0 || slices.Contains(l.names, name) }
+func (l *listener) wants(name string) bool {
+	return len(l.names) == 0 || slices.Contains(l.names, name)
+}
 
 func (t *tx) listeners(ctx context.Context, rest string, args ...any) (all []listener, err error) {
 	err = query(ctx, t.db, "SELECT key, tenant, bot, version, type, names, created FROM subscriptions WHERE status = ? AND "+rest,

@@ -206,7 +206,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)
 		agentapi.New(agentapi.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Channels: n.bots,
 			Files: assets.New(assets.Config{URL: c.PublicURL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime}, n.store, bucket, n.tokens)}).Register(router)
-		analytics.New(analytics.Deps{Record: n.store, Keys: n.admin, PerMinute: c.AnalyticsRate}).Register(router)
+		analytics.New(analytics.Deps{Record: n.store, Keys: n.admin, PerMinute: c.AnalyticsRate,
+			Subscriptions: directory.NewSubscriptions(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store)}).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
 			docs.Document{Name: "manage", YAML: manage.Document}, docs.Document{Name: "broker", YAML: broker.Document}, docs.Document{Name: "agents", YAML: agentapi.Document},
