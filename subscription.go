@@ -121,6 +121,8 @@ type Subscriptions interface {
 	DueSubscriptions(ctx context.Context, now time.Time, limit int) ([]Subscription, error)
 	// Owed is what a subscription is owed, in order, at most limit.
 	Owed(ctx context.Context, subscription int64, limit int) ([]Notification, error)
+	// CountOwed is how much that is.
+	CountOwed(ctx context.Context, subscription int64) (int, error)
 	// SettleSubscription removes what was told, by key, and keeps Status, Changed, Failed and Due. One that is over is owed nothing.
 	// Conflict if it is over or gone already.
 	SettleSubscription(ctx context.Context, s *Subscription, told []int64) error

@@ -157,6 +157,12 @@ func (t *tx) Owed(ctx context.Context, subscription int64, limit int) (owed []pa
 	return owed, nil
 }
 
+// CountOwed implements [parley.Subscriptions].
+func (t *tx) CountOwed(ctx context.Context, subscription int64) (n int, err error) {
+	err = t.db.NewRaw("SELECT count(*) FROM notifications WHERE subscription = ?", subscription).Scan(ctx, &n)
+	return n, err
+}
+
 // tell reads what a notification is about, as it is now.
 func (t *tx) tell(ctx context.Context, n *parley.Notification, a *about) error {
 	if a.Event != 0 {

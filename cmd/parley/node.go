@@ -35,6 +35,7 @@ import (
 	"parley/insight"
 	"parley/insight/embed"
 	"parley/insight/figures"
+	"parley/insight/notify"
 	"parley/rest"
 	"parley/rest/admin"
 	"parley/rest/agentapi"
@@ -233,7 +234,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		judges := judge.New(judge.Config{Store: n.store, Logger: logger, Meter: n.meter, Model: func(ctx context.Context, app *parley.ClientApplication, messages []parley.Message) (llm.Judgement, error) {
 			return llm.Judge(ctx, llm.Config{Client: outside, Settings: *app.Bot}, messages)
 		}})
-		parts = append(parts, detector.Run, judges.Run, figures.NewCounter(figures.Config{Record: n.store, Live: n.live, Logger: logger, Meter: n.meter}).Run)
+		parts = append(parts, detector.Run, judges.Run, figures.NewCounter(figures.Config{Record: n.store, Live: n.live, Logger: logger, Meter: n.meter}).Run,
+			notify.New(notify.Config{Record: n.store, Client: outside, Form: analytics.Notifications{}, Live: n.live, Logger: logger, Meter: n.meter}).Run)
 	}
 	for _, run := range parts {
 		n.running.Go(func() {
