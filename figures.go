@@ -197,7 +197,8 @@ type ChangedConversation struct {
 
 // A KnownDimension is one that was met, with its key.
 type KnownDimension struct {
-	Key int64
+	Key    int64
+	Series int64 // the same for all of one bot in one tenant and generation
 	Dimensions
 }
 
@@ -262,13 +263,15 @@ type Figures interface {
 	FindBot(ctx context.Context, id [16]byte) (TenantID, ApplicationID, error)
 	// VisitDimensions are those that visits of a tenant have.
 	VisitDimensions(ctx context.Context, tenant TenantID) ([]KnownDimension, error)
-	// HourCells and DayCells are those of dimensions that start between two times, the later one excluded, in order of dimension and
-	// start; with totals only if they are wanted.
-	HourCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]Cell, error)
-	DayCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]Cell, error)
+	// HourCells and DayCells call fn for the cells of dimensions that start between two times, the later one excluded, with totals only if
+	// they are wanted. fn must not keep the cell, nor use the transaction.
+	HourCells(ctx context.Context, dimensions []KnownDimension, from, until time.Time, totals bool, fn func(*Cell) error) error
+	DayCells(ctx context.Context, dimensions []KnownDimension, from, until time.Time, totals bool, fn func(*Cell) error) error
 	// EachVisit calls fn for the visits of dimensions that started between two times, the later one excluded. fn must not use the
 	// transaction.
 	EachVisit(ctx context.Context, dimensions []int64, from, until time.Time, fn func(*Visit) error) error
+	// NewPeople are how many people have their first visit ever in visits of these dimensions between two times, the later one excluded.
+	NewPeople(ctx context.Context, dimensions []int64, from, until time.Time) (int64, error)
 	// VisitsOf are those of a conversation, in order.
 	VisitsOf(ctx context.Context, tenant TenantID, conversation ConversationID) ([]Visit, error)
 

@@ -34,7 +34,7 @@ var layers = map[string]string{
 	"parley/rest":        "ident rest/api tokens", "parley/rest/api": "tokens ident wire", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
 	"parley/rest/oauth":           "rest rest/api tokens",
-	"parley/rest/admin":           "bots directory dispatch flow history ident insight rest rest/api rest/contract tokens",
+	"parley/rest/admin":           "bots directory dispatch flow history ident insight insight/figures rest rest/api rest/contract tokens",
 	"parley/rest/widget":          "directory rest rest/api rest/contract",
 	"parley/rest/manage":          "insight rest rest/api tokens",
 	"parley/rest/broker":          "hub ident rest rest/api tokens",
@@ -43,7 +43,7 @@ var layers = map[string]string{
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
 	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "", "parley/examples/flows": "",
-	"parley/bench": "insight/criteria internal/loopback", "parley/internal/loopback": "",
+	"parley/bench": "insight/criteria insight/figures internal/loopback", "parley/internal/loopback": "",
 	// The crash campaign looks at the hub from outside, as its clients do, and reads the record past it.
 	"parley/chaos": "internal/loopback store store/keyset store/storetest", "parley/chaos/campaign": "chaos",
 	"parley/cmd/parley": "*",

@@ -61,6 +61,20 @@ func groups(ctx context.Context, o Options, t Target, report *Report) error {
 	if o.Groups == 0 {
 		return nil
 	}
+	return inRecord(ctx, o, t, []string{"--list-groups", strconv.Itoa(o.Groups)}, func(line []byte) error {
+		var f groupFigure
+		if err := json.Unmarshal(line, &f); err != nil {
+			return fmt.Errorf("%w: %s", err, line)
+		}
+		name := fmt.Sprintf("%d conversations, %s", o.Groups, f.Name)
+		report.note(t, name, f.Side, "p50 ms", f.P50)
+		report.note(t, name, f.Side, "p95 ms", f.P95)
+		return nil
+	})
+}
+
+// inRecord runs this program with more arguments on a record of its own, and calls each for the lines that it writes.
+func inRecord(ctx context.Context, o Options, t Target, args []string, each func(line []byte) error) error {
 	data, remove, err := t.folder()
 	if err != nil {
 		return err
@@ -70,7 +84,7 @@ func groups(ctx context.Context, o Options, t Target, report *Report) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"bench", "--list-groups", strconv.Itoa(o.Groups), "--repeats", strconv.Itoa(o.Repeats), "--data", data}
+	args = append([]string{"bench", "--repeats", strconv.Itoa(o.Repeats), "--data", data}, args...)
 	if t.Database != "" {
 		args = append(args, "--database", t.Database)
 	}
@@ -86,16 +100,12 @@ func groups(ctx context.Context, o Options, t Target, report *Report) error {
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		var f groupFigure
-		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
-			return fmt.Errorf("list groups: %w: %s", err, lines.Bytes())
+		if err := each(lines.Bytes()); err != nil {
+			return fmt.Errorf("measure a record: %w", err)
 		}
-		name := fmt.Sprintf("%d conversations, %s", o.Groups, f.Name)
-		report.note(t, name, f.Side, "p50 ms", f.P50)
-		report.note(t, name, f.Side, "p95 ms", f.P95)
 	}
 	if err := c.Wait(); err != nil {
-		return fmt.Errorf("list groups: %w: %s", err, said.Bytes())
+		return fmt.Errorf("measure a record: %w: %s", err, said.Bytes())
 	}
 	return nil
 }

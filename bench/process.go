@@ -93,8 +93,8 @@ func (t Target) Name() string {
 }
 
 // startHub starts a hub with limits that the load does not meet, on the record in data; "" = an empty one of SQLite, or the
-// target's.
-func startHub(ctx context.Context, t Target, data string) (*server, *api, error) {
+// target's; more are further flags.
+func startHub(ctx context.Context, t Target, data string, more ...string) (*server, *api, error) {
 	if data == "" {
 		data = t.data
 	}
@@ -118,7 +118,7 @@ func startHub(ctx context.Context, t Target, data string) (*server, *api, error)
 	if t.Redis != "" {
 		args = append(args, "--redis", t.Redis)
 	}
-	s, err := startServer(ctx, args...)
+	s, err := startServer(ctx, append(args, more...)...)
 	if err != nil {
 		if temporary {
 			err = errors.Join(err, os.RemoveAll(data))

@@ -191,7 +191,7 @@ func Run(ctx context.Context, o Options, names []string, w io.Writer) error {
 	all := []struct {
 		name string
 		run  func(context.Context, Options, Target, *Report) error
-	}{{"durable", durable}, {"callbacks", callbacks}, {"stalled", stalled}, {"held", held}, {"memory", memory}, {"typing", typing}, {"growth", growth}, {"resume", resume}, {"churn", churn}, {"groups", groups}, {"turns", turns}, {"waiting", waiting}}
+	}{{"durable", durable}, {"callbacks", callbacks}, {"stalled", stalled}, {"held", held}, {"memory", memory}, {"typing", typing}, {"growth", growth}, {"resume", resume}, {"churn", churn}, {"groups", groups}, {"feeding", feeding}, {"analytics", analytics}, {"turns", turns}, {"waiting", waiting}}
 	report := &Report{}
 	var failed error // what was measured is printed all the same
 	for i := range o.Targets {

@@ -30,6 +30,7 @@ type Options struct {
 	Missed  int           // messages of one conversation that a session missed
 	Return  int           // sessions that come back at the same time
 	Groups  int           // conversations among which groups are looked for
+	Visits  int           // conversations that are counted
 	Waiting int           // turns that wait for a slow bot
 }
 
@@ -82,11 +83,16 @@ func startBaseline(ctx context.Context, args ...string) (*server, error) {
 
 // addHub starts a hub with an account whose conversations go to agents, and connects pairs to it.
 func (st *stage) addHub(ctx context.Context, t Target, pairs int, frame func(conversation string) frames) error {
-	s, a, err := startHub(ctx, t, "")
+	return st.addHubAs(ctx, "hub", t, pairs, frame)
+}
+
+// addHubAs does so with further flags, under a name of its own.
+func (st *stage) addHubAs(ctx context.Context, name string, t Target, pairs int, frame func(conversation string) frames, more ...string) error {
+	s, a, err := startHub(ctx, t, "", more...)
 	if err != nil {
 		return err
 	}
-	st.sides = append(st.sides, side{name: "hub", server: s})
+	st.sides = append(st.sides, side{name: name, server: s})
 	mine := &st.sides[len(st.sides)-1]
 	address := unique("bench")
 	if err := a.makeAccount(ctx, address, ""); err != nil {

@@ -155,8 +155,8 @@ func (x *Export) line(ctx context.Context, w *bufio.Writer, r *read) error {
 	if err != nil {
 		return err
 	}
-	w.Write(bytes.TrimSuffix(head, []byte(`null}`))) // of the messages, which come now; the first error of w stays
-	w.WriteByte('[')
+	_, _ = w.Write(bytes.TrimSuffix(head, []byte(`null}`))) // of the messages, which come now; the first error of w stays
+	_ = w.WriteByte('[')
 	said := &saying{steps: map[int64][]parley.FlowStep{}, intents: map[int64]*parley.NLPResult{}}
 	for messages, turns := r.messages, r.turns; len(messages) > 0; {
 		said.note(turns)
@@ -166,9 +166,9 @@ func (x *Export) line(ctx context.Context, w *bufio.Writer, r *read) error {
 				return err
 			}
 			if messages[i].Seq > 1 {
-				w.WriteByte(',')
+				_ = w.WriteByte(',')
 			}
-			w.Write(text)
+			_, _ = w.Write(text)
 		}
 		last := messages[len(messages)-1].Seq
 		if messages = nil; last < c.Seq {
@@ -198,8 +198,8 @@ func (x *Export) line(ctx context.Context, w *bufio.Writer, r *read) error {
 	if err != nil {
 		return err
 	}
-	w.WriteString("],")
-	w.Write(end[1:])
+	_, _ = w.WriteString("],")
+	_, _ = w.Write(end[1:])
 	return w.WriteByte('\n')
 }
 

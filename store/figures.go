@@ -64,7 +64,7 @@ func (t *tx) putProgress(ctx context.Context, p *parley.FigureProgress) error {
 	return err
 }
 
-const dimensionColumns = "d.key, tn.id, d.bot, d.version, d.channel, d.language, d.campaign, d.source, d.owner FROM visit_dimensions AS d JOIN tenants AS tn ON tn.key = d.tenant "
+const dimensionColumns = "d.key, d.series, tn.id, d.bot, d.version, d.channel, d.language, d.campaign, d.source, d.owner FROM visit_dimensions AS d JOIN tenants AS tn ON tn.key = d.tenant "
 
 func (t *tx) dimensions(ctx context.Context, rest string, args ...any) (all []parley.KnownDimension, err error) {
 	err = query(ctx, t.db, "SELECT "+dimensionColumns+rest, args, func(rows *sql.Rows) error {
@@ -81,7 +81,7 @@ func (t *tx) dimensions(ctx context.Context, rest string, args ...any) (all []pa
 // scanDimension reads a row of dimensionColumns; more are the columns that follow.
 func scanDimension(rows *sql.Rows, more ...any) (d parley.KnownDimension, err error) {
 	var tenant, bot []byte
-	err = rows.Scan(append([]any{&d.Key, &tenant, &bot, &d.Version, &d.Channel, &d.Language, &d.Campaign, &d.CampaignSource, &d.Owner}, more...)...)
+	err = rows.Scan(append([]any{&d.Key, &d.Series, &tenant, &bot, &d.Version, &d.Channel, &d.Language, &d.Campaign, &d.CampaignSource, &d.Owner}, more...)...)
 	if err == nil {
 		d.Tenant, d.Bot = parley.TenantID(tenant), parley.ApplicationID(bot)
 	}
@@ -124,12 +124,16 @@ func (t *tx) AddDimensions(ctx context.Context, generation int64, all []parley.D
 	if err := insertDimensions.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
 		return nil, fmt.Errorf("add dimensions of figures: %w", err)
 	}
+	if err := t.run(ctx, `UPDATE visit_dimensions SET series = (SELECT MIN(x.key) FROM visit_dimensions AS x
+		WHERE x.generation = visit_dimensions.generation AND x.tenant = visit_dimensions.tenant AND x.bot = visit_dimensions.bot) WHERE series = 0`); err != nil {
+		return nil, fmt.Errorf("group dimensions of figures: %w", err)
+	}
 	var known []parley.KnownDimension
 	for i, d := range all {
 		k := parley.KnownDimension{Dimensions: d}
 		r := rows[i]
-		if err := t.db.NewRaw(`SELECT key FROM visit_dimensions WHERE generation = ? AND tenant = ? AND bot = ? AND version = ? AND channel = ? AND language = ?
-			AND campaign = ? AND source = ? AND owner = ?`, r...).Scan(ctx, &k.Key); err != nil {
+		if err := t.db.NewRaw(`SELECT key, series FROM visit_dimensions WHERE generation = ? AND tenant = ? AND bot = ? AND version = ? AND channel = ? AND language = ?
+			AND campaign = ? AND source = ? AND owner = ?`, r...).Scan(ctx, &k.Key, &k.Series); err != nil {
 			return nil, fmt.Errorf("find dimensions of figures: %w", err)
 		}
 		known = append(known, k)

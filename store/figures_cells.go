@@ -37,36 +37,33 @@ func (t *tx) byDimension(ctx context.Context, text string, dimensions []int64, a
 }
 
 // HourCells implements [parley.Figures].
-func (t *tx) HourCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]parley.Cell, error) {
-	return t.cells(ctx, "visit_hour", dimensions, from, until, totals)
-}
-
-// DayCells implements [parley.Figures].
-func (t *tx) DayCells(ctx context.Context, dimensions []int64, from, until time.Time, totals bool) ([]parley.Cell, error) {
-	return t.cells(ctx, "visit_day", dimensions, from, until, totals)
-}
-
-func (t *tx) cells(ctx context.Context, table string, dimensions []int64, from, until time.Time, totals bool) (found []parley.Cell, err error) {
+func (t *tx) HourCells(ctx context.Context, dimensions []parley.KnownDimension, from, until time.Time, totals bool, fn func(*parley.Cell) error) error {
 	const within = "WHERE h.dimension IN (?) AND h.start >= ? AND h.start < ? ORDER BY h.dimension, h.start, h.part"
-	text := "SELECT " + cellColumns + " FROM " + table + "s AS h " + within
+	text := "SELECT " + cellColumns + " FROM visit_hours AS h " + within
 	if totals {
-		text = "SELECT " + cellColumns + ", x.totals FROM " + table + "s AS h JOIN " + table + "_totals AS x ON x.dimension = h.dimension AND x.start = h.start AND x.part = h.part " + within
+		text = "SELECT " + cellColumns + ", x.totals FROM visit_hours AS h JOIN visit_hour_totals AS x ON x.dimension = h.dimension AND x.start = h.start AND x.part = h.part " + within
 	}
-	err = t.byDimension(ctx, text, dimensions, []any{from.UnixMilli(), until.UnixMilli()}, func(rows *sql.Rows) error {
+	keys := make([]int64, len(dimensions))
+	for i, d := range dimensions {
+		keys[i] = d.Key
+	}
+	err := t.byDimension(ctx, text, keys, []any{from.UnixMilli(), until.UnixMilli()}, func(rows *sql.Rows) error {
 		var more []any
 		var stored []byte
 		if totals {
 			more = []any{&stored}
 		}
 		c, err := scanCell(rows, more...)
+		if err != nil {
+			return err
+		}
 		c.Totals = stored
-		found = append(found, c)
-		return err
+		return fn(&c)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read figures: %w", err)
+		return fmt.Errorf("read figures of hours: %w", err)
 	}
-	return found, nil
+	return nil
 }
 
 var cellsOfHours = newBulk("SELECT "+cellColumns+`, x.totals FROM %ROWS% CROSS JOIN visit_hours AS h
@@ -108,13 +105,11 @@ var deleteVisits = newBulk(`DELETE FROM visits WHERE key IN (SELECT x.key FROM %
 var cellTable = []column{{"dimension", bigint}, {"start", bigint}, {"part", bigint}, {"visits", bigint}, {"messages", bigint}, {"messages_min", bigint}, {"messages_max", bigint},
 	{"seconds", bigint}, {"seconds_min", bigint}, {"seconds_max", bigint}, {"said_user", bigint}, {"said_bot", bigint}, {"said_agent", bigint}}
 
-func upsertCells(table string) *bulk {
-	return newBulk(`INSERT INTO `+table+`s (dimension, start, part, visits, messages, messages_min, messages_max, seconds, seconds_min, seconds_max, said_user, said_bot, said_agent)
-		SELECT dimension, start, part, visits, messages, messages_min, messages_max, seconds, seconds_min, seconds_max, said_user, said_bot, said_agent FROM %ROWS% WHERE true
-		ON CONFLICT (dimension, start, part) DO UPDATE SET visits = excluded.visits, messages = excluded.messages, messages_min = excluded.messages_min,
-			messages_max = excluded.messages_max, seconds = excluded.seconds, seconds_min = excluded.seconds_min, seconds_max = excluded.seconds_max,
-			said_user = excluded.said_user, said_bot = excluded.said_bot, said_agent = excluded.said_agent`, cellTable...)
-}
+var upsertHours = newBulk(`INSERT INTO visit_hours (dimension, start, part, visits, messages, messages_min, messages_max, seconds, seconds_min, seconds_max, said_user, said_bot, said_agent)
+	SELECT dimension, start, part, visits, messages, messages_min, messages_max, seconds, seconds_min, seconds_max, said_user, said_bot, said_agent FROM %ROWS% WHERE true
+	ON CONFLICT (dimension, start, part) DO UPDATE SET visits = excluded.visits, messages = excluded.messages, messages_min = excluded.messages_min,
+		messages_max = excluded.messages_max, seconds = excluded.seconds, seconds_min = excluded.seconds_min, seconds_max = excluded.seconds_max,
+		said_user = excluded.said_user, said_bot = excluded.said_bot, said_agent = excluded.said_agent`, cellTable...)
 
 func upsertTotals(table string) *bulk {
 	return newBulk(`INSERT INTO `+table+`_totals (dimension, start, part, totals) SELECT dimension, start, part, totals FROM %ROWS% WHERE true
@@ -123,9 +118,8 @@ func upsertTotals(table string) *bulk {
 }
 
 var (
-	upsertHours, upsertHourTotals = upsertCells("visit_hour"), upsertTotals("visit_hour")
-	upsertDays, upsertDayTotals   = upsertCells("visit_day"), upsertTotals("visit_day")
-	deleteChanges                 = newBulk("DELETE FROM figure_changes WHERE key IN (SELECT seen FROM %ROWS%)", column{"seen", bigint})
+	upsertHourTotals, upsertDayTotals = upsertTotals("visit_hour"), upsertTotals("visit_day")
+	deleteChanges                     = newBulk("DELETE FROM figure_changes WHERE key IN (SELECT seen FROM %ROWS%)", column{"seen", bigint})
 )
 
 // PutFigures implements [parley.Figures].
@@ -164,11 +158,14 @@ func (t *tx) putFigures(ctx context.Context, c *parley.FigureChange) error {
 		seen = append(seen, []any{key})
 	}
 	hours, hourTotals := cellRows(c.Hours)
-	days, dayTotals := cellRows(c.Days)
+	_, dayTotals := cellRows(c.Days)
+	if err := t.putDays(ctx, c.Days); err != nil {
+		return err
+	}
 	for _, w := range []struct {
 		b    *bulk
 		rows [][]any
-	}{{deleteVisits, gone}, {upsertVisits, visits}, {upsertHours, hours}, {upsertHourTotals, hourTotals}, {upsertDays, days}, {upsertDayTotals, dayTotals}, {deleteChanges, seen}} {
+	}{{deleteVisits, gone}, {upsertVisits, visits}, {upsertHours, hours}, {upsertHourTotals, hourTotals}, {upsertDayTotals, dayTotals}, {deleteChanges, seen}} {
 		if err := w.b.run(ctx, t.s.dialect, t.db.Tx, w.rows, discard); err != nil {
 			return err
 		}
@@ -191,7 +188,7 @@ const droppedAtOnce = 5000
 
 // DropFigures implements [parley.Figures].
 func (t *tx) DropFigures(ctx context.Context, generation int64) (more bool, err error) {
-	for _, table := range []string{"visit_hours", "visit_hour_totals", "visit_days", "visit_day_totals"} {
+	for _, table := range []string{"visit_hours", "visit_hour_totals", "visit_day_totals"} {
 		// By dimension, of which each has at most some ten thousand cells.
 		result, err := t.db.NewRaw("DELETE FROM "+table+" WHERE dimension = (SELECT MIN(dimension) FROM "+table+" AS x WHERE x.dimension IN (SELECT key FROM visit_dimensions WHERE generation = ?))",
 			generation).Exec(ctx)
@@ -201,6 +198,9 @@ func (t *tx) DropFigures(ctx context.Context, generation int64) (more bool, err 
 		if n, err := result.RowsAffected(); n > 0 || err != nil {
 			return true, err
 		}
+	}
+	if err := t.run(ctx, "DELETE FROM visit_days WHERE series IN (SELECT key FROM visit_dimensions WHERE generation = ?)", generation); err != nil {
+		return false, err
 	}
 	result, err := t.db.NewRaw("DELETE FROM visits WHERE key IN (SELECT key FROM visits WHERE dimension IN (SELECT key FROM visit_dimensions WHERE generation = ?) LIMIT ?)",
 		generation, droppedAtOnce).Exec(ctx)

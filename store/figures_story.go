@@ -210,7 +210,7 @@ func scanVisit(rows *sql.Rows) (v parley.StoredVisit, err error) {
 	return v, json.Unmarshal(facts, &v.Facts)
 }
 
-const selectVisits = "SELECT d.key, tn.id, d.bot, d.version, d.channel, d.language, d.campaign, d.source, d.owner" + visitColumns
+const selectVisits = "SELECT d.key, d.series, tn.id, d.bot, d.version, d.channel, d.language, d.campaign, d.source, d.owner" + visitColumns
 
 const ofDimension = " JOIN visit_dimensions AS d ON d.key = v.dimension JOIN tenants AS tn ON tn.key = d.tenant "
 
@@ -286,4 +286,23 @@ func (t *tx) EachVisit(ctx context.Context, dimensions []int64, from, until time
 			}
 			return fn(&v.Visit)
 		})
+}
+
+// NewPeople implements [parley.Figures].
+func (t *tx) NewPeople(ctx context.Context, dimensions []int64, from, until time.Time) (int64, error) {
+	const hour = int64(time.Hour / time.Millisecond)
+	first, last := from.UnixMilli(), until.UnixMilli()
+	people := map[int64]bool{} // a person may have visits of several dimensions
+	err := t.byDimension(ctx, `SELECT DISTINCT v.person FROM visits AS v WHERE v.dimension IN (?) AND v.hour >= ? AND v.hour < ? AND v.started >= ? AND v.started < ? AND v.person <> 0
+		AND NOT EXISTS (SELECT 1 FROM visits AS e WHERE e.generation = v.generation AND e.person = v.person AND e.person <> 0 AND e.started < ?)`,
+		dimensions, []any{first - first%hour, last, first, last, first}, func(rows *sql.Rows) error {
+			var person int64
+			err := rows.Scan(&person)
+			people[person] = true
+			return err
+		})
+	if err != nil {
+		return 0, fmt.Errorf("look for new people: %w", err)
+	}
+	return int64(len(people)), nil
 }

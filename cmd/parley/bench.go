@@ -15,7 +15,7 @@ import (
 )
 
 type benchCommand struct {
-	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, stalled, held, memory, typing, growth, resume, churn, groups, turns, waiting; none = all."`
+	Cases    []string      `arg:"" optional:"" help:"What to measure: durable, callbacks, stalled, held, memory, typing, growth, resume, churn, groups, feeding, analytics, turns, waiting; none = all."`
 	Database []string      `help:"PostgreSQL URLs of empty databases to measure with besides SQLite." env:"PARLEY_BENCH_DATABASE"`
 	Redis    string        `help:"Redis for the PostgreSQL runs." env:"PARLEY_BENCH_REDIS"`
 	SQLite   bool          `name:"sqlite" help:"Measure with SQLite." default:"true" negatable:""`
@@ -34,16 +34,19 @@ type benchCommand struct {
 	Return   int           `help:"Sessions that come back at the same time." default:"5000"`
 	Groups   int           `help:"Conversations among which those of groups are looked for; 0 = not at all." default:"1000000"`
 
+	Visits int `help:"Conversations that figures are counted from; 0 = not at all." default:"1000000"`
+
 	Waiting int `help:"Turns that wait for a slow bot." default:"2000"`
 
-	Relay      string `hidden:"" help:"Be the baseline relay, plain or coalesced."`
-	RelayPprof string `hidden:"" help:"Address of its profiles."`
-	ForwardTo  string `hidden:"" help:"Be the baseline forwarder, to this URL."`
-	SendTo     string `hidden:"" help:"Be the baseline sender, to this URL."`
-	Fill       int    `hidden:"" default:"-1" help:"Fill a record with so many messages."`
-	FillHeld   int    `hidden:"" default:"-1" help:"Fill a record with so many lanes that owe something."`
-	ListGroups int    `hidden:"" default:"-1" help:"Fill a record with so many conversations of groups, and list them."`
-	Data       string `hidden:"" help:"Folder of that record."`
+	Relay        string `hidden:"" help:"Be the baseline relay, plain or coalesced."`
+	RelayPprof   string `hidden:"" help:"Address of its profiles."`
+	ForwardTo    string `hidden:"" help:"Be the baseline forwarder, to this URL."`
+	SendTo       string `hidden:"" help:"Be the baseline sender, to this URL."`
+	Fill         int    `hidden:"" default:"-1" help:"Fill a record with so many messages."`
+	FillHeld     int    `hidden:"" default:"-1" help:"Fill a record with so many lanes that owe something."`
+	ListGroups   int    `hidden:"" default:"-1" help:"Fill a record with so many conversations of groups, and list them."`
+	CountFigures int    `hidden:"" default:"-1" help:"Fill a record with so many conversations, and count and read figures of them."`
+	Data         string `hidden:"" help:"Folder of that record."`
 }
 
 // Run measures ratios to baselines that run beside the hub, and prints them.
@@ -57,7 +60,7 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.out, "listening: nowhere, it sends")
 		bench.Send(ctx, c.SendTo)
 		return nil
-	case c.Fill >= 0, c.FillHeld >= 0, c.ListGroups >= 0:
+	case c.Fill >= 0, c.FillHeld >= 0, c.ListGroups >= 0, c.CountFigures >= 0:
 		record := configs.Store{Data: c.Data}
 		if len(c.Database) > 0 {
 			record.Database = c.Database[0]
@@ -68,6 +71,12 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 				return record.FillHeld(ctx, c.FillHeld, bench.HeldEach)
 			case c.Fill >= 0:
 				return record.Fill(ctx, c.Fill)
+			case c.CountFigures >= 0:
+				messages, err := record.FillVisits(ctx, c.CountFigures)
+				if err != nil {
+					return err
+				}
+				return bench.MeasureFigures(ctx, record, store.FilledBots[0], messages, c.Repeats, s.out)
 			}
 			if err := record.FillInsights(ctx, c.ListGroups); err != nil {
 				return err
@@ -76,7 +85,7 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		})
 	}
 	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Settle: c.Settle, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
-		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return, Groups: c.Groups, Waiting: c.Waiting}
+		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return, Groups: c.Groups, Visits: c.Visits, Waiting: c.Waiting}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
 	}

@@ -13,7 +13,7 @@ func TestBenchMeasuresEveryCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), path, "bench", "--pairs", "4", "--repeats", "1", "--warm", "50ms", "--measure", "200ms", "--settle", "200ms",
-		"--idle", "20", "--growth", "1,20", "--stored", "0,1000", "--churn", "1s", "--stalled", "10", "--held", "50", "--missed", "150", "--return", "20", "--groups", "2000", "--waiting", "30").CombinedOutput()
+		"--idle", "20", "--growth", "1,20", "--stored", "0,1000", "--churn", "1s", "--stalled", "10", "--held", "50", "--missed", "150", "--return", "20", "--groups", "2000", "--visits", "300", "--waiting", "30").CombinedOutput()
 	if err != nil {
 		t.Fatalf("bench: %v: %s", err, out)
 	}
@@ -23,6 +23,8 @@ func TestBenchMeasuresEveryCase(t *testing.T) {
 		"20 open conversations hub / relay, coalesced", "1000 stored messages hub / relay, coalesced", "resume, 150 messages missed hub ms to the first 100",
 		"resume, 20 sessions at once hub s to the last one", "churn for 1s hub goroutines at the end",
 		"turns, 100/s hub p99 ms", "turns, 100/s the bot alone p50 ms", "turns, 50/s, beside 30 that wait hub p50 ms", "turns, 50/s, beside 30 that wait hub KiB a waiting turn",
+		"durable 1:1, 8 in flight, detected and counted hub / hub that looks at nothing", "300 conversations, counted from the record hub messages/s",
+		"300 conversations, usage of a team by day and all dimensions, 731 days hub p95 ms", "300 conversations, conversations by day, 31 days hub / scan",
 		"2000 conversations, broad and broad, empty, 7 days hub p95 ms", "2000 conversations, wildcard and broad, 400 days hub / scan"} {
 		found := false
 		for line := range strings.Lines(string(out)) {

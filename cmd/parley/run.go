@@ -20,6 +20,7 @@ type commands struct {
 	Client        clientCommand        `cmd:"" help:"Make, list and revoke API clients."`
 	Export        exportCommand        `cmd:"" help:"Write conversations to the standard output, one a line."`
 	Replay        replayCommand        `cmd:"" help:"Have deliveries that were given up tried again, or give them up for good."`
+	Rebuild       rebuildCommand       `cmd:"" help:"Make anew what follows from the record."`
 	Doctor        doctorCommand        `cmd:"" help:"Say whether a hub is well, and what is wrong if not."`
 	Listen        listenCommand        `cmd:"" help:"Receive a client application's callbacks here and forward them to a program on this machine."`
 	CheckReceiver checkReceiverCommand `cmd:"" help:"Try whether a receiver of callbacks does what it must; the exit status says so."`

@@ -54,10 +54,12 @@ const (
 	pollEvery = 500 * time.Millisecond
 	// leadFor is how long a node leads before another may.
 	leadFor = 5 * time.Second
-	// feedPage is how many messages one round looks at, and walkPage how many conversations of the old record. Each is one
-	// transaction of writing, for which whoever posts may have to wait on SQLite.
-	feedPage = 2000
-	walkPage = 250
+	// feedPage is how many messages one round looks at, as far as they are of at most feedTalks conversations; the more of one
+	// conversation, the less each costs. walkPage is how many conversations of the old record it does. Each is one transaction of
+	// writing, for which whoever posts may have to wait on SQLite.
+	feedPage  = 10_000
+	feedTalks = 500
+	walkPage  = 250
 )
 
 // NewCounter returns a counter.
@@ -224,6 +226,8 @@ func (c *Counter) follow(ctx context.Context, p *parley.FigureProgress) (more bo
 	if err != nil {
 		return false, err
 	}
+	page, more = atMost(page, feedTalks)
+	more = more || len(page) == feedPage || len(changed) == walkPage || len(silent) == walkPage
 	var whole, part, seen []int64
 	for _, ch := range changed {
 		seen = append(seen, ch.Key)
@@ -262,7 +266,18 @@ func (c *Counter) follow(ctx context.Context, p *parley.FigureProgress) (more bo
 		c.feed, *p = places, next
 		c.metrics.counted.WithLabelValues("live").Add(float64(len(whole) + len(part)))
 	}
-	return len(page) == feedPage || len(changed) == walkPage || len(silent) == walkPage, nil
+	return more, nil
+}
+
+// atMost is the beginning of a page that is of at most so many conversations, and whether there is more of it.
+func atMost(page []parley.FedPlace, talks int) (some []parley.FedPlace, more bool) {
+	seen := map[int64]bool{}
+	for i, m := range page {
+		if seen[m.Conversation] = true; len(seen) > talks {
+			return page[:i], true
+		}
+	}
+	return page, false
 }
 
 func distinct(keys []int64) []int64 {

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"parley"
@@ -13,6 +14,7 @@ type slice struct {
 	at         time.Time // when the first of them may have begun
 	dimensions *parley.Dimensions
 	totals     *Totals // if they were asked for
+	single     bool    // it is one visit, which began at that time
 }
 
 // cover calls fn for all visits that a query wants, slice by slice, on one snapshot: by the day as far as the range has whole days, and
@@ -23,9 +25,13 @@ func (s *Statistics) cover(ctx context.Context, q *Query, totals bool, fn func(*
 		if err != nil || len(known) == 0 {
 			return err
 		}
+		at := make(map[int64]*parley.Dimensions, len(known))
+		for i := range known {
+			at[known[i].Key] = &known[i].Dimensions
+		}
 		// Visits begin at whole milliseconds.
 		for _, p := range spans(up(q.From, time.Millisecond), up(q.Until, time.Millisecond), q.Bucket == Hour) {
-			if err := p.read(ctx, tx, known, totals, fn); err != nil {
+			if err := p.read(ctx, tx, known, at, totals, fn); err != nil {
 				return err
 			}
 		}
@@ -34,18 +40,18 @@ func (s *Statistics) cover(ctx context.Context, q *Query, totals bool, fn func(*
 }
 
 // wanted are the dimensions that a query asks for.
-func wanted(ctx context.Context, tx parley.Tx, q *Query) (map[int64]*parley.Dimensions, error) {
+func wanted(ctx context.Context, tx parley.Tx, q *Query) ([]parley.KnownDimension, error) {
 	all, err := tx.VisitDimensions(ctx, q.Tenant)
-	if err != nil {
-		return nil, err
+	return slices.DeleteFunc(all, func(d parley.KnownDimension) bool { return !q.matches(&d.Dimensions) }), err
+}
+
+// keysOfDimensions are their keys.
+func keysOfDimensions(known []parley.KnownDimension) []int64 {
+	keys := make([]int64, len(known))
+	for i := range known {
+		keys[i] = known[i].Key
 	}
-	known := map[int64]*parley.Dimensions{}
-	for i := range all {
-		if q.matches(&all[i].Dimensions) {
-			known[all[i].Key] = &all[i].Dimensions
-		}
-	}
-	return known, nil
+	return keys
 }
 
 // A span is a part of a range that is read in one way.
@@ -94,41 +100,34 @@ func up(at time.Time, unit time.Duration) time.Time {
 }
 
 // read calls fn for what is in the span.
-func (p span) read(ctx context.Context, tx parley.Tx, known map[int64]*parley.Dimensions, totals bool, fn func(*slice) error) error {
-	keys := make([]int64, 0, len(known))
-	for key := range known {
-		keys = append(keys, key)
-	}
+func (p span) read(ctx context.Context, tx parley.Tx, known []parley.KnownDimension, at map[int64]*parley.Dimensions, totals bool, fn func(*slice) error) error {
 	if p.by == byVisit {
-		return tx.EachVisit(ctx, keys, p.from, p.until, func(v *parley.Visit) error { return fn(sliceOf(v, totals)) })
+		return tx.EachVisit(ctx, keysOfDimensions(known), p.from, p.until, func(v *parley.Visit) error { return fn(sliceOf(v, totals)) })
 	}
 	read := tx.DayCells
 	if p.by == byHour {
 		read = tx.HourCells
 	}
-	cells, err := read(ctx, keys, p.from, p.until, totals)
-	if err != nil {
-		return err
-	}
-	for i := range cells {
-		c := slice{Cell: cells[i], at: time.UnixMilli(cells[i].Start).UTC(), dimensions: known[cells[i].Dimension]}
+	var s slice
+	return read(ctx, known, p.from, p.until, totals, func(c *parley.Cell) error {
+		if s.Start != c.Start {
+			s.at = time.UnixMilli(c.Start).UTC()
+		}
+		s.Cell, s.dimensions, s.totals = *c, at[c.Dimension], nil
 		if totals {
-			t, err := decode(cells[i].Totals)
+			t, err := decode(c.Totals)
 			if err != nil {
 				return err
 			}
-			c.totals = &t
+			s.totals = &t
 		}
-		if err := fn(&c); err != nil {
-			return err
-		}
-	}
-	return nil
+		return fn(&s)
+	})
 }
 
 // sliceOf is a single visit. What was said in an hour is not told by it: see Statistics.Messages.
 func sliceOf(v *parley.Visit, totals bool) *slice {
-	c := &slice{at: v.Started, dimensions: &v.Dimensions}
+	c := &slice{at: v.Started, dimensions: &v.Dimensions, single: true}
 	addTo(&c.Count, v)
 	if totals {
 		c.totals = &Totals{}

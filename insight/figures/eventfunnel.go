@@ -127,7 +127,7 @@ func (w *way) pass(f *EventFunnel, e *parley.TrackedEvent) error {
 
 // valueOf is the line that a first step belongs to.
 func (f *EventFunnel) valueOf(e *parley.TrackedEvent, values map[string]string) string {
-	v := ""
+	var v string
 	switch f.Break {
 	case "":
 		return ""

@@ -14,7 +14,8 @@ import (
 
 // Fold counts a conversation on: it is what its visits are, from the last one that was counted, or from the beginning if the story is
 // whole. silence is [parley.FigureSettings.SilenceOf] the conversation. Whether a conversation is counted at once or piece by piece, what
-// comes out is the same: messages go by their Seq, and a turn that is over stands before the first message that is not older than its end.
+// comes out is the same: messages go by their Seq, and a turn that is over stands before the first later message that is not older than its end.
+// (Should the clocks of two nodes differ by more than it takes to answer, a turn may stand on the other side of a message.)
 func Fold(h *parley.Story, silence time.Duration, now time.Time) []parley.Visit {
 	if h.Forgotten {
 		return nil
@@ -31,7 +32,7 @@ func Fold(h *parley.Story, silence time.Duration, now time.Time) []parley.Visit 
 	turns := over(h.Turns)
 	for i := range h.Messages {
 		m := &h.Messages[i]
-		for len(turns) > 0 && !turns[0].at.After(m.Created) {
+		for len(turns) > 0 && turns[0].before(m) {
 			f.turnOver(&turns[0])
 			turns = turns[1:]
 		}
@@ -68,6 +69,11 @@ type fold struct {
 type turnAt struct {
 	*parley.Turn
 	at time.Time
+}
+
+// before says whether the turn counts before a message, which is none of its own.
+func (t *turnAt) before(m *parley.SaidMessage) bool {
+	return max(t.Seq, t.Last) < m.Seq && !t.at.After(m.Created)
 }
 
 // over are the turns up to the first one that is not over.

@@ -21,7 +21,6 @@ import (
 type plainVisit struct {
 	bot, version, channel, language, campaign, source string
 	times                                             []time.Time
-	user, agent, said                                 int
 }
 
 // plain goes through everything that was ever said.

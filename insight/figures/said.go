@@ -50,7 +50,7 @@ func (s *Statistics) Users(ctx context.Context, q Query) (Series, error) {
 	return out, err
 }
 
-// An Activity is how many messages customers said by the hour of the day, a line for each day of the week from Monday on, in UTC.
+// Activity is how many messages customers said by the hour of the day, a line for each day of the week from Monday on, in UTC.
 func (s *Statistics) Activity(ctx context.Context, q Query) ([]Serie, error) {
 	var lines []Serie
 	for i := range 7 {
@@ -104,13 +104,25 @@ func (s *Statistics) each(ctx context.Context, q *Query, fn func(*parley.Visit) 
 		if err != nil || len(known) == 0 {
 			return err
 		}
-		keys := make([]int64, 0, len(known))
-		for key := range known {
-			keys = append(keys, key)
-		}
-		if err := tx.EachVisit(ctx, keys, up(q.From, time.Millisecond), up(q.Until, time.Millisecond), fn); err != nil {
+		if err := tx.EachVisit(ctx, keysOfDimensions(known), up(q.From, time.Millisecond), up(q.Until, time.Millisecond), fn); err != nil {
 			return fmt.Errorf("look at visits: %w", err)
 		}
 		return nil
 	})
+}
+
+// ByBot are what the visits of each bot add up to. Those of no bot are left out.
+func (s *Statistics) ByBot(ctx context.Context, q Query) (map[parley.ApplicationID]*Totals, error) {
+	all := map[parley.ApplicationID]*Totals{}
+	err := s.cover(ctx, &q, true, func(c *slice) error {
+		bot := c.dimensions.Bot
+		if bot.IsZero() {
+			return nil
+		}
+		if all[bot] == nil {
+			all[bot] = &Totals{}
+		}
+		return all[bot].Merge(c.totals)
+	})
+	return all, err
 }

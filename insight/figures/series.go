@@ -20,6 +20,8 @@ type Query struct {
 	Version   string                // "" = all
 	Channels  []string              // any of them, in any case; empty = all. Likewise Languages, which match by their first part, too
 	Languages []string
+	Owners    []parley.OwnerKind // who had the turn at first, any of them; empty = all
+	Campaigns []string           // ids, any of them, in any case; "none" for those of no campaign; empty = all
 	From      time.Time
 	Until     time.Time // excluded
 	Bucket    Bucket
@@ -64,6 +66,8 @@ func (d Dimension) valueOf(of *parley.Dimensions) string {
 func (q *Query) matches(d *parley.Dimensions) bool {
 	return (q.Bot == nil || d.Bot == *q.Bot) && (q.Version == "" || d.Version == q.Version) &&
 		(len(q.Channels) == 0 || slices.ContainsFunc(q.Channels, func(c string) bool { return strings.EqualFold(c, cmp.Or(d.Channel, "unknown")) })) &&
+		(len(q.Owners) == 0 || slices.Contains(q.Owners, d.Owner)) &&
+		(len(q.Campaigns) == 0 || slices.ContainsFunc(q.Campaigns, func(c string) bool { return strings.EqualFold(c, cmp.Or(d.Campaign, "none")) })) &&
 		(len(q.Languages) == 0 || slices.ContainsFunc(q.Languages, func(l string) bool { return speaks(cmp.Or(d.Language, "unknown"), l) }))
 }
 
@@ -118,22 +122,31 @@ func (s *Statistics) series(ctx context.Context, q Query, name string, figure fu
 	if len(q.GroupBy) == 0 {
 		groups[""] = &Serie{Name: name, Labels: map[string]string{}, Values: make([]int64, len(out.Starts))}
 	}
-	lines := map[parley.Dimensions]*Serie{}
+	lines := map[*parley.Dimensions]*Serie{} // of the same dimensions there may be several, but for single visits only
+	var last struct {
+		at    time.Time
+		place int
+	}
 	err := s.cover(ctx, &q, false, func(c *slice) error {
 		n := figure(c)
 		if n == 0 {
 			return nil
 		}
-		line := lines[*c.dimensions]
+		line := lines[c.dimensions]
 		if line == nil {
 			key, labels := group(c.dimensions, q.GroupBy)
 			if line = groups[key]; line == nil {
 				line = &Serie{Name: key, Labels: labels, Values: make([]int64, len(out.Starts))}
 				groups[key] = line
 			}
-			lines[*c.dimensions] = line
+			if !c.single {
+				lines[c.dimensions] = line
+			}
 		}
-		line.Values[place(out.Starts, c.at)] += n
+		if last.at.IsZero() || !last.at.Equal(c.at) { // cells come day by day
+			last.at, last.place = c.at, place(out.Starts, c.at)
+		}
+		line.Values[last.place] += n
 		return nil
 	})
 	out.add(groups)

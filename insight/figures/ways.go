@@ -182,3 +182,21 @@ func howFar(names, steps []string, strict bool) (far int) {
 	}
 	return far
 }
+
+// A Passage is an edge with how many conversations went that way.
+type Passage struct {
+	Edge
+	Count int64
+}
+
+// Transitions are all edges, by depth, the most frequent first.
+func (t *Totals) Transitions() []Passage {
+	all := make([]Passage, 0, len(t.Edges))
+	for e, n := range t.Edges {
+		all = append(all, Passage{e, n})
+	}
+	slices.SortFunc(all, func(a, b Passage) int {
+		return cmp.Or(cmp.Compare(a.Depth, b.Depth), cmp.Compare(b.Count, a.Count), cmp.Compare(a.From.Name(), b.From.Name()), cmp.Compare(a.To.Name(), b.To.Name()))
+	})
+	return all
+}

@@ -273,8 +273,8 @@ func (n *Notifier) pilesUp(ctx context.Context, s *parley.Subscription) (over bo
 // verify asks a target whether it wants to be told.
 func (n *Notifier) verify(ctx context.Context, s *parley.Subscription) error {
 	wrong := n.challenge(ctx, s)
-	if ctx.Err() != nil {
-		return nil // it was us who hung up
+	if err := ctx.Err(); err != nil {
+		return err // it was us who hung up
 	}
 	if wrong != "" && s.Failed >= len(challenges) {
 		return n.end(ctx, s, parley.SubscriptionUnverified, wrong)

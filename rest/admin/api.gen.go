@@ -259,6 +259,42 @@ func (e TimelineStatus) Valid() bool {
 	}
 }
 
+// Defines values for ReportFormat.
+const (
+	ReportFormatCsv  ReportFormat = "csv"
+	ReportFormatJson ReportFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ReportFormat enum.
+func (e ReportFormat) Valid() bool {
+	switch e {
+	case ReportFormatCsv:
+		return true
+	case ReportFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportVersion.
+const (
+	ReportVersionDRAFT ReportVersion = "DRAFT"
+	ReportVersionLIVE  ReportVersion = "LIVE"
+)
+
+// Valid indicates whether the value is a known member of the ReportVersion enum.
+func (e ReportVersion) Valid() bool {
+	switch e {
+	case ReportVersionDRAFT:
+		return true
+	case ReportVersionLIVE:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportConversationsParamsStatus.
 const (
 	ExportConversationsParamsStatusEnded ExportConversationsParamsStatus = "ended"
@@ -289,6 +325,195 @@ func (e ImportConversationsParamsStrangeBots) Valid() bool {
 	case Keep:
 		return true
 	case Refuse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportFiguresParamsVersion.
+const (
+	ReportFiguresParamsVersionDRAFT ReportFiguresParamsVersion = "DRAFT"
+	ReportFiguresParamsVersionLIVE  ReportFiguresParamsVersion = "LIVE"
+)
+
+// Valid indicates whether the value is a known member of the ReportFiguresParamsVersion enum.
+func (e ReportFiguresParamsVersion) Valid() bool {
+	switch e {
+	case ReportFiguresParamsVersionDRAFT:
+		return true
+	case ReportFiguresParamsVersionLIVE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportFiguresParamsBucket.
+const (
+	ReportFiguresParamsBucketDay   ReportFiguresParamsBucket = "day"
+	ReportFiguresParamsBucketHour  ReportFiguresParamsBucket = "hour"
+	ReportFiguresParamsBucketMonth ReportFiguresParamsBucket = "month"
+	ReportFiguresParamsBucketNone  ReportFiguresParamsBucket = "none"
+	ReportFiguresParamsBucketWeek  ReportFiguresParamsBucket = "week"
+)
+
+// Valid indicates whether the value is a known member of the ReportFiguresParamsBucket enum.
+func (e ReportFiguresParamsBucket) Valid() bool {
+	switch e {
+	case ReportFiguresParamsBucketDay:
+		return true
+	case ReportFiguresParamsBucketHour:
+		return true
+	case ReportFiguresParamsBucketMonth:
+		return true
+	case ReportFiguresParamsBucketNone:
+		return true
+	case ReportFiguresParamsBucketWeek:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportFiguresParamsCompare.
+const (
+	ReportFiguresParamsCompareNone     ReportFiguresParamsCompare = "none"
+	ReportFiguresParamsComparePrevious ReportFiguresParamsCompare = "previous"
+)
+
+// Valid indicates whether the value is a known member of the ReportFiguresParamsCompare enum.
+func (e ReportFiguresParamsCompare) Valid() bool {
+	switch e {
+	case ReportFiguresParamsCompareNone:
+		return true
+	case ReportFiguresParamsComparePrevious:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportFiguresParamsFormat.
+const (
+	ReportFiguresParamsFormatCsv  ReportFiguresParamsFormat = "csv"
+	ReportFiguresParamsFormatJson ReportFiguresParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ReportFiguresParamsFormat enum.
+func (e ReportFiguresParamsFormat) Valid() bool {
+	switch e {
+	case ReportFiguresParamsFormatCsv:
+		return true
+	case ReportFiguresParamsFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportHealthParamsVersion.
+const (
+	ReportHealthParamsVersionDRAFT ReportHealthParamsVersion = "DRAFT"
+	ReportHealthParamsVersionLIVE  ReportHealthParamsVersion = "LIVE"
+)
+
+// Valid indicates whether the value is a known member of the ReportHealthParamsVersion enum.
+func (e ReportHealthParamsVersion) Valid() bool {
+	switch e {
+	case ReportHealthParamsVersionDRAFT:
+		return true
+	case ReportHealthParamsVersionLIVE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportHealthParamsFormat.
+const (
+	ReportHealthParamsFormatCsv  ReportHealthParamsFormat = "csv"
+	ReportHealthParamsFormatJson ReportHealthParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ReportHealthParamsFormat enum.
+func (e ReportHealthParamsFormat) Valid() bool {
+	switch e {
+	case ReportHealthParamsFormatCsv:
+		return true
+	case ReportHealthParamsFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportHoursParamsVersion.
+const (
+	ReportHoursParamsVersionDRAFT ReportHoursParamsVersion = "DRAFT"
+	ReportHoursParamsVersionLIVE  ReportHoursParamsVersion = "LIVE"
+)
+
+// Valid indicates whether the value is a known member of the ReportHoursParamsVersion enum.
+func (e ReportHoursParamsVersion) Valid() bool {
+	switch e {
+	case ReportHoursParamsVersionDRAFT:
+		return true
+	case ReportHoursParamsVersionLIVE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportHoursParamsFormat.
+const (
+	ReportHoursParamsFormatCsv  ReportHoursParamsFormat = "csv"
+	ReportHoursParamsFormatJson ReportHoursParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ReportHoursParamsFormat enum.
+func (e ReportHoursParamsFormat) Valid() bool {
+	switch e {
+	case ReportHoursParamsFormatCsv:
+		return true
+	case ReportHoursParamsFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportStepsParamsVersion.
+const (
+	ReportStepsParamsVersionDRAFT ReportStepsParamsVersion = "DRAFT"
+	ReportStepsParamsVersionLIVE  ReportStepsParamsVersion = "LIVE"
+)
+
+// Valid indicates whether the value is a known member of the ReportStepsParamsVersion enum.
+func (e ReportStepsParamsVersion) Valid() bool {
+	switch e {
+	case ReportStepsParamsVersionDRAFT:
+		return true
+	case ReportStepsParamsVersionLIVE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportStepsParamsFormat.
+const (
+	ReportStepsParamsFormatCsv  ReportStepsParamsFormat = "csv"
+	ReportStepsParamsFormatJson ReportStepsParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ReportStepsParamsFormat enum.
+func (e ReportStepsParamsFormat) Valid() bool {
+	switch e {
+	case ReportStepsParamsFormatCsv:
+		return true
+	case ReportStepsParamsFormatJson:
 		return true
 	default:
 		return false
@@ -419,6 +644,30 @@ type BotCreated struct {
 	//
 	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
 	ParticipantId ID `json:"participantId"`
+}
+
+// BotHealth defines model for BotHealth.
+type BotHealth struct {
+	// BotId A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	BotId ID `json:"botId"`
+
+	// Deadlines It did not answer in its time.
+	Deadlines        int64 `json:"deadlines"`
+	InternalFailures int64 `json:"internalFailures"`
+
+	// Misconfigured 461.
+	Misconfigured int64 `json:"misconfigured"`
+
+	// ModelFailures 462 and 463.
+	ModelFailures  int64    `json:"modelFailures"`
+	NotUnderstood  int64    `json:"notUnderstood"`
+	TurnP95Seconds *float64 `json:"turnP95Seconds,omitempty"`
+	Turns          int64    `json:"turns"`
+
+	// WebhookFailures It could not be reached, or answered wrongly (460 of the broker surface).
+	WebhookFailures int64 `json:"webhookFailures"`
 }
 
 // BotInput defines model for BotInput.
@@ -808,6 +1057,41 @@ type Error struct {
 	UserMessage *string `json:"userMessage,omitempty"`
 }
 
+// FigureSettings defines model for FigureSettings.
+type FigureSettings struct {
+	// SilenceSeconds By channel type: after so long a silence the next message counts as another conversation; 0 = never. Types that are not named have 900 where threads never end, and 0 otherwise.
+	SilenceSeconds map[string]int64 `json:"silenceSeconds"`
+}
+
+// FiguresReport defines model for FiguresReport.
+type FiguresReport struct {
+	Lines    []ReportLine `json:"lines"`
+	Previous *ReportLine  `json:"previous,omitempty"`
+	TimeZone string       `json:"timeZone"`
+	Total    ReportLine   `json:"total"`
+}
+
+// FiguresStatus defines model for FiguresStatus.
+type FiguresStatus struct {
+	// Generation Grows when everything was counted anew.
+	Generation int64 `json:"generation"`
+
+	// Rebuild That goes on. Conversations are counted in the order of their rows, of which some may be missing.
+	Rebuild *struct {
+		// Began ISO 8601, UTC, milliseconds.
+		//
+		// Example: 2026-03-01T12:00:00.000Z
+		Began Timestamp `json:"began"`
+		Done  int64     `json:"done"`
+		Total int64     `json:"total"`
+	} `json:"rebuild,omitempty"`
+
+	// Rebuilt ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Rebuilt *Timestamp `json:"rebuilt,omitempty"`
+}
+
 // FlowInput defines model for FlowInput.
 type FlowInput struct {
 	// Source YAML or JSON.
@@ -886,6 +1170,24 @@ type Health struct {
 // HealthState failing: the last attempts failed; broken: the circuit breaker is open; disabled: nothing is sent until somebody enables it.
 type HealthState string
 
+// HealthReport defines model for HealthReport.
+type HealthReport struct {
+	Bots []BotHealth `json:"bots"`
+
+	// From ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	From Timestamp `json:"from"`
+
+	// GivenUp Deliveries of the environment that were given up in the period and are dead.
+	GivenUp int64 `json:"givenUp"`
+
+	// Until ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Until Timestamp `json:"until"`
+}
+
 // Hits defines model for Hits.
 type Hits struct {
 	// ConversationId A UUID made by the server.
@@ -904,6 +1206,23 @@ type Hits struct {
 	// Seq Up to which it was looked at.
 	Seq     int64        `json:"seq"`
 	Tracker []TrackerHit `json:"tracker"`
+}
+
+// HoursReport defines model for HoursReport.
+type HoursReport struct {
+	// From ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	From     Timestamp `json:"from"`
+	TimeZone string    `json:"timeZone"`
+
+	// Until ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Until Timestamp `json:"until"`
+
+	// Weekdays From Monday on.
+	Weekdays []WeekdayHours `json:"weekdays"`
 }
 
 // ID A UUID made by the server.
@@ -1165,6 +1484,90 @@ type ReplayDeadLetters struct {
 	To *Timestamp `json:"to,omitempty"`
 }
 
+// ReportLine defines model for ReportLine.
+type ReportLine struct {
+	// Abandoned The customer left before an agent wrote.
+	Abandoned int64 `json:"abandoned"`
+
+	// AbandonmentRate Abandoned / handed over.
+	AbandonmentRate *float64 `json:"abandonmentRate,omitempty"`
+
+	// AgentFirstResponseMedianSeconds From the handover.
+	AgentFirstResponseMedianSeconds *float64 `json:"agentFirstResponseMedianSeconds,omitempty"`
+	AgentFirstResponseP90Seconds    *float64 `json:"agentFirstResponseP90Seconds,omitempty"`
+	AgentMessages                   int64    `json:"agentMessages"`
+
+	// BotFirstResponseMedianSeconds From the first message of the customer.
+	BotFirstResponseMedianSeconds *float64 `json:"botFirstResponseMedianSeconds,omitempty"`
+	BotFirstResponseP90Seconds    *float64 `json:"botFirstResponseP90Seconds,omitempty"`
+	BotMessages                   int64    `json:"botMessages"`
+
+	// ContainmentRate Engaged and ended without people / engaged and ended.
+	ContainmentRate *float64 `json:"containmentRate,omitempty"`
+	Conversations   int64    `json:"conversations"`
+	Dislikes        int64    `json:"dislikes"`
+
+	// DurationMeanSeconds From the first to the last message.
+	DurationMeanSeconds   *float64 `json:"durationMeanSeconds,omitempty"`
+	DurationMedianSeconds *float64 `json:"durationMedianSeconds,omitempty"`
+	Ended                 int64    `json:"ended"`
+
+	// Engaged The customer said something.
+	Engaged int64 `json:"engaged"`
+
+	// EscalationRate Handed over / engaged.
+	EscalationRate *float64 `json:"escalationRate,omitempty"`
+	FailedTurns    int64    `json:"failedTurns"`
+
+	// From ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	From Timestamp `json:"from"`
+
+	// HandedOver People were asked for.
+	HandedOver int64 `json:"handedOver"`
+
+	// Likes Of answers.
+	Likes int64 `json:"likes"`
+
+	// MessagesMean Of a conversation.
+	MessagesMean   *float64 `json:"messagesMean,omitempty"`
+	MessagesMedian *float64 `json:"messagesMedian,omitempty"`
+
+	// NewUsers Whose first conversation ever it is; of whole periods only.
+	NewUsers      *int64 `json:"newUsers,omitempty"`
+	NotUnderstood int64  `json:"notUnderstood"`
+
+	// NotUnderstoodRate Fallback turns / turns.
+	NotUnderstoodRate       *float64 `json:"notUnderstoodRate,omitempty"`
+	ResolutionMedianSeconds *float64 `json:"resolutionMedianSeconds,omitempty"`
+	ResolutionP90Seconds    *float64 `json:"resolutionP90Seconds,omitempty"`
+
+	// ResolutionRate Resolved / ended.
+	ResolutionRate *float64 `json:"resolutionRate,omitempty"`
+
+	// Resolved Bot or agent ended it.
+	Resolved int64 `json:"resolved"`
+
+	// SatisfactionRate Surveys with 4 or 5 / answered ones.
+	SatisfactionRate   *float64 `json:"satisfactionRate,omitempty"`
+	SurveyMean         *float64 `json:"surveyMean,omitempty"`
+	SurveyResponseRate *float64 `json:"surveyResponseRate,omitempty"`
+	SurveysAnswered    int64    `json:"surveysAnswered"`
+	SurveysShown       int64    `json:"surveysShown"`
+	TurnP95Seconds     *float64 `json:"turnP95Seconds,omitempty"`
+	Turns              int64    `json:"turns"`
+
+	// Until ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Until        Timestamp `json:"until"`
+	UserMessages int64     `json:"userMessages"`
+
+	// Users Different customers.
+	Users int64 `json:"users"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -1233,6 +1636,43 @@ type Scope string
 type SigningSecret struct {
 	// Secret Signs callbacks (HMAC-SHA256, Standard Webhooks). It is shown once.
 	Secret string `json:"secret"`
+}
+
+// StepLine defines model for StepLine.
+type StepLine struct {
+	DropoffRate float64 `json:"dropoffRate"`
+
+	// Dropoffs Customers fell silent there.
+	Dropoffs int64 `json:"dropoffs"`
+
+	// Entries Conversations came to it so often.
+	Entries int64  `json:"entries"`
+	Step    string `json:"step"`
+}
+
+// StepTransition defines model for StepTransition.
+type StepTransition struct {
+	Count    int64  `json:"count"`
+	Depth    int    `json:"depth"`
+	From     string `json:"from"`
+	FromType string `json:"fromType"`
+	To       string `json:"to"`
+	ToType   string `json:"toType"`
+}
+
+// StepsReport defines model for StepsReport.
+type StepsReport struct {
+	// From ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	From        Timestamp        `json:"from"`
+	Steps       []StepLine       `json:"steps"`
+	Transitions []StepTransition `json:"transitions"`
+
+	// Until ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Until Timestamp `json:"until"`
 }
 
 // TestReceiver defines model for TestReceiver.
@@ -1434,6 +1874,12 @@ type Trial struct {
 	} `json:"trackers,omitempty"`
 }
 
+// WeekdayHours defines model for WeekdayHours.
+type WeekdayHours struct {
+	Hours   []int64 `json:"hours"`
+	Weekday string  `json:"weekday"`
+}
+
 // WidgetSecret defines model for WidgetSecret.
 type WidgetSecret struct {
 	// WidgetSecret Signs visitor identities (HS256). It is shown once.
@@ -1459,6 +1905,38 @@ type PageNumber = int
 
 // PageSize defines model for PageSize.
 type PageSize = int
+
+// ReportBot A UUID made by the server.
+//
+// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+type ReportBot = ID
+
+// ReportCampaign defines model for ReportCampaign.
+type ReportCampaign = string
+
+// ReportChannel defines model for ReportChannel.
+type ReportChannel = string
+
+// ReportFormat defines model for ReportFormat.
+type ReportFormat string
+
+// ReportFrom defines model for ReportFrom.
+type ReportFrom = string
+
+// ReportLanguage defines model for ReportLanguage.
+type ReportLanguage = string
+
+// ReportOwner defines model for ReportOwner.
+type ReportOwner = string
+
+// ReportTimeZone defines model for ReportTimeZone.
+type ReportTimeZone = string
+
+// ReportUntil defines model for ReportUntil.
+type ReportUntil = string
+
+// ReportVersion defines model for ReportVersion.
+type ReportVersion string
 
 // BadRequest Every answer of status 400 and above.
 type BadRequest = Error
@@ -2145,6 +2623,48 @@ type ExportConversationsParams struct {
 // ExportConversationsParamsStatus defines parameters for ExportConversations.
 type ExportConversationsParamsStatus string
 
+// GetFiguresParams defines parameters for GetFigures.
+type GetFiguresParams struct {
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// RebuildFiguresParams defines parameters for RebuildFigures.
+type RebuildFiguresParams struct {
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// GetFigureSettingsParams defines parameters for GetFigureSettings.
+type GetFigureSettingsParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// PutFigureSettingsParams defines parameters for PutFigureSettings.
+type PutFigureSettingsParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
 // ImportConversationsParams defines parameters for ImportConversations.
 type ImportConversationsParams struct {
 	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
@@ -2281,6 +2801,168 @@ type ListReceiversParams struct {
 	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
 }
 
+// ReportFiguresParams defines parameters for ReportFigures.
+type ReportFiguresParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// From A day like 2026-03-01, which begins at midnight of the time zone, or a time. Default: 30 days before until.
+	From *ReportFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// Until Not included. Default: the end of today.
+	Until *ReportUntil `form:"until,omitempty" json:"until,omitempty"`
+
+	// TimeZone Of the IANA database, such as Europe/Berlin.
+	TimeZone *ReportTimeZone             `form:"timeZone,omitempty" json:"timeZone,omitempty"`
+	BotId    *ReportBot                  `form:"botId,omitempty" json:"botId,omitempty"`
+	Version  *ReportFiguresParamsVersion `form:"version,omitempty" json:"version,omitempty"`
+
+	// ChannelType Several are separated by commas, as in the next ones.
+	ChannelType *ReportChannel  `form:"channelType,omitempty" json:"channelType,omitempty"`
+	Language    *ReportLanguage `form:"language,omitempty" json:"language,omitempty"`
+
+	// Owner Who had the turn at first: bot, queue, agent.
+	Owner      *ReportOwner               `form:"owner,omitempty" json:"owner,omitempty"`
+	CampaignId *ReportCampaign            `form:"campaignId,omitempty" json:"campaignId,omitempty"`
+	Bucket     *ReportFiguresParamsBucket `form:"bucket,omitempty" json:"bucket,omitempty"`
+
+	// Compare previous: with the period of the same length before.
+	Compare *ReportFiguresParamsCompare `form:"compare,omitempty" json:"compare,omitempty"`
+	Format  *ReportFiguresParamsFormat  `form:"format,omitempty" json:"format,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ReportFiguresParamsVersion defines parameters for ReportFigures.
+type ReportFiguresParamsVersion string
+
+// ReportFiguresParamsBucket defines parameters for ReportFigures.
+type ReportFiguresParamsBucket string
+
+// ReportFiguresParamsCompare defines parameters for ReportFigures.
+type ReportFiguresParamsCompare string
+
+// ReportFiguresParamsFormat defines parameters for ReportFigures.
+type ReportFiguresParamsFormat string
+
+// ReportHealthParams defines parameters for ReportHealth.
+type ReportHealthParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// From A day like 2026-03-01, which begins at midnight of the time zone, or a time. Default: 30 days before until.
+	From *ReportFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// Until Not included. Default: the end of today.
+	Until *ReportUntil `form:"until,omitempty" json:"until,omitempty"`
+
+	// TimeZone Of the IANA database, such as Europe/Berlin.
+	TimeZone *ReportTimeZone            `form:"timeZone,omitempty" json:"timeZone,omitempty"`
+	BotId    *ReportBot                 `form:"botId,omitempty" json:"botId,omitempty"`
+	Version  *ReportHealthParamsVersion `form:"version,omitempty" json:"version,omitempty"`
+
+	// ChannelType Several are separated by commas, as in the next ones.
+	ChannelType *ReportChannel  `form:"channelType,omitempty" json:"channelType,omitempty"`
+	Language    *ReportLanguage `form:"language,omitempty" json:"language,omitempty"`
+
+	// Owner Who had the turn at first: bot, queue, agent.
+	Owner      *ReportOwner              `form:"owner,omitempty" json:"owner,omitempty"`
+	CampaignId *ReportCampaign           `form:"campaignId,omitempty" json:"campaignId,omitempty"`
+	Format     *ReportHealthParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ReportHealthParamsVersion defines parameters for ReportHealth.
+type ReportHealthParamsVersion string
+
+// ReportHealthParamsFormat defines parameters for ReportHealth.
+type ReportHealthParamsFormat string
+
+// ReportHoursParams defines parameters for ReportHours.
+type ReportHoursParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// From A day like 2026-03-01, which begins at midnight of the time zone, or a time. Default: 30 days before until.
+	From *ReportFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// Until Not included. Default: the end of today.
+	Until *ReportUntil `form:"until,omitempty" json:"until,omitempty"`
+
+	// TimeZone Of the IANA database, such as Europe/Berlin.
+	TimeZone *ReportTimeZone           `form:"timeZone,omitempty" json:"timeZone,omitempty"`
+	BotId    *ReportBot                `form:"botId,omitempty" json:"botId,omitempty"`
+	Version  *ReportHoursParamsVersion `form:"version,omitempty" json:"version,omitempty"`
+
+	// ChannelType Several are separated by commas, as in the next ones.
+	ChannelType *ReportChannel  `form:"channelType,omitempty" json:"channelType,omitempty"`
+	Language    *ReportLanguage `form:"language,omitempty" json:"language,omitempty"`
+
+	// Owner Who had the turn at first: bot, queue, agent.
+	Owner      *ReportOwner             `form:"owner,omitempty" json:"owner,omitempty"`
+	CampaignId *ReportCampaign          `form:"campaignId,omitempty" json:"campaignId,omitempty"`
+	Format     *ReportHoursParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ReportHoursParamsVersion defines parameters for ReportHours.
+type ReportHoursParamsVersion string
+
+// ReportHoursParamsFormat defines parameters for ReportHours.
+type ReportHoursParamsFormat string
+
+// ReportStepsParams defines parameters for ReportSteps.
+type ReportStepsParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// From A day like 2026-03-01, which begins at midnight of the time zone, or a time. Default: 30 days before until.
+	From *ReportFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// Until Not included. Default: the end of today.
+	Until *ReportUntil `form:"until,omitempty" json:"until,omitempty"`
+
+	// TimeZone Of the IANA database, such as Europe/Berlin.
+	TimeZone *ReportTimeZone           `form:"timeZone,omitempty" json:"timeZone,omitempty"`
+	BotId    *ReportBot                `form:"botId,omitempty" json:"botId,omitempty"`
+	Version  *ReportStepsParamsVersion `form:"version,omitempty" json:"version,omitempty"`
+
+	// ChannelType Several are separated by commas, as in the next ones.
+	ChannelType *ReportChannel  `form:"channelType,omitempty" json:"channelType,omitempty"`
+	Language    *ReportLanguage `form:"language,omitempty" json:"language,omitempty"`
+
+	// Owner Who had the turn at first: bot, queue, agent.
+	Owner      *ReportOwner             `form:"owner,omitempty" json:"owner,omitempty"`
+	CampaignId *ReportCampaign          `form:"campaignId,omitempty" json:"campaignId,omitempty"`
+	Format     *ReportStepsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// ReportStepsParamsVersion defines parameters for ReportSteps.
+type ReportStepsParamsVersion string
+
+// ReportStepsParamsFormat defines parameters for ReportSteps.
+type ReportStepsParamsFormat string
+
 // ListTrackersParams defines parameters for ListTrackers.
 type ListTrackersParams struct {
 	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
@@ -2371,6 +3053,9 @@ type CreateEnvironmentJSONRequestBody = EnvironmentInput
 
 // UpdateEnvironmentJSONRequestBody defines body for UpdateEnvironment for application/json ContentType.
 type UpdateEnvironmentJSONRequestBody = EnvironmentPatch
+
+// PutFigureSettingsJSONRequestBody defines body for PutFigureSettings for application/json ContentType.
+type PutFigureSettingsJSONRequestBody = FigureSettings
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyInput
@@ -2539,6 +3224,18 @@ type ServerInterface interface {
 	// ExportConversations Export conversations
 	// (GET /export/conversations)
 	ExportConversations(w http.ResponseWriter, r *http.Request, params ExportConversationsParams)
+	// GetFigures How far counting is
+	// (GET /figures)
+	GetFigures(w http.ResponseWriter, r *http.Request, params GetFiguresParams)
+	// RebuildFigures Count everything anew
+	// (POST /figures/rebuild)
+	RebuildFigures(w http.ResponseWriter, r *http.Request, params RebuildFiguresParams)
+	// GetFigureSettings How conversations are counted
+	// (GET /figures/settings)
+	GetFigureSettings(w http.ResponseWriter, r *http.Request, params GetFigureSettingsParams)
+	// PutFigureSettings Change how conversations are counted
+	// (PUT /figures/settings)
+	PutFigureSettings(w http.ResponseWriter, r *http.Request, params PutFigureSettingsParams)
 	// ImportConversations Import conversations of another system
 	// (POST /import)
 	ImportConversations(w http.ResponseWriter, r *http.Request, params ImportConversationsParams)
@@ -2575,6 +3272,18 @@ type ServerInterface interface {
 	// ListReceivers List receivers
 	// (GET /receivers)
 	ListReceivers(w http.ResponseWriter, r *http.Request, params ListReceiversParams)
+	// ReportFigures Figures of a period
+	// (GET /reports/figures)
+	ReportFigures(w http.ResponseWriter, r *http.Request, params ReportFiguresParams)
+	// ReportHealth Health of bots and deliveries
+	// (GET /reports/health)
+	ReportHealth(w http.ResponseWriter, r *http.Request, params ReportHealthParams)
+	// ReportHours Busy hours
+	// (GET /reports/hours)
+	ReportHours(w http.ResponseWriter, r *http.Request, params ReportHoursParams)
+	// ReportSteps Steps of flows, and where customers leave
+	// (GET /reports/steps)
+	ReportSteps(w http.ResponseWriter, r *http.Request, params ReportStepsParams)
 	// ListTrackers List trackers with what their hits do
 	// (GET /trackers)
 	ListTrackers(w http.ResponseWriter, r *http.Request, params ListTrackersParams)
@@ -6997,6 +7706,272 @@ func (siw *ServerInterfaceWrapper) ExportConversations(w http.ResponseWriter, r 
 	handler.ServeHTTP(w, r)
 }
 
+// GetFigures operation middleware
+func (siw *ServerInterfaceWrapper) GetFigures(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFiguresParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFigures(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RebuildFigures operation middleware
+func (siw *ServerInterfaceWrapper) RebuildFigures(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RebuildFiguresParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RebuildFigures(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetFigureSettings operation middleware
+func (siw *ServerInterfaceWrapper) GetFigureSettings(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFigureSettingsParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFigureSettings(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutFigureSettings operation middleware
+func (siw *ServerInterfaceWrapper) PutFigureSettings(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutFigureSettingsParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutFigureSettings(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ImportConversations operation middleware
 func (siw *ServerInterfaceWrapper) ImportConversations(w http.ResponseWriter, r *http.Request) {
 
@@ -7914,6 +8889,844 @@ func (siw *ServerInterfaceWrapper) ListReceivers(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// ReportFigures operation middleware
+func (siw *ServerInterfaceWrapper) ReportFigures(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReportFiguresParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "timeZone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "timeZone", r.URL.Query(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "timeZone"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "timeZone", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "botId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "botId", r.URL.Query(), &params.BotId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "botId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "botId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "version", r.URL.Query(), &params.Version, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "version"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "version", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "channelType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channelType", r.URL.Query(), &params.ChannelType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "channelType"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channelType", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", r.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "language"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", r.URL.Query(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "owner"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "owner", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "campaignId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "campaignId", r.URL.Query(), &params.CampaignId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "campaignId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "campaignId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "bucket" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "bucket", r.URL.Query(), &params.Bucket, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "bucket"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "bucket", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "compare" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compare", r.URL.Query(), &params.Compare, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "compare"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "compare", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReportFigures(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReportHealth operation middleware
+func (siw *ServerInterfaceWrapper) ReportHealth(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReportHealthParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "timeZone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "timeZone", r.URL.Query(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "timeZone"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "timeZone", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "botId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "botId", r.URL.Query(), &params.BotId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "botId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "botId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "version", r.URL.Query(), &params.Version, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "version"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "version", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "channelType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channelType", r.URL.Query(), &params.ChannelType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "channelType"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channelType", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", r.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "language"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", r.URL.Query(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "owner"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "owner", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "campaignId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "campaignId", r.URL.Query(), &params.CampaignId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "campaignId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "campaignId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReportHealth(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReportHours operation middleware
+func (siw *ServerInterfaceWrapper) ReportHours(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReportHoursParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "timeZone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "timeZone", r.URL.Query(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "timeZone"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "timeZone", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "botId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "botId", r.URL.Query(), &params.BotId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "botId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "botId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "version", r.URL.Query(), &params.Version, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "version"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "version", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "channelType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channelType", r.URL.Query(), &params.ChannelType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "channelType"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channelType", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", r.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "language"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", r.URL.Query(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "owner"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "owner", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "campaignId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "campaignId", r.URL.Query(), &params.CampaignId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "campaignId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "campaignId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReportHours(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReportSteps operation middleware
+func (siw *ServerInterfaceWrapper) ReportSteps(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReportStepsParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "timeZone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "timeZone", r.URL.Query(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "timeZone"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "timeZone", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "botId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "botId", r.URL.Query(), &params.BotId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "botId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "botId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "version", r.URL.Query(), &params.Version, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "version"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "version", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "channelType" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "channelType", r.URL.Query(), &params.ChannelType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "channelType"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channelType", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", r.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "language"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", r.URL.Query(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "owner"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "owner", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "campaignId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "campaignId", r.URL.Query(), &params.CampaignId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "campaignId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "campaignId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReportSteps(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListTrackers operation middleware
 func (siw *ServerInterfaceWrapper) ListTrackers(w http.ResponseWriter, r *http.Request) {
 
@@ -8419,6 +10232,22 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/export/conversations", wrapper.ExportConversations).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/audit", wrapper.ListAudit).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/figures", wrapper.GetFigures).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/figures/rebuild", wrapper.RebuildFigures).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/figures/settings", wrapper.GetFigureSettings).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/figures/settings", wrapper.PutFigureSettings).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/reports/figures", wrapper.ReportFigures).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/reports/hours", wrapper.ReportHours).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/reports/steps", wrapper.ReportSteps).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/reports/health", wrapper.ReportHealth).Methods(http.MethodGet)
 
 	return r
 }
@@ -14401,6 +16230,501 @@ func (response ExportConversations500JSONResponse) VisitExportConversationsRespo
 	return err
 }
 
+type GetFiguresRequestObject struct {
+	Params GetFiguresParams
+}
+
+type GetFiguresResponseObject interface {
+	VisitGetFiguresResponse(w http.ResponseWriter) error
+}
+
+type GetFigures200JSONResponse FiguresStatus
+
+func (response GetFigures200JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigures400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetFigures400JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigures401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetFigures401JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigures403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetFigures403JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigures404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetFigures404JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigures406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response GetFigures406JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigures429JSONResponse struct{ TooManyJSONResponse }
+
+func (response GetFigures429JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigures500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetFigures500JSONResponse) VisitGetFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFiguresRequestObject struct {
+	Params RebuildFiguresParams
+}
+
+type RebuildFiguresResponseObject interface {
+	VisitRebuildFiguresResponse(w http.ResponseWriter) error
+}
+
+type RebuildFigures202JSONResponse FiguresStatus
+
+func (response RebuildFigures202JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RebuildFigures400JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RebuildFigures401JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RebuildFigures403JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RebuildFigures404JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response RebuildFigures406JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures409JSONResponse struct{ ConflictJSONResponse }
+
+func (response RebuildFigures409JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures429JSONResponse struct{ TooManyJSONResponse }
+
+func (response RebuildFigures429JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildFigures500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RebuildFigures500JSONResponse) VisitRebuildFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettingsRequestObject struct {
+	Params GetFigureSettingsParams
+}
+
+type GetFigureSettingsResponseObject interface {
+	VisitGetFigureSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetFigureSettings200JSONResponse FigureSettings
+
+func (response GetFigureSettings200JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettings400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetFigureSettings400JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettings401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetFigureSettings401JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettings403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetFigureSettings403JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettings404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetFigureSettings404JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettings406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response GetFigureSettings406JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettings429JSONResponse struct{ TooManyJSONResponse }
+
+func (response GetFigureSettings429JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFigureSettings500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetFigureSettings500JSONResponse) VisitGetFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettingsRequestObject struct {
+	Params PutFigureSettingsParams
+	Body   *PutFigureSettingsJSONRequestBody
+}
+
+type PutFigureSettingsResponseObject interface {
+	VisitPutFigureSettingsResponse(w http.ResponseWriter) error
+}
+
+type PutFigureSettings200JSONResponse FigureSettings
+
+func (response PutFigureSettings200JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettings400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response PutFigureSettings400JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettings401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response PutFigureSettings401JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettings403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response PutFigureSettings403JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettings404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PutFigureSettings404JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettings406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response PutFigureSettings406JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettings429JSONResponse struct{ TooManyJSONResponse }
+
+func (response PutFigureSettings429JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFigureSettings500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PutFigureSettings500JSONResponse) VisitPutFigureSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ImportConversationsRequestObject struct {
 	Params ImportConversationsParams
 	Body   io.Reader
@@ -15767,6 +18091,566 @@ func (response ListReceivers500JSONResponse) VisitListReceiversResponse(w http.R
 	return err
 }
 
+type ReportFiguresRequestObject struct {
+	Params ReportFiguresParams
+}
+
+type ReportFiguresResponseObject interface {
+	VisitReportFiguresResponse(w http.ResponseWriter) error
+}
+
+type ReportFigures200JSONResponse FiguresReport
+
+func (response ReportFigures200JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFigures200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReportFigures200TextcsvResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReportFigures400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ReportFigures400JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFigures401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ReportFigures401JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFigures403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ReportFigures403JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFigures404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ReportFigures404JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFigures406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ReportFigures406JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFigures429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ReportFigures429JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportFigures500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ReportFigures500JSONResponse) VisitReportFiguresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealthRequestObject struct {
+	Params ReportHealthParams
+}
+
+type ReportHealthResponseObject interface {
+	VisitReportHealthResponse(w http.ResponseWriter) error
+}
+
+type ReportHealth200JSONResponse HealthReport
+
+func (response ReportHealth200JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealth200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReportHealth200TextcsvResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReportHealth400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ReportHealth400JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealth401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ReportHealth401JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealth403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ReportHealth403JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealth404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ReportHealth404JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealth406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ReportHealth406JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealth429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ReportHealth429JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHealth500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ReportHealth500JSONResponse) VisitReportHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHoursRequestObject struct {
+	Params ReportHoursParams
+}
+
+type ReportHoursResponseObject interface {
+	VisitReportHoursResponse(w http.ResponseWriter) error
+}
+
+type ReportHours200JSONResponse HoursReport
+
+func (response ReportHours200JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHours200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReportHours200TextcsvResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReportHours400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ReportHours400JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHours401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ReportHours401JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHours403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ReportHours403JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHours404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ReportHours404JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHours406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ReportHours406JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHours429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ReportHours429JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportHours500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ReportHours500JSONResponse) VisitReportHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportStepsRequestObject struct {
+	Params ReportStepsParams
+}
+
+type ReportStepsResponseObject interface {
+	VisitReportStepsResponse(w http.ResponseWriter) error
+}
+
+type ReportSteps200JSONResponse StepsReport
+
+func (response ReportSteps200JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSteps200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReportSteps200TextcsvResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReportSteps400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ReportSteps400JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSteps401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ReportSteps401JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSteps403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ReportSteps403JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSteps404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ReportSteps404JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSteps406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response ReportSteps406JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSteps429JSONResponse struct{ TooManyJSONResponse }
+
+func (response ReportSteps429JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSteps500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ReportSteps500JSONResponse) VisitReportStepsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTrackersRequestObject struct {
 	Params ListTrackersParams
 }
@@ -16279,6 +19163,18 @@ type StrictServerInterface interface {
 	// ExportConversations Export conversations
 	// (GET /export/conversations)
 	ExportConversations(ctx context.Context, request ExportConversationsRequestObject) (ExportConversationsResponseObject, error)
+	// GetFigures How far counting is
+	// (GET /figures)
+	GetFigures(ctx context.Context, request GetFiguresRequestObject) (GetFiguresResponseObject, error)
+	// RebuildFigures Count everything anew
+	// (POST /figures/rebuild)
+	RebuildFigures(ctx context.Context, request RebuildFiguresRequestObject) (RebuildFiguresResponseObject, error)
+	// GetFigureSettings How conversations are counted
+	// (GET /figures/settings)
+	GetFigureSettings(ctx context.Context, request GetFigureSettingsRequestObject) (GetFigureSettingsResponseObject, error)
+	// PutFigureSettings Change how conversations are counted
+	// (PUT /figures/settings)
+	PutFigureSettings(ctx context.Context, request PutFigureSettingsRequestObject) (PutFigureSettingsResponseObject, error)
 	// ImportConversations Import conversations of another system
 	// (POST /import)
 	ImportConversations(ctx context.Context, request ImportConversationsRequestObject) (ImportConversationsResponseObject, error)
@@ -16315,6 +19211,18 @@ type StrictServerInterface interface {
 	// ListReceivers List receivers
 	// (GET /receivers)
 	ListReceivers(ctx context.Context, request ListReceiversRequestObject) (ListReceiversResponseObject, error)
+	// ReportFigures Figures of a period
+	// (GET /reports/figures)
+	ReportFigures(ctx context.Context, request ReportFiguresRequestObject) (ReportFiguresResponseObject, error)
+	// ReportHealth Health of bots and deliveries
+	// (GET /reports/health)
+	ReportHealth(ctx context.Context, request ReportHealthRequestObject) (ReportHealthResponseObject, error)
+	// ReportHours Busy hours
+	// (GET /reports/hours)
+	ReportHours(ctx context.Context, request ReportHoursRequestObject) (ReportHoursResponseObject, error)
+	// ReportSteps Steps of flows, and where customers leave
+	// (GET /reports/steps)
+	ReportSteps(ctx context.Context, request ReportStepsRequestObject) (ReportStepsResponseObject, error)
 	// ListTrackers List trackers with what their hits do
 	// (GET /trackers)
 	ListTrackers(ctx context.Context, request ListTrackersRequestObject) (ListTrackersResponseObject, error)
@@ -17830,6 +20738,117 @@ func (sh *strictHandler) ExportConversations(w http.ResponseWriter, r *http.Requ
 	}
 }
 
+// GetFigures operation middleware
+func (sh *strictHandler) GetFigures(w http.ResponseWriter, r *http.Request, params GetFiguresParams) {
+	var request GetFiguresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFigures(ctx, request.(GetFiguresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFigures")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFiguresResponseObject); ok {
+		if err := validResponse.VisitGetFiguresResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RebuildFigures operation middleware
+func (sh *strictHandler) RebuildFigures(w http.ResponseWriter, r *http.Request, params RebuildFiguresParams) {
+	var request RebuildFiguresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RebuildFigures(ctx, request.(RebuildFiguresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RebuildFigures")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RebuildFiguresResponseObject); ok {
+		if err := validResponse.VisitRebuildFiguresResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetFigureSettings operation middleware
+func (sh *strictHandler) GetFigureSettings(w http.ResponseWriter, r *http.Request, params GetFigureSettingsParams) {
+	var request GetFigureSettingsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFigureSettings(ctx, request.(GetFigureSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFigureSettings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFigureSettingsResponseObject); ok {
+		if err := validResponse.VisitGetFigureSettingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutFigureSettings operation middleware
+func (sh *strictHandler) PutFigureSettings(w http.ResponseWriter, r *http.Request, params PutFigureSettingsParams) {
+	var request PutFigureSettingsRequestObject
+
+	request.Params = params
+
+	var body PutFigureSettingsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutFigureSettings(ctx, request.(PutFigureSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutFigureSettings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutFigureSettingsResponseObject); ok {
+		if err := validResponse.VisitPutFigureSettingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ImportConversations operation middleware
 func (sh *strictHandler) ImportConversations(w http.ResponseWriter, r *http.Request, params ImportConversationsParams) {
 	var request ImportConversationsRequestObject
@@ -18171,6 +21190,110 @@ func (sh *strictHandler) ListReceivers(w http.ResponseWriter, r *http.Request, p
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListReceiversResponseObject); ok {
 		if err := validResponse.VisitListReceiversResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReportFigures operation middleware
+func (sh *strictHandler) ReportFigures(w http.ResponseWriter, r *http.Request, params ReportFiguresParams) {
+	var request ReportFiguresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportFigures(ctx, request.(ReportFiguresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportFigures")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReportFiguresResponseObject); ok {
+		if err := validResponse.VisitReportFiguresResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReportHealth operation middleware
+func (sh *strictHandler) ReportHealth(w http.ResponseWriter, r *http.Request, params ReportHealthParams) {
+	var request ReportHealthRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportHealth(ctx, request.(ReportHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportHealth")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReportHealthResponseObject); ok {
+		if err := validResponse.VisitReportHealthResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReportHours operation middleware
+func (sh *strictHandler) ReportHours(w http.ResponseWriter, r *http.Request, params ReportHoursParams) {
+	var request ReportHoursRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportHours(ctx, request.(ReportHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportHours")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReportHoursResponseObject); ok {
+		if err := validResponse.VisitReportHoursResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReportSteps operation middleware
+func (sh *strictHandler) ReportSteps(w http.ResponseWriter, r *http.Request, params ReportStepsParams) {
+	var request ReportStepsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportSteps(ctx, request.(ReportStepsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportSteps")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReportStepsResponseObject); ok {
+		if err := validResponse.VisitReportStepsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -31,11 +31,12 @@ func (s *Surface) CreateKey(ctx context.Context, r CreateKeyRequestObject) (Crea
 	}
 	made, secret, err := s.administration.CreateKey(ctx, as(ctx), k)
 	out := CreateKey201JSONResponse{Id: made.PublicID}
-	if made.Kind == parley.KeyManage {
+	switch made.Kind {
+	case parley.KeyManage:
 		out.AppId, out.AppSecret = &made.PublicID, &secret
-	} else if made.Kind == parley.KeyFigures {
+	case parley.KeyFigures:
 		out.TokenId, out.TokenSecret = &made.PublicID, &secret
-	} else {
+	default:
 		out.Key = new(directory.WholeKey(&made, secret))
 	}
 	return out, err

@@ -9,6 +9,7 @@ import (
 	"parley/directory"
 	"parley/history"
 	"parley/insight"
+	"parley/insight/figures"
 	"parley/rest"
 	"parley/rest/api"
 	"parley/rest/contract"
@@ -35,6 +36,8 @@ type Surface struct {
 	runner         BotRunner
 	importer       *history.Importer
 	exporter       *history.Exporter
+	record         figures.Record
+	statistics     figures.Statistics
 	contract       *contract.Contract
 }
 
@@ -58,7 +61,7 @@ var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record},
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record}, record: d.Record, statistics: figures.Statistics{Record: d.Record},
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {

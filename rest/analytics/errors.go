@@ -53,7 +53,8 @@ var statuses = map[parley.Kind]int{
 
 // problemOf is the one table from errors to what is answered. Of our own failures it tells nothing.
 func problemOf(err error) (int, problem) {
-	status, msg := 0, ""
+	var status int
+	var msg string
 	if r, ok := errors.AsType[*refusal](err); ok {
 		status, msg = r.status, r.msg
 	} else {

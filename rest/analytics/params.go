@@ -78,8 +78,8 @@ func sane(at time.Time) bool { return at.Year() > 0 && at.Year() < 9999 }
 
 // The longest ranges.
 const (
-	maxHours = 31 * 24 * time.Hour
-	maxRange = 731 * 24 * time.Hour
+	longestHourly = 31 * 24 * time.Hour
+	longest       = 731 * 24 * time.Hour
 )
 
 // between reads the range, which must suit the bucket.
@@ -98,9 +98,9 @@ func checkRange(q *figures.Query) error {
 	switch {
 	case !q.From.Before(q.Until):
 		return invalid("start_time must be before end_time")
-	case q.Bucket == figures.Hour && length > maxHours:
+	case q.Bucket == figures.Hour && length > longestHourly:
 		return invalid("end_time may be at most 31 days after start_time with a bucket of 1h")
-	case length > maxRange:
+	case length > longest:
 		return invalid("end_time may be at most 731 days after start_time")
 	case q.Bucket.Least() > length:
 		return invalid("bucket must not be longer than the time from start_time to end_time")

@@ -28,7 +28,7 @@ import (
 // A stage is the surface on a real store with a past that was counted, over real HTTP.
 type stage struct {
 	*resttest.Caller
-	t              *testing.T
+	t              testing.TB
 	store          *store.Store
 	administration *directory.Administration
 	bots           *directory.Bots
@@ -42,7 +42,7 @@ type deaf struct{ directory.Hub }
 
 func (deaf) ConfigChanged(context.Context, parley.TenantID) {}
 
-func newStage(t *testing.T, perMinute int) *stage {
+func newStage(t testing.TB, perMinute int) *stage {
 	t.Helper()
 	s := &stage{t: t, store: storetest.Open(t), clock: time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return s.clock }

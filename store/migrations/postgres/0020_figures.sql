@@ -29,6 +29,7 @@ CREATE TABLE visit_dimensions (
   campaign   TEXT NOT NULL,
   source     TEXT NOT NULL,
   owner      TEXT NOT NULL,
+  series     BIGINT NOT NULL DEFAULT 0, -- key of the first dimensions of the same bot
   UNIQUE (generation, tenant, bot, version, channel, language, campaign, source, owner)
 );
 -- hour and cell say where a visit is counted.
@@ -50,6 +51,7 @@ CREATE TABLE visits (
   UNIQUE (conversation, generation, part)
 );
 CREATE INDEX visits_cell ON visits (dimension, hour, cell);
+CREATE INDEX visits_person ON visits (generation, person, started) WHERE person <> 0;
 CREATE INDEX visits_closes ON visits (generation, closes) WHERE closes IS NOT NULL;
 -- Narrow, since the published operations add up years of them; the rest is beside them.
 CREATE TABLE visit_hours (
@@ -75,21 +77,12 @@ CREATE TABLE visit_hour_totals (
   totals    BYTEA NOT NULL,
   PRIMARY KEY (dimension, start, part)
 );
+-- A row has the counts of all dimensions of one bot: years of days are read for one answer.
 CREATE TABLE visit_days (
-  dimension    BIGINT NOT NULL,
-  start        BIGINT NOT NULL,
-  part         BIGINT NOT NULL, -- 0
-  visits       BIGINT NOT NULL,
-  messages     BIGINT NOT NULL,
-  messages_min BIGINT NOT NULL,
-  messages_max BIGINT NOT NULL,
-  seconds      BIGINT NOT NULL,
-  seconds_min  BIGINT NOT NULL,
-  seconds_max  BIGINT NOT NULL,
-  said_user    BIGINT NOT NULL,
-  said_bot     BIGINT NOT NULL,
-  said_agent   BIGINT NOT NULL,
-  PRIMARY KEY (dimension, start, part)
+  series BIGINT NOT NULL, -- see visit_dimensions
+  start  BIGINT NOT NULL,
+  counts BYTEA NOT NULL,   -- of each dimension: see store/figures_days.go
+  PRIMARY KEY (series, start)
 );
 CREATE TABLE visit_day_totals (
   dimension BIGINT NOT NULL,
