@@ -54,6 +54,7 @@ type Tx interface {
 	Figures
 	Events
 	Subscriptions
+	Erasures
 	History
 }
 

@@ -139,6 +139,11 @@ func (a *Assets) Delete(ctx context.Context, tenant parley.TenantID, id parley.A
 	return a.blobs.Delete(ctx, key(tenant, id))
 }
 
+// Erase removes the bytes of a file, though messages may have used it. Its record is the caller's to remove. That there are none is no error.
+func (a *Assets) Erase(ctx context.Context, tenant parley.TenantID, id parley.AssetID) error {
+	return a.blobs.Delete(ctx, key(tenant, id))
+}
+
 func (a *Assets) sign(ctx context.Context, tenant parley.TenantID, id parley.AssetID, method, verb string) (Signed, error) {
 	expires := a.cfg.Now().UTC().Truncate(time.Second).Add(a.cfg.Lifetime)
 	signature, err := a.links.SignLink(ctx, tokens.Link{Tenant: tenant, Asset: id, Method: method, Expires: expires})

@@ -154,8 +154,8 @@ func TestAnEventThatIsToldTwiceAtOnceIsOne(t *testing.T) {
 func TestEventsAreForgotten(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
 		s, bot := open(t), ident.New[parley.ClientApplication]()
-		begun := storetest.Start("m1")
-		storetest.MustCommit(t, s, begun)
+		begun, erased := storetest.Start("m1"), storetest.Start("m2")
+		storetest.MustCommit(t, s, begun, erased)
 		tell := func(id, user string, conversation parley.ConversationID) {
 			e := anEvent(bot, id, "order", user)
 			e.Conversation, e.Called, e.Campaign.ID = conversation, conversation.String(), "spring"
@@ -163,10 +163,14 @@ func TestEventsAreForgotten(t *testing.T) {
 			track(t, s, e)
 		}
 		tell("in", "anna", begun.Conversation.ID)
+		tell("removed", "dora", erased.Conversation.ID)
 		tell("by", "ben", parley.ConversationID{})
 		tell("other", "carl", ident.New[parley.Conversation]())
 		inside(t, s, func(tx parley.Tx) error {
 			if _, err := tx.Forget(t.Context(), parley.DefaultTenant, begun.Conversation.ID); err != nil {
+				return err
+			}
+			if _, err := tx.ErasePerson(t.Context(), parley.DefaultTenant, erased.Conversation.ID); err != nil {
 				return err
 			}
 			n, err := tx.ForgetEventsOf(t.Context(), parley.DefaultTenant, "ben")
@@ -176,12 +180,13 @@ func TestEventsAreForgotten(t *testing.T) {
 			return err
 		})
 		tell("late", "anna", begun.Conversation.ID)
+		tell("later", "dora", erased.Conversation.ID)
 		tell("by", "ben", parley.ConversationID{}) // again
 		var seen []string
 		for _, e := range eventsOf(t, s, parley.EventQuery{Bot: bot}) {
 			seen = append(seen, fmt.Sprint(e.ID, " ", e.User, " ", string(e.Attributes), " ", e.Campaign.ID))
 		}
-		want := []string{"late  {} spring", `other carl {"size":"XL of carl","n":4} spring`, "by  {} ", "in  {} "}
+		want := []string{"later  {} spring", "late  {} spring", `other carl {"size":"XL of carl","n":4} spring`, "by  {} ", "removed  {} ", "in  {} "}
 		if diff := cmp.Diff(want, seen); diff != "" {
 			t.Errorf("events (-want +is)\n%s", diff)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	storyHeads = newBulk(`SELECT c.key, c.id, tn.id, c.state, c.ended, CASE WHEN EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = c.key) THEN 1 ELSE 0 END
+	storyHeads = newBulk(`SELECT c.key, c.id, tn.id, c.state, c.ended, CASE WHEN EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = c.key AND f.anonymous = 0) THEN 1 ELSE 0 END
 		FROM %ROWS% CROSS JOIN conversations AS c JOIN tenants AS tn ON tn.key = c.tenant WHERE c.key = v.conversation`, column{"conversation", bigint})
 	storyMessages = newBulk(`SELECT m.conversation, m.seq, m.type, m.sender, m.created, m.addressed,
 			CASE WHEN m.sender IN ('custom_bot', 'egain_bot') OR m.type IN ('escalation.transfer', 'conversation.end') OR m.sender = 'customer' AND m.body LIKE '%"turn":{%' THEN m.body ELSE '' END

@@ -25,7 +25,7 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err := t.db.NewRaw("SELECT key FROM conversations WHERE tenant = ? AND id = ?", owner, conversation[:]).Scan(ctx, &key); err != nil {
 		return nil, notFound(err, "conversation")
 	}
-	if err := t.run(ctx, "INSERT INTO forgotten (conversation, at) VALUES (?, ?) ON CONFLICT DO NOTHING", key, t.s.now().UnixMilli()); err != nil {
+	if err := t.run(ctx, "INSERT INTO forgotten (conversation, at) VALUES (?, ?) ON CONFLICT (conversation) DO UPDATE SET anonymous = 0", key, t.s.now().UnixMilli()); err != nil {
 		return nil, fmt.Errorf("mark as forgotten: %w", err)
 	}
 	_, place, err := t.insight(ctx, tenant, "conversation = ?", key)

@@ -20,11 +20,12 @@ const sqliteReaders = 8
 
 // openSQLite opens one connection that writes and a few that read. The pragmas are in the DSN because each connection
 // needs them. synchronous=FULL makes every commit durable (guarantee G1); transactions of the writer are BEGIN
-// IMMEDIATE, so that none fails half-way for a lock.
+// IMMEDIATE, so that none fails half-way for a lock. secure_delete writes zeros over what is removed, or persons who were erased would stay in the
+// file.
 func openSQLite(path string, _ *dialer) (write, read *bun.DB, err error) {
 	dsn := func(more url.Values) string {
 		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-			"cache_size(-65536)", "temp_store(MEMORY)"}}
+			"cache_size(-65536)", "temp_store(MEMORY)", "secure_delete(1)"}}
 		for k, v := range more {
 			q[k] = append(q[k], v...)
 		}

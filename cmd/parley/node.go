@@ -201,7 +201,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		oauth.New(n.tokens).Register(router)
 		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, meaning, prefixes...)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
-			Bots: n.bots, Runner: runner, Record: n.store, Verifier: n.tokens,
+			Bots: n.bots, Runner: runner, Record: n.store, Hub: n.hub, Files: files, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
 		manage.New(n.tokens, understanding).Register(router)
 		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)

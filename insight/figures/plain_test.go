@@ -251,7 +251,11 @@ func drawQuery(r *rapid.T, w *world) figures.Query {
 // Whatever happens, and however counting is interrupted, the figures are those that a look at everything that was said gives.
 func TestFiguresAreWhatWasSaid(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		enough := enough(t)
 		rapid.Check(t, func(r *rapid.T) {
+			if enough() {
+				return
+			}
 			w := newWorld(t, open)
 			w.lives(r, rapid.IntRange(20, 60).Draw(r, "steps"))
 			w.count()

@@ -64,7 +64,11 @@ var unexported = gocmp.Options{gocmp.AllowUnexported(figures.Quantiles{}, figure
 func TestReportsAddUp(t *testing.T) {
 	zones := []string{"UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia"}
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		enough := enough(t)
 		rapid.Check(t, func(r *rapid.T) {
+			if enough() {
+				return
+			}
 			w := newWorld(t, open)
 			w.lives(r, rapid.IntRange(20, 50).Draw(r, "steps"))
 			w.count()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,15 @@ func newWorld(t *testing.T, open func(testing.TB, ...storetest.Option) *store.St
 	}
 	w.restart()
 	return w
+}
+
+// enough says whether a property was tried often enough: making a database takes most of the time, on PostgreSQL ten times as long.
+func enough(t *testing.T) func() bool {
+	tries, most := 0, 60
+	if strings.Contains(t.Name(), "postgres") {
+		most = 15
+	}
+	return func() bool { tries++; return tries > most }
 }
 
 // restart has another counter go on.

@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"parley/directory"
+	"parley/erasure"
 	"parley/history"
 	"parley/insight"
 	"parley/insight/figures"
@@ -38,6 +39,7 @@ type Surface struct {
 	exporter       *history.Exporter
 	record         figures.Record
 	statistics     figures.Statistics
+	eraser         *erasure.Eraser
 	contract       *contract.Contract
 }
 
@@ -50,7 +52,9 @@ type Deps struct {
 	Understanding  *insight.Vocabularies
 	Bots           *directory.Bots
 	Runner         BotRunner
-	Record         interface { // the store
+	Hub            erasure.Hub   // ends conversations of persons that are removed
+	Files          erasure.Files // removes their files
+	Record         interface {   // the store
 		history.Record
 		history.Places
 	}
@@ -61,7 +65,7 @@ var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record}, record: d.Record, statistics: figures.Statistics{Record: d.Record},
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record}, record: d.Record, eraser: &erasure.Eraser{Record: d.Record, Hub: d.Hub, Files: d.Files}, statistics: figures.Statistics{Record: d.Record},
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
