@@ -210,6 +210,7 @@ type FigureChange struct {
 	Hours      []Cell // each in place of the one of its name
 	Days       []Cell
 	Changed    []int64 // keys of those [ChangedConversation] that were seen to
+	News       []News  // what subscriptions may want to hear of, if the generation is the one that answers
 }
 
 // A StoredVisit is a visit with the hour's cell that counts it.

@@ -23,9 +23,9 @@ var layers = map[string]string{
 	"parley/hub":   "ident markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	// Detection, and the language of groups.
-	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight/feed": "", "parley/insight/figures": "ident insight/feed", "parley/insight": "egress ident insight/criteria insight/entity insight/feed insight/text markup",
+	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight/feed": "", "parley/insight/figures": "ident insight/feed", "parley/insight/notify": "egress ident signing", "parley/insight": "egress ident insight/criteria insight/entity insight/feed insight/text markup",
 	"parley/history": "ident", "parley/erasure": "ident",
-	"parley/bots":    "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident signing wire", "parley/dispatch/asynqueue": "",
+	"parley/bots": "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident signing wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
 	"parley/forward":     "dispatch signing ws",
@@ -71,7 +71,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/openai/openai-go", "parley/bots/llm parley/insight/embed", "who asks a model also keeps its key out of errors"},
 	{"gocloud.dev", "parley/store/blob", "whoever opens a bucket also decides what is in it"},
 	{"github.com/gorilla/mux", "parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/analytics parley/rest/resttest parley/cmd/parley", "routes belong to surfaces"},
-	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/analytics parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice parley/signing parley/bots/webhook parley/bots/llm parley/insight/embed", "rules must be testable without a request"},
+	{"net/http", "parley/dispatch parley/egress parley/ws parley/rest parley/rest/api parley/rest/docs parley/rest/contract parley/rest/conversationmgr parley/rest/oauth parley/rest/admin parley/rest/widget parley/rest/manage parley/rest/broker parley/rest/agentapi parley/rest/analytics parley/rest/resttest parley/cmd/parley parley/tokens parley/bench parley/chaos parley/examples parley/examples/echobot parley/examples/echobot/echobot parley/examples/receiver parley/forward parley/conformance parley/notice parley/signing parley/bots/webhook parley/bots/llm parley/insight/embed parley/insight/notify", "rules must be testable without a request"},
 }
 
 type goPackage struct {

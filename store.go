@@ -52,6 +52,8 @@ type Tx interface {
 	AgentConversations
 	Refusals
 	Figures
+	Events
+	Subscriptions
 	Erasures
 	History
 }

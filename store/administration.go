@@ -35,7 +35,10 @@ func (t *tx) DeleteTenant(ctx context.Context, id parley.TenantID) error {
 	for _, text := range []string{
 		"DELETE FROM clients WHERE tenant = ?", "DELETE FROM objects WHERE tenant = ?", "DELETE FROM availability WHERE tenant = ?",
 		"DELETE FROM receivers WHERE tenant = ?", "DELETE FROM user_settings WHERE tenant = ?", "DELETE FROM generations WHERE tenant = ?",
-		"DELETE FROM jobs WHERE tenant = ?", "DELETE FROM flows WHERE tenant = ?", "DELETE FROM tenants WHERE key = ?",
+		"DELETE FROM jobs WHERE tenant = ?", "DELETE FROM flows WHERE tenant = ?",
+		"DELETE FROM notifications WHERE subscription IN (SELECT key FROM subscriptions WHERE tenant = ?)", "DELETE FROM subscriptions WHERE tenant = ?",
+		"DELETE FROM event_attributes WHERE tenant = ?", "DELETE FROM tracked_events WHERE tenant = ?", "DELETE FROM event_definitions WHERE tenant = ?",
+		"DELETE FROM tenants WHERE key = ?",
 	} {
 		if _, err := t.db.NewRaw(text, key).Exec(ctx); err != nil {
 			return err

@@ -106,6 +106,9 @@ func (t *tx) ErasePerson(ctx context.Context, tenant parley.TenantID, conversati
 		}
 		*part.n += n
 	}
+	if _, err := t.forgetEvents(ctx, owner, "conversation = ?", conversation[:]); err != nil {
+		return removed, fmt.Errorf("erase events: %w", err)
+	}
 	n, err := t.eraseProfile(ctx, key, &removed)
 	if err != nil {
 		return removed, fmt.Errorf("erase profile: %w", err)

@@ -131,6 +131,11 @@ func (t *tx) PutFigures(ctx context.Context, p *parley.FigureProgress, changes [
 		if err := t.putFigures(ctx, &changes[i]); err != nil {
 			return fmt.Errorf("write figures: %w", err)
 		}
+		if changes[i].Generation == p.Generation {
+			if err := t.oweNews(ctx, changes[i].News); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

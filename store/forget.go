@@ -44,6 +44,9 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err := t.run(ctx, "UPDATE turns SET result = '{}', problem = '' WHERE conversation = ?", key); err != nil {
 		return nil, fmt.Errorf("erase turns: %w", err)
 	}
+	if _, err := t.forgetEvents(ctx, owner, "conversation = ?", conversation[:]); err != nil {
+		return nil, fmt.Errorf("erase events: %w", err)
+	}
 	if err := t.DropHits(ctx, tenant, conversation, math.MaxInt64, nil); err != nil {
 		return nil, fmt.Errorf("remove hits: %w", err)
 	}

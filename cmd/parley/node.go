@@ -35,6 +35,7 @@ import (
 	"parley/insight"
 	"parley/insight/embed"
 	"parley/insight/figures"
+	"parley/insight/notify"
 	"parley/rest"
 	"parley/rest/admin"
 	"parley/rest/agentapi"
@@ -206,7 +207,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)
 		agentapi.New(agentapi.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Channels: n.bots,
 			Files: assets.New(assets.Config{URL: c.PublicURL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime}, n.store, bucket, n.tokens)}).Register(router)
-		analytics.New(analytics.Deps{Record: n.store, Keys: n.admin, PerMinute: c.AnalyticsRate}).Register(router)
+		analytics.New(analytics.Deps{Record: n.store, Keys: n.admin, PerMinute: c.AnalyticsRate,
+			Subscriptions: directory.NewSubscriptions(directory.Config{PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store)}).Register(router)
 		widget.New(directory.NewVisitors(c.PublicURL, n.store, n.tokens)).Register(router)
 		docs.New(docs.Document{Name: "conversationmgr", YAML: conversationmgr.Document}, docs.Document{Name: "admin", YAML: admin.Document},
 			docs.Document{Name: "manage", YAML: manage.Document}, docs.Document{Name: "broker", YAML: broker.Document}, docs.Document{Name: "agents", YAML: agentapi.Document},
@@ -232,7 +234,8 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		judges := judge.New(judge.Config{Store: n.store, Logger: logger, Meter: n.meter, Model: func(ctx context.Context, app *parley.ClientApplication, messages []parley.Message) (llm.Judgement, error) {
 			return llm.Judge(ctx, llm.Config{Client: outside, Settings: *app.Bot}, messages)
 		}})
-		parts = append(parts, detector.Run, judges.Run, figures.NewCounter(figures.Config{Record: n.store, Live: n.live, Logger: logger, Meter: n.meter}).Run)
+		parts = append(parts, detector.Run, judges.Run, figures.NewCounter(figures.Config{Record: n.store, Live: n.live, Logger: logger, Meter: n.meter}).Run,
+			notify.New(notify.Config{Record: n.store, Client: outside, Form: analytics.Notifications{}, Live: n.live, Logger: logger, Meter: n.meter}).Run)
 	}
 	for _, run := range parts {
 		n.running.Go(func() {

@@ -72,6 +72,7 @@ func (c *Counter) count(ctx context.Context, generation int64, part, whole []int
 	}
 	for i := range stories {
 		stored := stories[i].Visits
+		change.News = append(change.News, news(&stories[i], found[i])...)
 		for _, v := range found[i] {
 			n := parley.StoredVisit{Visit: v}
 			at := slices.IndexFunc(stored, func(s parley.StoredVisit) bool { return s.Part == v.Part })

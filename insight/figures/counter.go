@@ -122,7 +122,7 @@ func (c *Counter) Round(ctx context.Context) (more bool, err error) {
 	}
 	switch {
 	case p.Building != 0:
-		return true, c.walk(ctx, p)
+		return true, c.walk(ctx, p, more)
 	case p.Old != 0:
 		return true, c.drop(ctx, p)
 	}
@@ -285,8 +285,9 @@ func distinct(keys []int64) []int64 {
 	return slices.Compact(keys)
 }
 
-// walk goes on through the record; at its end the generation that was built answers in place of the one before it.
-func (c *Counter) walk(ctx context.Context, p *parley.FigureProgress) error {
+// walk goes on through the record; at its end the generation that was built answers in place of the one before it. Not while counting is
+// behind: what the walk has met and the other generation has not would then be news to nobody.
+func (c *Counter) walk(ctx context.Context, p *parley.FigureProgress, behind bool) error {
 	var keys []int64
 	err := c.config.Record.View(ctx, func(tx parley.Tx) (err error) {
 		keys, err = tx.ConversationKeys(ctx, p.Built, walkPage)
@@ -297,6 +298,9 @@ func (c *Counter) walk(ctx context.Context, p *parley.FigureProgress) error {
 	}
 	keys = slices.DeleteFunc(keys, func(key int64) bool { return key > p.BuildUntil })
 	next := *p
+	if len(keys) == 0 && behind {
+		return nil
+	}
 	if len(keys) == 0 {
 		if p.Building != p.Generation {
 			next.Old, next.Generation = p.Generation, p.Building

@@ -149,14 +149,18 @@ func (s *Statistics) Funnel(ctx context.Context, q Query, f Funnel) ([]FunnelLin
 		}
 		return nil
 	})
-	var all []FunnelLine
+	return inOrder(lines), err
+}
+
+// inOrder are lines, the greatest first.
+func inOrder(lines map[string]*FunnelLine) (all []FunnelLine) {
 	for _, line := range lines {
 		all = append(all, *line)
 	}
 	slices.SortFunc(all, func(a, b FunnelLine) int {
 		return cmp.Or(slices.Compare(b.Counts, a.Counts), cmp.Compare(a.Value, b.Value))
 	})
-	return all, err
+	return all
 }
 
 // howFar is how many of the steps came in order among names: with others between them, or strictly one after the other from any place on.

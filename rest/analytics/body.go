@@ -16,6 +16,10 @@ func (r *request) body(into any) error {
 	if err != nil {
 		return invalid("the body ended before its time")
 	}
+	return unmarshal(raw, into)
+}
+
+func unmarshal(raw []byte, into any) error {
 	if err := json.Unmarshal(raw, into); err != nil {
 		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
 			return invalid("%s must not be of type %s", e.Field, e.Value)

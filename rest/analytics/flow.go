@@ -1,8 +1,6 @@
 package analytics
 
 import (
-	"fmt"
-
 	"github.com/gorilla/mux"
 
 	"parley"
@@ -53,8 +51,7 @@ func (s *Surface) flow(r *request) (any, error) {
 	}
 	out := flow{BotID: r.botID, ConversationID: asked, UserID: f.User, Transitions: []transition{}}
 	for _, t := range f.Transitions {
-		out.Transitions = append(out.Transitions, transition{ID: fmt.Sprintf("%s.%d.%d", id, f.Visit.Part, t.Depth), FromStep: toStep(t.From), ToStep: toStep(t.To),
-			Depth: int64(t.Depth), Timestamp: timestamp(t.At)})
+		out.Transitions = append(out.Transitions, toTransition(id, f.Visit.Part, t.Depth, &t.Transition))
 	}
 	return out, nil
 }

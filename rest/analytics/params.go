@@ -1,8 +1,10 @@
 package analytics
 
 import (
+	"errors"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,16 +128,58 @@ func (p params) bucket(q *figures.Query, allowed ...figures.Bucket) error {
 }
 
 // version reads which version of the bot is asked for.
-func (p params) version(q *figures.Query) error {
+func (p params) version(q *figures.Query) (err error) {
+	q.Version, err = p.versionNamed()
+	return err
+}
+
+func (p params) versionNamed() (string, error) {
 	v, err := p.required("version")
 	if err != nil {
-		return err
+		return "", err
 	}
-	q.Version = strings.ToUpper(v)
-	if q.Version != parley.VersionDraft && q.Version != parley.VersionLive {
-		return invalid("version must be DRAFT or LIVE")
+	v = strings.ToUpper(v)
+	if v != parley.VersionDraft && v != parley.VersionLive {
+		return "", invalid("version must be DRAFT or LIVE")
 	}
-	return nil
+	return v, nil
+}
+
+// someTime reads a range of which either end may be left out.
+func (p params) someTime() (from, until time.Time, err error) {
+	if p.one("start_time") != "" {
+		if from, err = p.time("start_time"); err != nil {
+			return from, until, err
+		}
+	}
+	if p.one("end_time") != "" {
+		if until, err = p.time("end_time"); err != nil {
+			return from, until, err
+		}
+		if !from.IsZero() && !from.Before(until) {
+			return from, until, invalid("start_time must be before end_time")
+		}
+	}
+	return from, until, nil
+}
+
+// pageSize is how many a page has: at most 100, however many are asked for. Zero counts as absent.
+func (p params) pageSize() (int, error) {
+	v := p.one("page_size")
+	if v == "" {
+		return pageSize, nil
+	}
+	n, err := strconv.ParseUint(v, 10, 63)
+	if errors.Is(err, strconv.ErrRange) {
+		return pageSize, nil
+	}
+	if err != nil {
+		return 0, invalid("page_size must be a whole number")
+	}
+	if n == 0 {
+		return pageSize, nil
+	}
+	return int(min(n, pageSize)), nil
 }
 
 // groupBy reads what a series is told by, out of those allowed; several only where that is so.

@@ -51,7 +51,8 @@ func newStage(t testing.TB, perMinute int) *stage {
 	s.bots = directory.NewBots(directory.Config{}, s.store, deaf{})
 	s.counter = figures.NewCounter(figures.Config{Record: s.store, Logger: slog.New(slog.DiscardHandler), Clock: now})
 	router := rest.NewRouter()
-	analytics.New(analytics.Deps{Record: s.store, Keys: s.administration, PerMinute: perMinute, Clock: now}).Register(router)
+	analytics.New(analytics.Deps{Record: s.store, Keys: s.administration, PerMinute: perMinute, Clock: now,
+		Subscriptions: directory.NewSubscriptions(directory.Config{Now: now}, s.store)}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(server.Close)
 	s.Caller = resttest.NewCaller(t, server.URL, "", analytics.Document)

@@ -22,12 +22,21 @@ import (
 //go:embed openapi.yaml
 var Document []byte
 
-// Deps is what the surface works with. Record and Keys are required.
+// Record is what the surface reads and writes; [parley/store.Store] is one.
+type Record interface {
+	figures.Record
+	// Cursor and ParseCursor name places in the order of things, so that strangers learn nothing from it.
+	Cursor(tenant parley.TenantID, key int64) (string, error)
+	ParseCursor(tenant parley.TenantID, cursor string) (int64, error)
+}
+
+// Deps is what the surface works with. Record, Keys and Subscriptions are required.
 type Deps struct {
-	Record    figures.Record
-	Keys      api.KeyOpener
-	PerMinute int              // requests of one token, on each node; zero = 600
-	Clock     func() time.Time // nil = time.Now
+	Record        Record
+	Keys          api.KeyOpener
+	Subscriptions *directory.Subscriptions
+	PerMinute     int              // requests of one token, on each node; zero = 600
+	Clock         func() time.Time // nil = time.Now
 }
 
 // Surface answers the operations of openapi.yaml. Safe for concurrent use.
@@ -99,6 +108,18 @@ func (s *Surface) routes() []route {
 		{http.MethodGet, bot + "/flows/{step_id}", s.ofBot(s.flowStep)},
 		{http.MethodGet, bot + "/flows/{step_id}/edges", s.ofBot(s.flowEdges)},
 		{http.MethodGet, team + "/conversations", s.ofTeam(s.usage)},
+		{http.MethodPost, bot + "/events/track", s.ofBot(s.track)},
+		{http.MethodGet, bot + "/events/stream", s.ofBot(s.stream)},
+		{http.MethodPost, bot + "/events/stream", s.ofBot(s.stream)},
+		{http.MethodGet, bot + "/events/definitions", s.ofBot(s.definitions)},
+		{http.MethodPost, bot + "/events/definitions", s.ofBot(s.definitions)},
+		{http.MethodPost, bot + "/events/attributes/{attribute_key}/values", s.ofBot(s.eventValues)},
+		{http.MethodPost, bot + "/events/funnel", s.ofBot(s.eventFunnel)},
+		{http.MethodGet, team + "/events", s.ofTeam(s.teamEvents)},
+		{http.MethodGet, team + "/events/definitions", s.ofTeam(s.teamDefinitions)},
+		{http.MethodGet, bot + "/subscriptions", s.ofBot(s.subscriptions)},
+		{http.MethodPost, bot + "/subscriptions", s.ofBot(s.subscribe)},
+		{http.MethodDelete, bot + "/subscriptions/{subscription_id}", s.ofBot(s.unsubscribe)},
 	}
 }
 
