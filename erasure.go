@@ -31,6 +31,7 @@ type ErasedParts struct {
 	Opinions    int64 `json:"opinions"`  // comments of surveys and feedbacks, and who rated
 	Sessions    int64 `json:"sessions"`  // business keys of the broker surface
 	Profiles    int64 `json:"profiles"`  // titles, summaries and custom data of the agent-conversations surface
+	Events      int64 `json:"events"`    // users and attributes of tracked events
 	Jobs        int64 `json:"jobs"`      // texts that were given from outside
 }
 
@@ -38,7 +39,7 @@ type ErasedParts struct {
 func (p *ErasedParts) Add(o ErasedParts) {
 	p.Messages, p.Attachments, p.Customers, p.Turns = p.Messages+o.Messages, p.Attachments+o.Attachments, p.Customers+o.Customers, p.Turns+o.Turns
 	p.Refused, p.Attempts, p.Insights = p.Refused+o.Refused, p.Attempts+o.Attempts, p.Insights+o.Insights
-	p.Opinions, p.Sessions, p.Profiles, p.Jobs = p.Opinions+o.Opinions, p.Sessions+o.Sessions, p.Profiles+o.Profiles, p.Jobs+o.Jobs
+	p.Opinions, p.Sessions, p.Profiles, p.Events, p.Jobs = p.Opinions+o.Opinions, p.Sessions+o.Sessions, p.Profiles+o.Profiles, p.Events+o.Events, p.Jobs+o.Jobs
 }
 
 // Erasures removes persons.

@@ -85,6 +85,11 @@ func (e *Eraser) Erase(ctx context.Context, tenant parley.TenantID, address stri
 		if out.Users, err = tx.EraseUsers(ctx, tenant, address); err != nil {
 			return err
 		}
+		events, err := tx.ForgetEventsOf(ctx, tenant, address)
+		if err != nil {
+			return err
+		}
+		out.Removed.Events = int64(events)
 		return tx.InsertErasure(ctx, out)
 	})
 }

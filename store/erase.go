@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/cases"
@@ -260,7 +261,7 @@ func (t *tx) eraseCustomer(ctx context.Context, conversation int64) (int64, erro
 		return 0, err
 	}
 	if state.Import.ID != "" && !strings.HasPrefix(state.Import.ID, erasedImport) { // it may be the person's own number
-		state.Import.ID = erasedImport + fmt.Sprint(conversation)
+		state.Import.ID = erasedImport + strconv.FormatInt(conversation, 10)
 	}
 	for i := range state.Parties {
 		if state.Parties[i].Role == parley.Customer {

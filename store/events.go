@@ -209,7 +209,7 @@ func (t *tx) ForgetEventsOf(ctx context.Context, tenant parley.TenantID, user st
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.forgetEvents(ctx, key, "customer = ?", user)
+	n, err := t.forgetEvents(ctx, key, "(customer = ? OR lower(customer) = ?)", user, strings.ToLower(user))
 	if err != nil {
 		return 0, fmt.Errorf("forget a user's events: %w", err)
 	}

@@ -84,6 +84,10 @@ func TestErasedPersonsAreNowhere(t *testing.T) {
 			ask(agents, http.MethodPost, "/conversations", object{"conversationUserId": user.ID, "title": "About Zaphod", "customData": object{"who": "zaphod"}}, &talk, http.StatusCreated)
 			ask(agents, http.MethodPost, "/conversations/"+talk.ID+"/messages", object{"message": "zaphod asks: when are you open?", "context": "zaphod"}, nil, http.StatusCreated)
 
+			var token struct{ TokenID, TokenSecret string }
+			ask(admin, http.MethodPost, "/admin/v1/keys", object{"kind": "analytics"}, &token, http.StatusCreated)
+			reader := &caller{base: hub.url, headers: map[string]string{"Authorization": "Bearer " + token.TokenID + ":" + token.TokenSecret}}
+			ask(reader, http.MethodPost, "/v1/bots/"+bot.ID+"/events/track", object{"version": "LIVE", "user_id": address, "event": "paid", "attributes": object{"who": "zaphod"}}, nil, http.StatusOK)
 			admin.text(t, http.MethodPost, "/admin/v1/import", `{"id":"zaphod-old","channelType":"web","customer":{"name":"Zaphod","contacts":[{"type":"email","address":"zaphod@example.org"}]},"messages":[{"sender":"customer","at":"2026-03-02T09:00:00Z","text":"zaphod was here"}]}`)
 
 			// What his receivers said has been written down.
@@ -111,7 +115,7 @@ func TestErasedPersonsAreNowhere(t *testing.T) {
 			if done.Conversations != 4 || done.Users != 2 {
 				t.Errorf("receipt: %+v", done)
 			}
-			for _, part := range []string{"messages", "attachments", "customers", "turns", "attempts", "opinions", "sessions", "profiles"} {
+			for _, part := range []string{"messages", "attachments", "customers", "turns", "attempts", "opinions", "sessions", "profiles", "events"} {
 				if done.Removed[part] == 0 {
 					t.Errorf("no %s were removed: %+v", part, done)
 				}

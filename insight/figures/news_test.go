@@ -23,10 +23,10 @@ func TestNewsIsOwedOnce(t *testing.T) {
 			if enough() {
 				return
 			}
-			w := newWorld(t, open)
+			w := newGround(t, open).world(t) // on a record of its own: what is owed is owed by the record
 			subs := map[parley.EventType]*parley.Subscription{}
 			for _, kind := range []parley.EventType{parley.EventMessage, parley.EventFlow} {
-				s := &parley.Subscription{ID: ident.New[parley.Subscription](), Tenant: parley.DefaultTenant, Bot: w.bots[0], Version: parley.VersionLive, Type: kind,
+				s := &parley.Subscription{ID: ident.New[parley.Subscription](), Tenant: w.tenant.ID, Bot: w.bots[0], Version: parley.VersionLive, Type: kind,
 					Target: "https://example.org", Status: parley.SubscriptionEnabled, Created: dawn.Add(-24 * time.Hour)}
 				subs[kind] = s
 				if err := w.store.Update(t.Context(), func(tx parley.Tx) error { return tx.InsertSubscription(t.Context(), s) }); err != nil {
@@ -74,7 +74,7 @@ func TestNewsIsOwedOnce(t *testing.T) {
 				}
 				var visits []parley.Visit
 				if err := w.store.View(t.Context(), func(tx parley.Tx) (err error) {
-					visits, err = tx.VisitsOf(t.Context(), parley.DefaultTenant, k.state.ID)
+					visits, err = tx.VisitsOf(t.Context(), w.tenant.ID, k.state.ID)
 					return err
 				}); err != nil {
 					r.Fatal(err)

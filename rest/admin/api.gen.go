@@ -1048,6 +1048,9 @@ type ErasedParts struct {
 	// Customers Names, contacts and attributes kept with conversations.
 	Customers int64 `json:"customers"`
 
+	// Events Users and attributes of tracked events.
+	Events int64 `json:"events"`
+
 	// Insights Names, members, metadata and what was found.
 	Insights int64 `json:"insights"`
 

@@ -12,7 +12,7 @@ func toErasure(e parley.Erasure) Erasure {
 	r := &e.Removed
 	return Erasure{Id: e.ID.String(), At: Time(e.At), Conversations: e.Conversations, Users: e.Users, Removed: ErasedParts{Messages: r.Messages, Attachments: r.Attachments,
 		Customers: r.Customers, Turns: r.Turns, Refused: r.Refused, Attempts: r.Attempts, Insights: r.Insights, Opinions: r.Opinions,
-		Sessions: r.Sessions, Profiles: r.Profiles, Jobs: r.Jobs}}
+		Sessions: r.Sessions, Profiles: r.Profiles, Events: r.Events, Jobs: r.Jobs}}
 }
 
 // maxEarlier is how many receipts of the same person an answer names.
