@@ -73,13 +73,16 @@ func TestNewsIsOwedOnce(t *testing.T) {
 					continue
 				}
 				var visits []parley.Visit
+				var said []parley.Message
 				if err := w.store.View(t.Context(), func(tx parley.Tx) (err error) {
+					if said, err = tx.Messages(t.Context(), parley.MessageQuery{Tenant: w.tenant.ID, Conversation: k.state.ID, Limit: 1000}); err != nil {
+						return err
+					}
 					visits, err = tx.VisitsOf(t.Context(), w.tenant.ID, k.state.ID)
 					return err
 				}); err != nil {
 					r.Fatal(err)
 				}
-				said := storetest.Messages(t, w.store, k.state.ID)
 				for _, v := range visits {
 					if v.Bot != w.bots[0] || v.Version != parley.VersionLive {
 						continue
