@@ -31,17 +31,13 @@ func plain(t *testing.T, w *world) (all []plainVisit) {
 			continue
 		}
 		var messages []parley.Message
-		var forgotten map[parley.ConversationID]bool
 		if err := w.store.View(t.Context(), func(tx parley.Tx) (err error) {
-			if messages, err = tx.Messages(t.Context(), parley.MessageQuery{Tenant: k.state.Tenant, Conversation: k.state.ID, Limit: 1000}); err != nil {
-				return err
-			}
-			forgotten, err = tx.Forgotten(t.Context(), k.state.Tenant, []parley.ConversationID{k.state.ID})
+			messages, err = tx.Messages(t.Context(), parley.MessageQuery{Tenant: k.state.Tenant, Conversation: k.state.ID, Limit: 1000})
 			return err
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if forgotten[k.state.ID] {
+		if k.forgotten {
 			continue
 		}
 		splits := k.state.State.Bot.Lasting || strings.EqualFold(k.state.State.ChannelType, "whatsapp")

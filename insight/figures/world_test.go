@@ -25,6 +25,7 @@ type world struct {
 	tenant  parley.Tenant
 	record  *shaky
 	counter *figures.Counter
+	stays   bool // nobody is erased
 	bots    []parley.ApplicationID
 	agent   parley.ApplicationID
 	talks   []*talk
@@ -34,6 +35,8 @@ type world struct {
 type talk struct {
 	state parley.Conversation // as it is
 	open  []parley.Turn       // that are not over
+
+	forgotten bool
 }
 
 // shaky is a record whose writes may fail before they did anything, or after.
@@ -244,12 +247,28 @@ func (w *world) forgets(k *talk) {
 	if k.state.Seq == 0 { // it has not begun
 		return
 	}
+	k.forgotten = true
 	err := w.store.Update(w.t.Context(), func(tx parley.Tx) error {
 		_, err := tx.Forget(w.t.Context(), k.state.Tenant, k.state.ID)
 		return err
 	})
 	if err != nil {
 		w.t.Fatalf("Forget = %v", err)
+	}
+}
+
+// erases takes everything personal out of a conversation, which goes on to count.
+func (w *world) erases(k *talk) {
+	w.t.Helper()
+	if k.state.Seq == 0 || w.stays {
+		return
+	}
+	err := w.store.Update(w.t.Context(), func(tx parley.Tx) error {
+		_, err := tx.ErasePerson(w.t.Context(), k.state.Tenant, k.state.ID)
+		return err
+	})
+	if err != nil {
+		w.t.Fatalf("ErasePerson = %v", err)
 	}
 }
 
@@ -311,6 +330,8 @@ func (w *world) lives(r *rapid.T, steps int) {
 		case what == 11:
 			w.now = w.now.Add(30 * time.Minute)
 			w.ends(k, parley.System, 30*time.Minute)
+		case what == 12 && rapid.IntRange(0, 3).Draw(r, "erase") == 0:
+			w.erases(w.talks[rapid.IntRange(0, len(w.talks)-1).Draw(r, "erased")])
 		case what == 12 && rapid.IntRange(0, 3).Draw(r, "forget") == 0:
 			w.forgets(w.talks[rapid.IntRange(0, len(w.talks)-1).Draw(r, "forgotten")])
 		default: // late: a sender's line was slow, and the message is of an hour ago
