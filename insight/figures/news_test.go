@@ -24,7 +24,7 @@ func TestNewsIsOwedOnce(t *testing.T) {
 				return
 			}
 			w := newGround(t, open).world(t) // on a record of its own: what is owed is owed by the record
-			w.stays = true // of what is erased before it is counted nobody is told
+			w.stays = true                   // of what is erased before it is counted nobody is told
 			subs := map[parley.EventType]*parley.Subscription{}
 			for _, kind := range []parley.EventType{parley.EventMessage, parley.EventFlow} {
 				s := &parley.Subscription{ID: ident.New[parley.Subscription](), Tenant: w.tenant.ID, Bot: w.bots[0], Version: parley.VersionLive, Type: kind,
