@@ -50,14 +50,15 @@ type Counter struct {
 }
 
 const (
-	// pollEvery is how often the leader looks for what is new; with the time of one round it is how old figures are.
-	pollEvery = 500 * time.Millisecond
+	// pollEvery is how often the leader looks for what is new; with the time of one round it is how old figures are. The longer, the less a
+	// message of a busy conversation costs.
+	pollEvery = time.Second
 	// leadFor is how long a node leads before another may.
 	leadFor = 5 * time.Second
 	// feedPage is how many messages one round looks at, as far as they are of at most feedTalks conversations; the more of one
 	// conversation, the less each costs. walkPage is how many conversations of the old record it does. Each is one transaction of
 	// writing, for which whoever posts may have to wait on SQLite.
-	feedPage  = 10_000
+	feedPage  = 50_000
 	feedTalks = 500
 	walkPage  = 250
 )

@@ -12,6 +12,6 @@
 //
 // # How fresh
 //
-// The leader looks twice a second; a message is counted within a second or two, and within five while much is going on. Nobody who posts
+// The leader looks once a second; a message is counted within a second or two, and within five while much is going on. Nobody who posts
 // waits for it. If the leader is lost another node goes on within seconds.
 package figures
