@@ -120,6 +120,14 @@ func TestWhatHappensIsCounted(t *testing.T) {
 			hub.kill()
 			hub = startProcess(t, nil, args...)
 			counted("what was said before the kill", func() bool { return conversations() == 3 })
+			if admin, err = login(ctx, hub.url); err != nil {
+				t.Fatal(err)
+			}
+			counted("what there was before the first start", func() bool { // which may have been cut off
+				var status struct{ Rebuild *object }
+				ask(admin, http.MethodGet, "/admin/v1/figures", nil, &status, http.StatusOK)
+				return status.Rebuild == nil
+			})
 			id, secret, _ := strings.Cut(bootstrap, ":")
 			var out, problems bytes.Buffer
 			if status := run(ctx, []string{"rebuild", "analytics", "--url", hub.url, "--client", id, "--secret", secret, "--every", "50ms"}, &out, &problems); status != 0 || !strings.HasSuffix(out.String(), "done: all figures were counted anew\n") {

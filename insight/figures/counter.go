@@ -53,8 +53,9 @@ const (
 	// pollEvery is how often the leader looks for what is new; with the time of one round it is how old figures are. The longer, the less a
 	// message of a busy conversation costs.
 	pollEvery = time.Second
-	// leadFor is how long a node leads before another may.
-	leadFor = 5 * time.Second
+	// leadFor is how long a node leads before another may: after a kill figures stand still for so long. Two that think that they lead
+	// do no harm.
+	leadFor = 3 * time.Second
 	// feedPage is how many messages one round looks at, as far as they are of at most feedTalks conversations; the more of one
 	// conversation, the less each costs. walkPage is how many conversations of the old record it does. Each is one transaction of
 	// writing, for which whoever posts may have to wait on SQLite.
