@@ -18,7 +18,7 @@ import (
 // personPage is how many conversations one PersonIn looks through.
 const personPage = 5000
 
-// PersonIn implements [parley.Erasures]. The state of a conversation is searched as text, and what that finds is compared in full.
+// PersonIn implements [parley.Erasures].
 func (t *tx) PersonIn(ctx context.Context, tenant parley.TenantID, address string, after int64) (found []parley.ConversationID, next int64, err error) {
 	owner, err := t.s.tenantKey(ctx, t.db, tenant)
 	if err != nil {
@@ -40,8 +40,7 @@ func (t *tx) PersonIn(ctx context.Context, tenant parley.TenantID, address strin
 		is := same(contact) || same(business) || same(email) || same(phone) || same(foreign)
 		if !is {
 			var state struct {
-				Customer   parley.CustomerData `json:"customer"`
-				ClientInfo json.RawMessage     `json:"clientInfo"`
+				Customer parley.CustomerData `json:"customer"`
 			}
 			if err := json.Unmarshal([]byte(stored), &state); err != nil {
 				return err

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,7 +45,6 @@ type Counter struct {
 	loaded     bool
 	dimensions map[int64]map[parley.Dimensions]int64 // keys, by generation
 	settings   map[parley.TenantID]parley.FigureSettings
-	caughtUp   atomic.Int64 // until when everything was counted, in milliseconds
 }
 
 const (
@@ -114,13 +112,9 @@ func (c *Counter) Round(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	began := c.now()
 	more, err = c.follow(ctx, p)
 	if err != nil {
 		return false, err
-	}
-	if !more {
-		c.caughtUp.Store(began.UnixMilli())
 	}
 	switch {
 	case p.Building != 0:

@@ -49,17 +49,7 @@ func (s *Surface) eventFunnel(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Result []funnelResult `json:"result"`
-	}{Result: []funnelResult{}}
-	for _, line := range lines {
-		result := funnelResult{Values: []funnelValue{}}
-		for i, n := range line.Counts {
-			result.Values = append(result.Values, funnelValue{body.Steps[i].EventID, n, body.Steps[i].Order, line.Value})
-		}
-		out.Result = append(out.Result, result)
-	}
-	return out, nil
+	return toFunnel(lines, func(i int) funnelStep { return funnelStep{body.Steps[i].Order, body.Steps[i].EventID} }), nil
 }
 
 // read is the funnel of a body, whose steps it sorts. What it has in common with that of flows is held to the same.

@@ -301,15 +301,24 @@ func (s *Surface) flowFunnel(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Result []funnelResult `json:"result"`
-	}{Result: []funnelResult{}}
+	return toFunnel(lines, func(i int) funnelStep { return body.Steps[i] }), nil
+}
+
+// A funnelAnswer is how many came by each step, a result for each value of what it is told by.
+type funnelAnswer struct {
+	Result []funnelResult `json:"result"`
+}
+
+// toFunnel is a funnel as it is shown; step says what was asked for at a place.
+func toFunnel(lines []figures.FunnelLine, step func(i int) funnelStep) funnelAnswer {
+	out := funnelAnswer{Result: []funnelResult{}}
 	for _, line := range lines {
 		result := funnelResult{Values: []funnelValue{}}
 		for i, n := range line.Counts {
-			result.Values = append(result.Values, funnelValue{body.Steps[i].EventID, n, body.Steps[i].Order, line.Value})
+			s := step(i)
+			result.Values = append(result.Values, funnelValue{s.EventID, n, s.Order, line.Value})
 		}
 		out.Result = append(out.Result, result)
 	}
-	return out, nil
+	return out
 }
