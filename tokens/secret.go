@@ -7,11 +7,16 @@ import (
 	"encoding/base64"
 )
 
-// NewSecret is a secret of 256 bits as text of 43 characters that is safe in a URL, a form and a shell.
+// NewSecret is a secret of at least 255 bits as text of 43 characters that is safe in a URL, a form and a shell, and after an option of a
+// command: it begins with no dash.
 func NewSecret() string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails: it ends the program instead
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	for {
+		var b [32]byte
+		rand.Read(b[:]) // never fails: it ends the program instead
+		if s := base64.RawURLEncoding.EncodeToString(b[:]); s[0] != '-' {
+			return s
+		}
+	}
 }
 
 // HashSecret is what is kept of a secret. A plain SHA-256 is enough because the secret has 256 bits of its own; secrets

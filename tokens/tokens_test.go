@@ -274,6 +274,11 @@ func TestSecrets(t *testing.T) {
 	if !SecretMatches(HashSecret(a), a) || SecretMatches(HashSecret(a), b) || SecretMatches(nil, "") {
 		t.Error("SecretMatches does not tell secrets apart")
 	}
+	for range 2000 { // each 64th would
+		if s := NewSecret(); s[0] == '-' {
+			t.Fatalf("%q would be taken for an option", s)
+		}
+	}
 }
 
 func TestCustomerComesBackAsTheSame(t *testing.T) {
