@@ -56,6 +56,15 @@ type FedMessage struct {
 	Message
 }
 
+// The names under which detection keeps how far it is: with what is said since it began, whether it did (1), and with what was said before,
+// which ends at the last of them.
+const (
+	FeedDetection        = "detection"
+	FeedDetectionStarted = "detection.started"
+	FeedHistory          = "detection.history"
+	FeedHistoryEnd       = "detection.history.end"
+)
+
 // Detections keeps what was found in conversations, and how far the search went.
 type Detections interface {
 	// Fed are messages of all tenants with a key greater than after, in order, at most limit. Keys are given before a

@@ -47,7 +47,8 @@ type Erasures interface {
 	// PersonIn looks through a tenant's conversations in the order of their rows, some thousands at a time, for those that name an address as
 	// a contact of their customer, a business key, or that of a user, in any case. next is where to go on; 0 = that was all.
 	PersonIn(ctx context.Context, tenant TenantID, address string, after int64) (found []ConversationID, next int64, err error)
-	// FilesOf are the files of a conversation: attachments of its messages, and those that were announced for it.
+	// FilesOf are the files of a conversation: attachments of its messages, and those that were announced for it; none that a program sent into
+	// other conversations too.
 	FilesOf(ctx context.Context, tenant TenantID, conversation ConversationID) ([]AssetID, error)
 	// ErasePerson removes everything personal of a conversation that is over, its files aside; it stays in the figures without its
 	// customer. NotFound. It may be repeated.

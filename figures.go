@@ -308,6 +308,7 @@ type FigureProgress struct {
 	Building   int64     `json:"building,omitempty"` // generation that goes through the whole record; 0 = none
 	Built      int64     `json:"built,omitempty"`    // how far it is: key of a conversation
 	BuildUntil int64     `json:"buildUntil,omitempty"`
+	Carried    int64     `json:"carried,omitempty"` // once it is through: how far visits of conversations that are gone were taken over, as a key of one
 	BuildBegan time.Time `json:"buildBegan,omitzero"`
 	BuildEnded time.Time `json:"buildEnded,omitzero"` // of the last one
 	Old        int64     `json:"old,omitempty"`       // generation that is being removed; 0 = none

@@ -24,7 +24,7 @@ var layers = map[string]string{
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	// Detection, and the language of groups.
 	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight/feed": "", "parley/insight/figures": "ident insight/feed", "parley/insight/notify": "egress ident signing", "parley/insight": "egress ident insight/criteria insight/entity insight/feed insight/text markup",
-	"parley/history": "ident", "parley/erasure": "ident",
+	"parley/history": "ident", "parley/erasure": "ident", "parley/retention": "ident",
 	"parley/bots": "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident signing wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.

@@ -55,6 +55,7 @@ type Tx interface {
 	Events
 	Subscriptions
 	Erasures
+	Retentions
 	History
 }
 

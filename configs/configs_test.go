@@ -133,7 +133,7 @@ func TestValidateTellsEverythingAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("Validate found nothing")
 	}
-	for _, name := range []string{"--listen", "--roles", "--public-url", "--bootstrap-client", "--callback-allow", "--callback-proxy", "--issuer", "--pprof", "--grace", "--database", "--smtp", "--analytics-rate"} {
+	for _, name := range []string{"--listen", "--roles", "--public-url", "--bootstrap-client", "--callback-allow", "--callback-proxy", "--issuer", "--pprof", "--grace", "--database", "--smtp", "--analytics-rate", "--retention-every"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("Validate does not name %s: %v", name, err)
 		}
@@ -141,7 +141,7 @@ func TestValidateTellsEverythingAtOnce(t *testing.T) {
 	if strings.Contains(err.Error(), "planted") {
 		t.Errorf("Validate repeats a secret: %v", err)
 	}
-	good := configs.Serve{Listen: ":1", PublicURL: "https://hub.example", SessionRate: 1, SessionBurst: 1, SessionInFlight: 1, SessionFrame: 1, AnalyticsRate: 1, Grace: 1}
+	good := configs.Serve{Listen: ":1", PublicURL: "https://hub.example", SessionRate: 1, SessionBurst: 1, SessionInFlight: 1, SessionFrame: 1, AnalyticsRate: 1, RetentionEvery: 1, Grace: 1}
 	if err := good.Validate(); err != nil {
 		t.Errorf("good settings: %v", err)
 	}

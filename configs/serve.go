@@ -50,6 +50,8 @@ type Serve struct {
 	EmbeddingsKey   string        `name:"embeddings-key" help:"API key of --embeddings-url." env:"PARLEY_EMBEDDINGS_KEY"`
 	EmbeddingsLeast float64       `name:"embeddings-least" help:"Cosine from which on texts are similar, to 1; it depends on the model. 0 = 0.6." default:"0.6" env:"PARLEY_EMBEDDINGS_LEAST"`
 	AnalyticsRate   int           `help:"Requests that a token of the analytics surface may make a minute on each node." default:"600" env:"PARLEY_ANALYTICS_RATE"`
+	RetentionEvery  time.Duration `help:"Time between two searches for what environments no longer keep." default:"15m" env:"PARLEY_RETENTION_EVERY"`
+	RetentionGrace  time.Duration `help:"Time in which a new setting of how long things are kept can be taken back: before that it removes nothing." default:"1h" env:"PARLEY_RETENTION_GRACE"`
 	CallbackProxy   string        `help:"Proxy that callbacks and token calls go through: http://, https:// or socks5://, with user:password@ if it wants them. It is asked for addresses, not names: the hub resolves and judges those itself. Empty = directly." env:"PARLEY_CALLBACK_PROXY"`
 }
 
@@ -118,6 +120,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.AnalyticsRate <= 0 {
 		problem("--analytics-rate: give a positive number")
+	}
+	if s.RetentionEvery <= 0 || s.RetentionGrace < 0 {
+		problem("--retention-every: give a positive duration such as 15m; --retention-grace: one that is not negative")
 	}
 	if s.Issuer != "" && s.IssuerAudience == "" {
 		problem("--issuer needs --issuer-audience, or tokens meant for others would be accepted")

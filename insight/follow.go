@@ -21,29 +21,21 @@ type follower struct {
 
 const feedPage = 1000
 
-// The names under which the record keeps how far the follower is.
-const (
-	feedName    = "detection"
-	feedStarted = "detection.started"
-	historyName = "detection.history"
-	historyEnd  = "detection.history.end"
-)
-
 // load reads how far the follower of the last leader was. The very first one begins with what is said from now on, and goes
 // through what was said before beside that.
 func (f *follower) load(ctx context.Context, record Record, now time.Time) error {
 	return record.Update(ctx, func(tx parley.Tx) (err error) {
 		*f = follower{}
-		if f.Cursor, err = tx.FeedCursor(ctx, feedName); err != nil {
+		if f.Cursor, err = tx.FeedCursor(ctx, parley.FeedDetection); err != nil {
 			return err
 		}
-		if f.history, err = tx.FeedCursor(ctx, historyName); err != nil {
+		if f.history, err = tx.FeedCursor(ctx, parley.FeedHistory); err != nil {
 			return err
 		}
-		if f.until, err = tx.FeedCursor(ctx, historyEnd); err != nil {
+		if f.until, err = tx.FeedCursor(ctx, parley.FeedHistoryEnd); err != nil {
 			return err
 		}
-		started, err := tx.FeedCursor(ctx, feedStarted)
+		started, err := tx.FeedCursor(ctx, parley.FeedDetectionStarted)
 		if err != nil {
 			return err
 		}
@@ -65,7 +57,7 @@ func (f *follower) begin(ctx context.Context, tx parley.Tx, now time.Time) error
 		return err
 	}
 	f.until = cursor
-	for name, key := range map[string]int64{feedName: cursor, historyEnd: f.until, feedStarted: 1} {
+	for name, key := range map[string]int64{parley.FeedDetection: cursor, parley.FeedHistoryEnd: f.until, parley.FeedDetectionStarted: 1} {
 		if err := tx.SetFeedCursor(ctx, name, key); err != nil {
 			return err
 		}
@@ -132,7 +124,7 @@ func (d *Detector) follow(ctx context.Context) error {
 		}
 		f.Passed(keysOf(page), keysOf(late), d.now())
 		if safe := f.Safe(); safe > f.saved {
-			if err := d.save(ctx, feedName, safe); err != nil {
+			if err := d.save(ctx, parley.FeedDetection, safe); err != nil {
 				return err
 			}
 			f.saved = safe
@@ -160,7 +152,7 @@ func (d *Detector) follow(ctx context.Context) error {
 	if len(page) == feedPage {
 		f.history = page[len(page)-1].Key
 	}
-	return d.save(ctx, historyName, f.history)
+	return d.save(ctx, parley.FeedHistory, f.history)
 }
 
 func (d *Detector) save(ctx context.Context, name string, key int64) error {

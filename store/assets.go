@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"parley"
 )
@@ -13,9 +16,9 @@ func (t *tx) InsertAsset(ctx context.Context, a parley.Asset) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.db.NewRaw(`INSERT INTO assets (id, tenant, channel_type, sender, name, size, content_type, uploaded, used, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID[:], tenant, a.ChannelType, string(a.Sender), a.Name, a.Size, a.ContentType,
-		flag(a.Uploaded), flag(a.Used), a.Created.UnixMilli()).Exec(ctx)
+	_, err = t.db.NewRaw(`INSERT INTO assets (id, tenant, channel_type, sender, name, size, content_type, uploaded, used, created, touched)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID[:], tenant, a.ChannelType, string(a.Sender), a.Name, a.Size, a.ContentType,
+		flag(a.Uploaded), flag(a.Used), a.Created.UnixMilli(), a.Created.UnixMilli()).Exec(ctx)
 	return err
 }
 
@@ -89,4 +92,25 @@ func (t *tx) selectAssets(ctx context.Context, rest string, args ...any) ([]parl
 		all = append(all, a)
 	}
 	return all, rows.Err()
+}
+
+// useAssets says that a message uses files, each as often as it is named.
+func (s *Store) useAssets(ctx context.Context, t bun.Tx, tenant int64, assets []parley.AssetID) error {
+	now := s.now().UnixMilli()
+	for _, id := range assets {
+		if _, err := t.NewRaw("UPDATE assets SET used = used + 1, touched = ? WHERE tenant = ? AND id = ?", now, tenant, id[:]).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releaseAssets says that what used files does so no more.
+func releaseAssets(ctx context.Context, t bun.Tx, tenant int64, assets []parley.AssetID) error {
+	for _, id := range assets {
+		if _, err := t.NewRaw("UPDATE assets SET used = used - 1 WHERE tenant = ? AND id = ? AND used > 0", tenant, id[:]).Exec(ctx); err != nil {
+			return fmt.Errorf("release a file: %w", err)
+		}
+	}
+	return nil
 }

@@ -379,7 +379,7 @@ func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) er
 	for _, c := range chains {
 		for _, e := range c.entries {
 			for _, d := range e.step.Deletions {
-				if err := changeDeletion(ctx, t, c.key, d); err != nil {
+				if err := changeDeletion(ctx, t, c.tenant, c.key, d); err != nil {
 					return fmt.Errorf("change message %d: %w", d.Seq, err)
 				}
 			}
@@ -392,7 +392,7 @@ func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) er
 }
 
 // changeDeletion hides, shows or erases an earlier message. Erased content is gone from the row.
-func changeDeletion(ctx context.Context, t bun.Tx, conversation int64, d parley.DeletionChange) error {
+func changeDeletion(ctx context.Context, t bun.Tx, tenant, conversation int64, d parley.DeletionChange) error {
 	if d.To != parley.Erased {
 		_, err := t.NewRaw("UPDATE messages SET deleted = ? WHERE conversation = ? AND seq = ? AND deleted <> ?",
 			d.To, conversation, d.Seq, parley.Erased).Exec(ctx)
@@ -410,6 +410,9 @@ func changeDeletion(ctx context.Context, t bun.Tx, conversation int64, d parley.
 	if err != nil {
 		return err
 	}
+	if err := releaseAssets(ctx, t, tenant, filesOf(&body)); err != nil {
+		return err
+	}
 	// What was found in it quotes it.
 	for _, hits := range []string{"tracker_hits", "entity_hits"} {
 		if _, err := t.NewRaw("DELETE FROM ? WHERE conversation = ? AND seq = ?", bun.Ident(hits), conversation, d.Seq).Exec(ctx); err != nil {
@@ -419,13 +422,4 @@ func changeDeletion(ctx context.Context, t bun.Tx, conversation int64, d parley.
 	_, err = t.NewRaw("UPDATE messages SET deleted = ?, body = ? WHERE conversation = ? AND seq = ?",
 		d.To, erased, conversation, d.Seq).Exec(ctx)
 	return err
-}
-
-func (s *Store) useAssets(ctx context.Context, t bun.Tx, tenant int64, assets []parley.AssetID) error {
-	for _, id := range assets {
-		if _, err := t.NewRaw("UPDATE assets SET used = 1 WHERE tenant = ? AND id = ?", tenant, id[:]).Exec(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -75,7 +76,10 @@ func (t *tx) ErasePerson(ctx context.Context, tenant parley.TenantID, conversati
 		return removed, fmt.Errorf("mark as anonymous: %w", err)
 	}
 	var jobs []parley.JobID
-	if removed.Messages, jobs, err = t.eraseSaid(ctx, key); err != nil {
+	if err := t.releaseFiles(ctx, owner, "conversation = ?", key); err != nil {
+		return removed, err
+	}
+	if removed.Messages, jobs, err = t.eraseSaid(ctx, key, "conversation = ?", key); err != nil {
 		return removed, fmt.Errorf("erase messages: %w", err)
 	}
 	if removed.Jobs, err = t.eraseJobs(ctx, tenant, jobs); err != nil {
@@ -84,7 +88,7 @@ func (t *tx) ErasePerson(ctx context.Context, tenant parley.TenantID, conversati
 	if removed.Insights, err = t.eraseInsight(ctx, owner, key, tenant, conversation); err != nil {
 		return removed, fmt.Errorf("erase what is known: %w", err)
 	}
-	if removed.Turns, err = t.eraseTurns(ctx, key); err != nil {
+	if removed.Turns, err = t.eraseTurns(ctx, key, math.MaxInt64); err != nil {
 		return removed, fmt.Errorf("erase turns: %w", err)
 	}
 	if removed.Customers, err = t.eraseCustomer(ctx, key); err != nil {
@@ -129,10 +133,11 @@ func (t *tx) affected(ctx context.Context, text string, args ...any) (int64, err
 	return result.RowsAffected()
 }
 
-// eraseSaid erases messages, those that were erased before as far as they still tell who spoke, and names the jobs that they came with.
-func (t *tx) eraseSaid(ctx context.Context, conversation int64) (n int64, jobs []parley.JobID, err error) {
+// eraseSaid erases messages of a conversation, those that were erased before as far as they still tell who spoke, and names the jobs that they
+// came with.
+func (t *tx) eraseSaid(ctx context.Context, conversation int64, where string, args ...any) (n int64, jobs []parley.JobID, err error) {
 	var rows [][]any
-	err = query(ctx, t.db, "SELECT seq, deleted, body FROM messages WHERE conversation = ?", []any{conversation}, func(r *sql.Rows) error {
+	err = query(ctx, t.db, "SELECT seq, deleted, body FROM messages WHERE "+where, args, func(r *sql.Rows) error {
 		var seq, deleted int64
 		var stored []byte
 		if err := r.Scan(&seq, &deleted, &stored); err != nil {
@@ -204,14 +209,14 @@ func (t *tx) eraseInsight(ctx context.Context, owner, key int64, tenant parley.T
 	return 1, t.removeInsight(ctx, owner, place)
 }
 
-// eraseTurns keeps of turns what figures count.
-func (t *tx) eraseTurns(ctx context.Context, conversation int64) (n int64, err error) {
+// eraseTurns keeps of turns that are over, up to a question, what figures count.
+func (t *tx) eraseTurns(ctx context.Context, conversation, upTo int64) (n int64, err error) {
 	type left struct {
 		seq    int64
 		result string
 	}
 	var all []left
-	err = query(ctx, t.db, "SELECT seq, result, problem FROM turns WHERE conversation = ?", []any{conversation}, func(rows *sql.Rows) error {
+	err = query(ctx, t.db, "SELECT seq, result, problem FROM turns WHERE conversation = ? AND seq <= ? AND closed IS NOT NULL", []any{conversation, upTo}, func(rows *sql.Rows) error {
 		var seq int64
 		var stored, problem string
 		if err := rows.Scan(&seq, &stored, &problem); err != nil {
@@ -304,12 +309,19 @@ func (t *tx) eraseProfile(ctx context.Context, conversation int64, removed *parl
 	if err := t.run(ctx, "UPDATE agent_conversations SET profile = ?, search = '', judge_at = NULL WHERE conversation = ?", string(left), conversation); err != nil {
 		return 0, err
 	}
+	opinions, err := t.eraseFeedbacks(ctx, conversation, math.MaxInt64)
+	removed.Opinions += opinions
+	return n, err
+}
+
+// eraseFeedbacks keeps of what users thought of messages, up to one, whether they helped.
+func (t *tx) eraseFeedbacks(ctx context.Context, conversation, upTo int64) (int64, error) {
 	type opinion struct {
 		seq, user int64
 		body      string
 	}
 	var opinions []opinion
-	if err := query(ctx, t.db, "SELECT seq, agent_user, body FROM agent_feedbacks WHERE conversation = ?", []any{conversation}, func(rows *sql.Rows) error {
+	if err := query(ctx, t.db, "SELECT seq, agent_user, body FROM agent_feedbacks WHERE conversation = ? AND seq <= ?", []any{conversation, upTo}, func(rows *sql.Rows) error {
 		var o opinion
 		if err := rows.Scan(&o.seq, &o.user, &o.body); err != nil {
 			return err
@@ -332,8 +344,7 @@ func (t *tx) eraseProfile(ctx context.Context, conversation int64, removed *parl
 			return 0, err
 		}
 	}
-	removed.Opinions += int64(len(opinions))
-	return n, nil
+	return int64(len(opinions)), nil
 }
 
 // FilesOf implements [parley.Erasures].
@@ -342,11 +353,7 @@ func (t *tx) FilesOf(ctx context.Context, tenant parley.TenantID, conversation p
 	if err != nil {
 		return nil, err
 	}
-	add := func(id parley.AssetID) {
-		if !id.IsZero() && !slices.Contains(files, id) {
-			files = append(files, id)
-		}
-	}
+	uses := map[parley.AssetID]int64{}
 	if err := query(ctx, t.db, "SELECT body FROM messages WHERE conversation = ? AND body LIKE '%\"attachments\"%'", []any{key}, func(rows *sql.Rows) error {
 		var stored []byte
 		if err := rows.Scan(&stored); err != nil {
@@ -354,20 +361,38 @@ func (t *tx) FilesOf(ctx context.Context, tenant parley.TenantID, conversation p
 		}
 		var body parley.Body
 		err := json.Unmarshal(stored, &body)
-		for _, a := range body.Attachments {
-			add(a.Asset)
+		for _, id := range filesOf(&body) {
+			uses[id]++
 		}
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("read attachments: %w", err)
 	}
-	err = query(ctx, t.db, "SELECT asset FROM agent_files WHERE conversation = ?", []any{key}, func(rows *sql.Rows) error {
+	if err := query(ctx, t.db, "SELECT asset FROM agent_files WHERE conversation = ?", []any{key}, func(rows *sql.Rows) error {
 		var id []byte
 		err := rows.Scan(&id)
 		if err == nil {
-			add(parley.AssetID(id))
+			uses[parley.AssetID(id)] += 0 // it may be announced only
 		}
 		return err
-	})
-	return files, err
+	}); err != nil {
+		return nil, fmt.Errorf("read announced files: %w", err)
+	}
+	for id, here := range uses {
+		a, err := t.Asset(ctx, tenant, id)
+		if err != nil && parley.KindOf(err) != parley.NotFound {
+			return nil, err
+		}
+		var used int64
+		if err == nil {
+			if err := t.db.NewRaw("SELECT used FROM assets WHERE id = ?", id[:]).Scan(ctx, &used); err != nil {
+				return nil, err
+			}
+		}
+		if used <= here || a.Sender == parley.Customer {
+			files = append(files, id)
+		}
+	}
+	slices.SortFunc(files, func(a, b parley.AssetID) int { return bytes.Compare(a[:], b[:]) })
+	return files, nil
 }

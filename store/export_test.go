@@ -59,3 +59,21 @@ func (s *Store) Exec(t testing.TB, text string) {
 		t.Fatal(err)
 	}
 }
+
+// Number is what a query of one number gives.
+func (s *Store) Number(t testing.TB, text string) (n int64) {
+	t.Helper()
+	if err := s.write.DB.QueryRowContext(t.Context(), text).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return n
+}
+
+// Texts is what a query of one column gives.
+func (s *Store) Texts(t testing.TB, text string) (all []string) {
+	t.Helper()
+	if err := s.read.NewRaw(text).Scan(t.Context(), &all); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return all
+}

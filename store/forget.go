@@ -53,6 +53,9 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err := t.recount(ctx, key); err != nil {
 		return nil, err
 	}
+	if err := t.releaseFiles(ctx, owner, "conversation = ?", key); err != nil {
+		return nil, err
+	}
 	jobs, err := t.eraseMessages(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("erase messages: %w", err)

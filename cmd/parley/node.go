@@ -47,6 +47,7 @@ import (
 	"parley/rest/manage"
 	"parley/rest/oauth"
 	"parley/rest/widget"
+	"parley/retention"
 	"parley/store"
 	"parley/store/blob"
 	"parley/store/keyset"
@@ -201,7 +202,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		oauth.New(n.tokens).Register(router)
 		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, meaning, prefixes...)
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
-			Bots: n.bots, Runner: runner, Record: n.store, Hub: n.hub, Files: files, Verifier: n.tokens,
+			Bots: n.bots, Runner: runner, Record: n.store, Hub: n.hub, Files: files, RetentionGrace: c.RetentionGrace, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
 		manage.New(n.tokens, understanding).Register(router)
 		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)
@@ -234,7 +235,10 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		judges := judge.New(judge.Config{Store: n.store, Logger: logger, Meter: n.meter, Model: func(ctx context.Context, app *parley.ClientApplication, messages []parley.Message) (llm.Judgement, error) {
 			return llm.Judge(ctx, llm.Config{Client: outside, Settings: *app.Bot}, messages)
 		}})
-		parts = append(parts, detector.Run, judges.Run, figures.NewCounter(figures.Config{Record: n.store, Live: n.live, Logger: logger, Meter: n.meter}).Run,
+		cleaner := retention.New(retention.Config{Record: n.store, Files: files, Live: n.live, Every: c.RetentionEvery, Logger: logger, Meter: n.meter})
+		counter := figures.NewCounter(figures.Config{Record: n.store, Live: n.live, Logger: logger, Meter: n.meter, RetainEvery: c.RetentionEvery,
+			Retained: func(visits int) { cleaner.Removed(parley.RetainedAnalytics, visits) }})
+		parts = append(parts, detector.Run, judges.Run, counter.Run, cleaner.Run,
 			notify.New(notify.Config{Record: n.store, Client: outside, Form: analytics.Notifications{}, Live: n.live, Logger: logger, Meter: n.meter}).Run)
 	}
 	for _, run := range parts {

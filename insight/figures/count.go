@@ -18,29 +18,37 @@ const (
 // count works out what counting conversations on changes in a generation: some since they were counted last, others as a whole. Nobody
 // else may change the generation meanwhile; that nobody did is seen when the change is made true.
 func (c *Counter) count(ctx context.Context, generation int64, part, whole []int64) (parley.FigureChange, error) {
-	change := parley.FigureChange{Generation: generation}
 	stories, err := c.stories(ctx, generation, part, whole)
 	if err != nil {
-		return change, err
+		return parley.FigureChange{}, err
 	}
 	if err := c.readSettings(ctx, stories); err != nil {
-		return change, err
+		return parley.FigureChange{}, err
 	}
-	b := board{cells: map[parley.CellName]*sheet{}}
-	var found [][]parley.Visit
-	var missing []parley.Dimensions
+	found := make([][]parley.Visit, len(stories))
 	for i := range stories {
 		h := &stories[i]
-		visits := Fold(h, c.silenceOf(h), c.now())
-		found = append(found, visits)
-		for _, v := range visits {
-			if _, ok := c.dimensions[generation][v.Dimensions]; !ok && !slices.Contains(missing, v.Dimensions) {
-				missing = append(missing, v.Dimensions)
-			}
-		}
+		before := c.before[h.Tenant]
+		found[i] = slices.DeleteFunc(Fold(h, c.silenceOf(h), c.now()), func(v parley.Visit) bool { return v.Last.Before(before) })
 		for _, m := range h.Messages {
 			if counts(&m) && !h.Whole {
 				c.metrics.lag.Observe(c.now().Sub(m.Created).Seconds())
+			}
+		}
+	}
+	return c.replace(ctx, generation, stories, found)
+}
+
+// replace works out what having these visits in place of those that stories have changes in a generation: of whole stories all of them, else
+// those of the same parts.
+func (c *Counter) replace(ctx context.Context, generation int64, stories []parley.Story, found [][]parley.Visit) (change parley.FigureChange, err error) {
+	change.Generation = generation
+	b := board{cells: map[parley.CellName]*sheet{}}
+	var missing []parley.Dimensions
+	for _, visits := range found {
+		for _, v := range visits {
+			if _, ok := c.dimensions[generation][v.Dimensions]; !ok && !slices.Contains(missing, v.Dimensions) {
+				missing = append(missing, v.Dimensions)
 			}
 		}
 	}
@@ -135,10 +143,17 @@ func (c *Counter) stories(ctx context.Context, generation int64, part, whole []i
 	return all, nil
 }
 
-// readSettings reads those of the tenants concerned.
+// readSettings reads those of the tenants concerned, and how long visits are kept.
 func (c *Counter) readSettings(ctx context.Context, stories []parley.Story) error {
-	c.settings = map[parley.TenantID]parley.FigureSettings{}
+	c.settings, c.before = map[parley.TenantID]parley.FigureSettings{}, map[parley.TenantID]time.Time{}
 	return c.config.Record.View(ctx, func(tx parley.Tx) error {
+		kept, err := tx.RetentionsNow(ctx, c.now())
+		if err != nil {
+			return err
+		}
+		for i := range kept {
+			c.before[kept[i].Tenant] = kept[i].Before(parley.RetainedAnalytics, c.now())
+		}
 		for i := range stories {
 			tenant := stories[i].Tenant
 			if _, ok := c.settings[tenant]; ok {

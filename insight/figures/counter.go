@@ -33,6 +33,10 @@ type Config struct {
 	Logger *slog.Logger          // nil = slog.Default
 	Meter  prometheus.Registerer // nil = no metrics
 	Clock  func() time.Time      // nil = time.Now
+
+	// RetainEvery is how often old visits are looked for; 0 = 15 minutes. Retained hears how many were removed; nil = nobody does.
+	RetainEvery time.Duration
+	Retained    func(n int)
 }
 
 // A Counter counts what happens. Run is called once; the rest is Run's.
@@ -45,6 +49,8 @@ type Counter struct {
 	loaded     bool
 	dimensions map[int64]map[parley.Dimensions]int64 // keys, by generation
 	settings   map[parley.TenantID]parley.FigureSettings
+	before     map[parley.TenantID]time.Time // visits whose last message is older are not counted
+	retained   time.Time                     // when old visits were last looked for
 }
 
 const (
@@ -69,6 +75,9 @@ func NewCounter(c Config) *Counter {
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.RetainEvery == 0 {
+		c.RetainEvery = 15 * time.Minute
 	}
 	return &Counter{config: c, node: ident.New[Counter]().String(), metrics: newMetrics(c.Meter), dimensions: map[int64]map[parley.Dimensions]int64{}}
 }
@@ -121,6 +130,8 @@ func (c *Counter) Round(ctx context.Context) (more bool, err error) {
 		return true, c.walk(ctx, p, more)
 	case p.Old != 0:
 		return true, c.drop(ctx, p)
+	case !more && c.now().Sub(c.retained) >= c.config.RetainEvery:
+		return c.retain(ctx, p)
 	}
 	return more, nil
 }
@@ -175,7 +186,7 @@ func (c *Counter) first(ctx context.Context, p *parley.FigureProgress) error {
 	p.Cursor = c.feed.Safe()
 	c.loaded = true
 	clear(c.dimensions)
-	return c.put(ctx, p, nil)
+	return c.put(ctx, p, nil, nil)
 }
 
 func keysOf(places []parley.FedPlace) (keys []int64) {
@@ -185,9 +196,14 @@ func keysOf(places []parley.FedPlace) (keys []int64) {
 	return keys
 }
 
-// put makes changes true.
-func (c *Counter) put(ctx context.Context, p *parley.FigureProgress, changes []parley.FigureChange) error {
-	err := c.config.Record.Update(ctx, func(tx parley.Tx) error { return tx.PutFigures(ctx, p, changes) })
+// put makes changes true, and what also does with them; nil = nothing.
+func (c *Counter) put(ctx context.Context, p *parley.FigureProgress, changes []parley.FigureChange, also func(parley.Tx) error) error {
+	err := c.config.Record.Update(ctx, func(tx parley.Tx) error {
+		if err := tx.PutFigures(ctx, p, changes); err != nil || also == nil {
+			return err
+		}
+		return also(tx)
+	})
 	if err != nil {
 		return err
 	}
@@ -256,7 +272,7 @@ func (c *Counter) follow(ctx context.Context, p *parley.FigureProgress) (more bo
 		places := c.feed.Clone() // the feed moves only if what it found becomes true
 		places.Passed(keysOf(page), keysOf(late), c.now())
 		next.Cursor = places.Safe()
-		if err := c.put(ctx, &next, changes); err != nil {
+		if err := c.put(ctx, &next, changes, nil); err != nil {
 			return false, err
 		}
 		c.feed, *p = places, next
@@ -298,11 +314,14 @@ func (c *Counter) walk(ctx context.Context, p *parley.FigureProgress, behind boo
 		return nil
 	}
 	if len(keys) == 0 {
+		if carried, err := c.carry(ctx, p); carried || err != nil {
+			return err
+		}
 		if p.Building != p.Generation {
 			next.Old, next.Generation = p.Generation, p.Building
 		}
-		next.Building, next.Built, next.BuildUntil, next.BuildEnded = 0, 0, 0, c.now()
-		if err := c.put(ctx, &next, nil); err != nil {
+		next.Building, next.Built, next.BuildUntil, next.Carried, next.BuildEnded = 0, 0, 0, 0, c.now()
+		if err := c.put(ctx, &next, nil, nil); err != nil {
 			return err
 		}
 		c.config.Logger.InfoContext(ctx, "figures were counted anew", "generation", next.Generation, "took", next.BuildEnded.Sub(next.BuildBegan))
@@ -314,7 +333,7 @@ func (c *Counter) walk(ctx context.Context, p *parley.FigureProgress, behind boo
 		return err
 	}
 	next.Built = keys[len(keys)-1]
-	if err := c.put(ctx, &next, []parley.FigureChange{change}); err != nil {
+	if err := c.put(ctx, &next, []parley.FigureChange{change}, nil); err != nil {
 		return err
 	}
 	*p = next
@@ -335,7 +354,7 @@ func (c *Counter) drop(ctx context.Context, p *parley.FigureProgress) error {
 	delete(c.dimensions, p.Old)
 	next := *p
 	next.Old = 0
-	return c.put(ctx, &next, nil)
+	return c.put(ctx, &next, nil, nil)
 }
 
 // Rebuild asks for everything to be counted anew, while what was counted still answers. Conflict while that goes on already.

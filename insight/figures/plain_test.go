@@ -30,13 +30,7 @@ func plain(t *testing.T, w *world) (all []plainVisit) {
 		if k.state.Seq == 0 {
 			continue
 		}
-		var messages []parley.Message
-		if err := w.store.View(t.Context(), func(tx parley.Tx) (err error) {
-			messages, err = tx.Messages(t.Context(), parley.MessageQuery{Tenant: k.state.Tenant, Conversation: k.state.ID, Limit: 1000})
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
+		messages := w.said(k)
 		if k.forgotten {
 			continue
 		}

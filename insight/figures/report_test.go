@@ -37,6 +37,11 @@ func visitsOf(t *testing.T, w *world) (all []parley.Visit) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, k := range w.talks {
+		if k.gone != nil && !k.forgotten {
+			stories = append(stories, k.story)
+		}
+	}
 	for i := range stories {
 		var none parley.FigureSettings
 		all = append(all, figures.Fold(&stories[i], none.SilenceOf(&stories[i].State), w.now)...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ type world struct {
 	tenant  parley.Tenant
 	record  *shaky
 	counter *figures.Counter
-	stays   bool // nobody is erased
+	stays   bool // nobody is erased, and nothing removed
 	bots    []parley.ApplicationID
 	agent   parley.ApplicationID
 	talks   []*talk
@@ -37,6 +38,8 @@ type talk struct {
 	open  []parley.Turn       // that are not over
 
 	forgotten bool
+	gone      []parley.Message // what was said, once the record has it no more
+	story     parley.Story     // what the record had of it then
 }
 
 // shaky is a record whose writes may fail before they did anything, or after.
@@ -82,6 +85,9 @@ type ground struct {
 func newGround(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) *ground {
 	g := &ground{now: dawn}
 	g.store = open(t, storetest.Clock(func() time.Time { return g.now }))
+	if err := g.store.Update(t.Context(), func(tx parley.Tx) error { return tx.SetFeedCursor(t.Context(), parley.FeedDetection, 1<<60) }); err != nil { // which has nothing to look for
+		t.Fatal(err)
+	}
 	return g
 }
 
@@ -244,7 +250,7 @@ func (w *world) ends(k *talk, by parley.Role, idle time.Duration) {
 
 func (w *world) forgets(k *talk) {
 	w.t.Helper()
-	if k.state.Seq == 0 { // it has not begun
+	if k.state.Seq == 0 || k.gone != nil { // it has not begun, or is not there any more
 		return
 	}
 	k.forgotten = true
@@ -260,7 +266,7 @@ func (w *world) forgets(k *talk) {
 // erases takes everything personal out of a conversation, which goes on to count.
 func (w *world) erases(k *talk) {
 	w.t.Helper()
-	if k.state.Seq == 0 || w.stays {
+	if k.state.Seq == 0 || k.gone != nil || w.stays {
 		return
 	}
 	err := w.store.Update(w.t.Context(), func(tx parley.Tx) error {
@@ -270,6 +276,53 @@ func (w *world) erases(k *talk) {
 	if err != nil {
 		w.t.Fatalf("ErasePerson = %v", err)
 	}
+}
+
+// said is what a conversation has.
+func (w *world) said(k *talk) (messages []parley.Message) {
+	w.t.Helper()
+	if k.gone != nil {
+		return k.gone
+	}
+	if err := w.store.View(w.t.Context(), func(tx parley.Tx) (err error) {
+		messages, err = tx.Messages(w.t.Context(), parley.MessageQuery{Tenant: k.state.Tenant, Conversation: k.state.ID, Limit: 1000})
+		return err
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return messages
+}
+
+// removes takes a conversation that is over out of the record, if there is one that waits for nothing.
+func (w *world) removes(r *rapid.T) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	before := w.now.Add(time.Millisecond)
+	var old []parley.OldConversation
+	var stories []parley.Story
+	if err := w.store.View(ctx, func(tx parley.Tx) (err error) {
+		if old, err = tx.OldConversations(ctx, w.tenant.ID, before, parley.OldConversation{}, 100); err != nil || len(old) == 0 {
+			return err
+		}
+		old = old[rapid.IntRange(0, len(old)-1).Draw(r, "removed"):][:1]
+		stories, err = tx.Stories(ctx, 0, []int64{old[0].Key}, true)
+		return err
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	if len(old) == 0 || w.stays {
+		return
+	}
+	k := w.talks[slices.IndexFunc(w.talks, func(k *talk) bool { return k.state.ID == stories[0].ID })]
+	said := w.said(k)
+	var n int64
+	if err := w.store.Update(ctx, func(tx parley.Tx) (err error) {
+		n, err = tx.RemoveConversations(ctx, w.tenant.ID, old, before)
+		return err
+	}); err != nil || n != int64(len(said)) {
+		w.t.Fatalf("RemoveConversations = %d of %d messages, %v", n, len(said), err)
+	}
+	k.gone, k.story = said, stories[0]
 }
 
 // lives lets things happen at random.
@@ -332,6 +385,8 @@ func (w *world) lives(r *rapid.T, steps int) {
 			w.ends(k, parley.System, 30*time.Minute)
 		case what == 12 && rapid.IntRange(0, 3).Draw(r, "erase") == 0:
 			w.erases(w.talks[rapid.IntRange(0, len(w.talks)-1).Draw(r, "erased")])
+		case what == 12 && rapid.IntRange(0, 1).Draw(r, "remove") == 0:
+			w.removes(r)
 		case what == 12 && rapid.IntRange(0, 3).Draw(r, "forget") == 0:
 			w.forgets(w.talks[rapid.IntRange(0, len(w.talks)-1).Draw(r, "forgotten")])
 		default: // late: a sender's line was slow, and the message is of an hour ago

@@ -1630,6 +1630,79 @@ type ReportLine struct {
 	Users int64 `json:"users"`
 }
 
+// Retention defines model for Retention.
+type Retention struct {
+	// Days Days by kind; 0 or left out = for good.
+	Days RetentionSettings `json:"days"`
+
+	// Modified ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Modified *Timestamp `json:"modified,omitempty"`
+
+	// Removed What was removed ever, by kind; kinds of which nothing was are left out.
+	Removed struct {
+		Analytics   *RetentionRemoved `json:"analytics,omitempty"`
+		Attachments *RetentionRemoved `json:"attachments,omitempty"`
+		Attempts    *RetentionRemoved `json:"attempts,omitempty"`
+		Messages    *RetentionRemoved `json:"messages,omitempty"`
+	} `json:"removed"`
+
+	// Starts ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Starts *Timestamp `json:"starts,omitempty"`
+}
+
+// RetentionDays Example: 365
+type RetentionDays = int
+
+// RetentionPreview defines model for RetentionPreview.
+type RetentionPreview struct {
+	Attachments   int64 `json:"attachments"`
+	Attempts      int64 `json:"attempts"`
+	Conversations int64 `json:"conversations"`
+
+	// Days Days by kind; 0 or left out = for good.
+	Days   RetentionSettings `json:"days"`
+	Events int64             `json:"events"`
+
+	// Messages Of those conversations, and those of conversations that go on that lose their words.
+	Messages int64 `json:"messages"`
+
+	// Visits Conversations as figures count them.
+	Visits int64 `json:"visits"`
+
+	// Waiting Conversations that are old and stay for now: a delivery is owed or blocked, or they were not counted or looked at yet. They are not among the conversations.
+	Waiting int64 `json:"waiting"`
+}
+
+// RetentionRemoved defines model for RetentionRemoved.
+type RetentionRemoved struct {
+	// Count Messages, files, attempts; of analytics conversations that figures counted, and events.
+	Count int64 `json:"count"`
+
+	// Last ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Last Timestamp `json:"last"`
+}
+
+// RetentionSettings Days by kind; 0 or left out = for good.
+type RetentionSettings struct {
+	// Analytics Figures, in whole days of UTC from the last message of each conversation that they count, and tracked events.
+	Analytics *int `json:"analytics,omitempty"`
+
+	// Attachments Files, from when a message last used them. The message keeps their names.
+	Attachments *int `json:"attachments,omitempty"`
+
+	// Attempts How attempts to deliver went.
+	Attempts *int `json:"attempts,omitempty"`
+
+	// Messages Conversations with all that was said and is known of them, from their end. Of those that go on, the words of messages.
+	Messages *int `json:"messages,omitempty"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -3061,6 +3134,54 @@ type ReportStepsParamsVersion string
 // ReportStepsParamsFormat defines parameters for ReportSteps.
 type ReportStepsParamsFormat string
 
+// GetRetentionParams defines parameters for GetRetention.
+type GetRetentionParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// PutRetentionParams defines parameters for PutRetention.
+type PutRetentionParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// PreviewRetentionParams defines parameters for PreviewRetention.
+type PreviewRetentionParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// Messages Days.
+	Messages *RetentionDays `form:"messages,omitempty" json:"messages,omitempty"`
+
+	// Attachments Days.
+	Attachments *RetentionDays `form:"attachments,omitempty" json:"attachments,omitempty"`
+
+	// Attempts Days.
+	Attempts *RetentionDays `form:"attempts,omitempty" json:"attempts,omitempty"`
+
+	// Analytics Days.
+	Analytics *RetentionDays `form:"analytics,omitempty" json:"analytics,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
 // ListTrackersParams defines parameters for ListTrackers.
 type ListTrackersParams struct {
 	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
@@ -3169,6 +3290,9 @@ type CreateOrganisationJSONRequestBody = OrganisationInput
 
 // UpdateOrganisationJSONRequestBody defines body for UpdateOrganisation for application/json ContentType.
 type UpdateOrganisationJSONRequestBody = OrganisationPatch
+
+// PutRetentionJSONRequestBody defines body for PutRetention for application/json ContentType.
+type PutRetentionJSONRequestBody = RetentionSettings
 
 // UpdateTrackerJSONRequestBody defines body for UpdateTracker for application/json ContentType.
 type UpdateTrackerJSONRequestBody = TrackerPatch
@@ -3391,6 +3515,15 @@ type ServerInterface interface {
 	// ReportSteps Steps of flows, and where customers leave
 	// (GET /reports/steps)
 	ReportSteps(w http.ResponseWriter, r *http.Request, params ReportStepsParams)
+	// GetRetention For how long things are kept
+	// (GET /retention)
+	GetRetention(w http.ResponseWriter, r *http.Request, params GetRetentionParams)
+	// PutRetention Change for how long things are kept
+	// (PUT /retention)
+	PutRetention(w http.ResponseWriter, r *http.Request, params PutRetentionParams)
+	// PreviewRetention What would be removed
+	// (GET /retention/preview)
+	PreviewRetention(w http.ResponseWriter, r *http.Request, params PreviewRetentionParams)
 	// ListTrackers List trackers with what their hits do
 	// (GET /trackers)
 	ListTrackers(w http.ResponseWriter, r *http.Request, params ListTrackersParams)
@@ -10006,6 +10139,277 @@ func (siw *ServerInterfaceWrapper) ReportSteps(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// GetRetention operation middleware
+func (siw *ServerInterfaceWrapper) GetRetention(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRetentionParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRetention(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutRetention operation middleware
+func (siw *ServerInterfaceWrapper) PutRetention(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutRetentionParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutRetention(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PreviewRetention operation middleware
+func (siw *ServerInterfaceWrapper) PreviewRetention(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewRetentionParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "messages" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "messages", r.URL.Query(), &params.Messages, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "messages"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "messages", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "attachments" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "attachments", r.URL.Query(), &params.Attachments, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "attachments"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "attachments", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "attempts" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "attempts", r.URL.Query(), &params.Attempts, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "attempts"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "attempts", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "analytics" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "analytics", r.URL.Query(), &params.Analytics, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "analytics"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "analytics", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PreviewRetention(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListTrackers operation middleware
 func (siw *ServerInterfaceWrapper) ListTrackers(w http.ResponseWriter, r *http.Request) {
 
@@ -10511,6 +10915,12 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/export/conversations", wrapper.ExportConversations).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/audit", wrapper.ListAudit).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/retention", wrapper.GetRetention).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/retention", wrapper.PutRetention).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/retention/preview", wrapper.PreviewRetention).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/erasures", wrapper.ListErasures).Methods(http.MethodGet)
 
@@ -19178,6 +19588,367 @@ func (response ReportSteps500JSONResponse) VisitReportStepsResponse(w http.Respo
 	return err
 }
 
+type GetRetentionRequestObject struct {
+	Params GetRetentionParams
+}
+
+type GetRetentionResponseObject interface {
+	VisitGetRetentionResponse(w http.ResponseWriter) error
+}
+
+type GetRetention200JSONResponse Retention
+
+func (response GetRetention200JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetention400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetRetention400JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetention401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetRetention401JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetention403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetRetention403JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetention404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetRetention404JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetention406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response GetRetention406JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetention429JSONResponse struct{ TooManyJSONResponse }
+
+func (response GetRetention429JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetention500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetRetention500JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetentionRequestObject struct {
+	Params PutRetentionParams
+	Body   *PutRetentionJSONRequestBody
+}
+
+type PutRetentionResponseObject interface {
+	VisitPutRetentionResponse(w http.ResponseWriter) error
+}
+
+type PutRetention200JSONResponse Retention
+
+func (response PutRetention200JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetention400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response PutRetention400JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetention401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response PutRetention401JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetention403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response PutRetention403JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetention404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PutRetention404JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetention406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response PutRetention406JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetention429JSONResponse struct{ TooManyJSONResponse }
+
+func (response PutRetention429JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetention500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PutRetention500JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetentionRequestObject struct {
+	Params PreviewRetentionParams
+}
+
+type PreviewRetentionResponseObject interface {
+	VisitPreviewRetentionResponse(w http.ResponseWriter) error
+}
+
+type PreviewRetention200JSONResponse RetentionPreview
+
+func (response PreviewRetention200JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response PreviewRetention400JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response PreviewRetention401JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response PreviewRetention403JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PreviewRetention404JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response PreviewRetention406JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention429JSONResponse struct{ TooManyJSONResponse }
+
+func (response PreviewRetention429JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PreviewRetention500JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTrackersRequestObject struct {
 	Params ListTrackersParams
 }
@@ -19756,6 +20527,15 @@ type StrictServerInterface interface {
 	// ReportSteps Steps of flows, and where customers leave
 	// (GET /reports/steps)
 	ReportSteps(ctx context.Context, request ReportStepsRequestObject) (ReportStepsResponseObject, error)
+	// GetRetention For how long things are kept
+	// (GET /retention)
+	GetRetention(ctx context.Context, request GetRetentionRequestObject) (GetRetentionResponseObject, error)
+	// PutRetention Change for how long things are kept
+	// (PUT /retention)
+	PutRetention(ctx context.Context, request PutRetentionRequestObject) (PutRetentionResponseObject, error)
+	// PreviewRetention What would be removed
+	// (GET /retention/preview)
+	PreviewRetention(ctx context.Context, request PreviewRetentionRequestObject) (PreviewRetentionResponseObject, error)
 	// ListTrackers List trackers with what their hits do
 	// (GET /trackers)
 	ListTrackers(ctx context.Context, request ListTrackersRequestObject) (ListTrackersResponseObject, error)
@@ -21886,6 +22666,91 @@ func (sh *strictHandler) ReportSteps(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReportStepsResponseObject); ok {
 		if err := validResponse.VisitReportStepsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRetention operation middleware
+func (sh *strictHandler) GetRetention(w http.ResponseWriter, r *http.Request, params GetRetentionParams) {
+	var request GetRetentionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetention(ctx, request.(GetRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetention")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRetentionResponseObject); ok {
+		if err := validResponse.VisitGetRetentionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutRetention operation middleware
+func (sh *strictHandler) PutRetention(w http.ResponseWriter, r *http.Request, params PutRetentionParams) {
+	var request PutRetentionRequestObject
+
+	request.Params = params
+
+	var body PutRetentionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutRetention(ctx, request.(PutRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutRetention")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutRetentionResponseObject); ok {
+		if err := validResponse.VisitPutRetentionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PreviewRetention operation middleware
+func (sh *strictHandler) PreviewRetention(w http.ResponseWriter, r *http.Request, params PreviewRetentionParams) {
+	var request PreviewRetentionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewRetention(ctx, request.(PreviewRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewRetention")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PreviewRetentionResponseObject); ok {
+		if err := validResponse.VisitPreviewRetentionResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	_ "embed"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -40,6 +41,7 @@ type Surface struct {
 	record         figures.Record
 	statistics     figures.Statistics
 	eraser         *erasure.Eraser
+	grace          time.Duration
 	contract       *contract.Contract
 }
 
@@ -54,6 +56,7 @@ type Deps struct {
 	Runner         BotRunner
 	Hub            erasure.Hub   // ends conversations of persons that are removed
 	Files          erasure.Files // removes their files
+	RetentionGrace time.Duration // how long new settings of retention can be taken back
 	Record         interface {   // the store
 		history.Record
 		history.Places
@@ -65,7 +68,7 @@ var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record}, record: d.Record, eraser: &erasure.Eraser{Record: d.Record, Hub: d.Hub, Files: d.Files}, statistics: figures.Statistics{Record: d.Record},
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record}, record: d.Record, eraser: &erasure.Eraser{Record: d.Record, Hub: d.Hub, Files: d.Files}, grace: d.RetentionGrace, statistics: figures.Statistics{Record: d.Record},
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {
