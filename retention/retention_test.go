@@ -342,5 +342,25 @@ func TestFilesAttemptsAndEventsAreKeptForATime(t *testing.T) {
 		}); err != nil || due != (parley.RetentionDue{Messages: 2}) {
 			t.Errorf("RetentionDue = %+v, %v; want the words of a conversation that goes on", due, err)
 		}
+		events := func() (ids []string) {
+			if err := h.View(t.Context(), func(tx parley.Tx) error {
+				all, err := tx.TrackedEvents(t.Context(), parley.EventQuery{Tenant: parley.DefaultTenant, Limit: 10})
+				for _, e := range all {
+					ids = append(ids, e.ID)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return ids
+		}
+		if got := events(); !slices.Equal(got, []string{"new"}) {
+			t.Errorf("events are %v, want the last one of all", got)
+		}
+		track("newer")
+		h.sweep()
+		if got := events(); !slices.Equal(got, []string{"newer"}) {
+			t.Errorf("events are %v, want the newer one only", got)
+		}
 	})
 }

@@ -119,8 +119,8 @@ func (t *tx) RetentionDue(ctx context.Context, tenant parley.TenantID, r parley.
 			func(before int64) []any { return []any{owner, before} }},
 		{parley.RetainedAnalytics, &due.Visits, "SELECT COUNT(*) FROM visit_dimensions AS d JOIN visits AS v ON v.dimension = d.key WHERE d.generation = ? AND d.tenant = ? AND v.hour < ? AND v.last < ?",
 			func(before int64) []any { return []any{p.Generation, owner, before, before} }},
-		{parley.RetainedAnalytics, &due.Events, "SELECT COUNT(*) FROM tracked_events WHERE tenant = ? AND at < ?",
-			func(before int64) []any { return []any{owner, before} }},
+		{parley.RetainedAnalytics, &due.Events, "SELECT COUNT(*) FROM tracked_events WHERE " + oldEvents,
+			func(before int64) []any { return []any{owner, owner, before} }},
 	} {
 		before := r.Before(count.kind, now)
 		if before.IsZero() {

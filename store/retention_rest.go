@@ -50,6 +50,10 @@ func (t *tx) RemoveAttempts(ctx context.Context, tenant parley.TenantID, before 
 	return n, nil
 }
 
+// oldEvents is a condition on tracked events. The index of times is one of bots; those that have events have definitions of them. The last event of
+// all stays: its key is where lists go on and what notifications name, and SQLite would give it to the next one.
+const oldEvents = "tenant = ? AND bot IN (SELECT bot FROM event_definitions WHERE tenant = ?) AND at < ? AND key < (SELECT MAX(key) FROM tracked_events)"
+
 // RemoveEvents implements [parley.Retentions].
 func (t *tx) RemoveEvents(ctx context.Context, tenant parley.TenantID, before time.Time) (int64, error) {
 	owner, err := t.s.tenantKey(ctx, t.db, tenant)
@@ -57,8 +61,7 @@ func (t *tx) RemoveEvents(ctx context.Context, tenant parley.TenantID, before ti
 		return 0, err
 	}
 	var keys []int64
-	// The index of times is one of bots; those that have events have definitions of them.
-	if err := t.db.NewRaw("SELECT key FROM tracked_events WHERE tenant = ? AND bot IN (SELECT bot FROM event_definitions WHERE tenant = ?) AND at < ? LIMIT ?", owner, owner, before.UnixMilli(), removedAtOnce).Scan(ctx, &keys); err != nil {
+	if err := t.db.NewRaw("SELECT key FROM tracked_events WHERE "+oldEvents+" LIMIT ?", owner, owner, before.UnixMilli(), removedAtOnce).Scan(ctx, &keys); err != nil {
 		return 0, fmt.Errorf("look for old events: %w", err)
 	}
 	if len(keys) == 0 {
