@@ -34,12 +34,20 @@ type Found struct {
 // A finder adds what it finds in a plain form of the text. Spans are in the plain form.
 type finder func(plain string, language string, add func(start, end int, value string))
 
+// may says of which texts a finder finds something at all.
 var finders = []struct {
 	name string
 	find finder
+	may  func(*traits) bool
 }{
-	{URL, findURLs}, {EmailAddress, findEmails}, {IBAN, findIBANs}, {CardNumber, findCards}, {Date, findDates},
-	{PhoneNumber, findPhones}, {Time, findTimes}, {Number, findNumbers},
+	{URL, findURLs, func(t *traits) bool { return t.name }},
+	{EmailAddress, findEmails, func(t *traits) bool { return t.at }},
+	{IBAN, findIBANs, func(t *traits) bool { return t.code }},
+	{CardNumber, findCards, func(t *traits) bool { return t.digits >= minCard }},
+	{Date, findDates, func(t *traits) bool { return t.digits > 0 && (t.month || t.han || t.separators >= 2) }},
+	{PhoneNumber, findPhones, func(t *traits) bool { return t.digits >= 7 }},
+	{Time, findTimes, func(t *traits) bool { return t.clock || t.hour }},
+	{Number, findNumbers, func(t *traits) bool { return t.digits > 0 }},
 }
 
 // Find gives the entities of a text in order. The language, a code such as "en-GB", says how a date like 1/2/2026 is read,
@@ -48,10 +56,18 @@ func Find(text, language string) []Found {
 	if !strings.ContainsAny(text, "@.:/") && !hasDigit(text) {
 		return nil // most messages
 	}
-	p := flatten(text)
+	return findIn(flatten(text), language, false)
+}
+
+// findIn finds entities in a plain text. Unless everything is tried, what its traits rule out is not.
+func findIn(p plain, language string, everything bool) []Found {
 	var all []Found
 	taken := make([]bool, len(p.text))
+	t := traitsOf(p.text)
 	for _, f := range finders {
+		if !everything && !f.may(&t) {
+			continue
+		}
 		f.find(p.text, language, func(start, end int, value string) {
 			if start >= end || slices.Contains(taken[start:end], true) {
 				return

@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,9 @@ func TestFindAndRedactHoldForAnyText(t *testing.T) {
 
 func checkText(t interface{ Errorf(string, ...any) }, text, language string) {
 	found := Find(text, language)
+	if all := findIn(flatten(text), language, true); !slices.Equal(found, all) {
+		t.Errorf("Find(%q, %q) = %+v; without a look at traits %+v", text, language, found, all)
+	}
 	at := 0
 	for _, f := range found {
 		if f.Start < at || f.End <= f.Start || f.End > len(text) || !cutsCharacters(text, f.Start) || !cutsCharacters(text, f.End) {
@@ -111,7 +115,8 @@ func cutsCharacters(text string, at int) bool {
 }
 
 func FuzzFind(f *testing.F) {
-	for _, s := range []string{"", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "a@b.cd 1/2/2026 14:30 +49 30 901820", "\xff1\u200d2"} {
+	for _, s := range []string{"", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "a@b.cd 1/2/2026 14:30 +49 30 901820", "\xff1\u200d2",
+		"www.1", "WWW.x", "at 8 o'clock", "9 Uhr", "5pm", "DE-89 370400440532013000", "1月2日", "3.mai", "mai 3", "may I have 12"} {
 		f.Add(s, "en-US")
 	}
 	f.Fuzz(func(t *testing.T, text, language string) { checkText(t, text, language) })
@@ -134,6 +139,14 @@ func BenchmarkFind(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if n := len(Find(benchMessage, "de-DE")); n < 8 {
+			b.Fatal(n)
+		}
+	}
+}
+
+func BenchmarkFindNumber(b *testing.B) {
+	for b.Loop() {
+		if n := len(Find("Hello, this is message 4711: I would like to cancel the order and get my money back.", "de-DE")); n != 1 {
 			b.Fatal(n)
 		}
 	}
