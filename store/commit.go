@@ -406,11 +406,13 @@ func changeDeletion(ctx context.Context, t bun.Tx, tenant, conversation int64, d
 	if err := json.Unmarshal([]byte(stored), &body); err != nil {
 		return err
 	}
-	erased, err := withoutContent(body)
+	files := filesOf(&body)
+	body = withoutContent(body)
+	erased, err := json.Marshal(&body)
 	if err != nil {
 		return err
 	}
-	if err := releaseAssets(ctx, t, tenant, filesOf(&body)); err != nil {
+	if err := releaseAssets(ctx, t, tenant, files); err != nil {
 		return err
 	}
 	// What was found in it quotes it.
@@ -420,6 +422,6 @@ func changeDeletion(ctx context.Context, t bun.Tx, tenant, conversation int64, d
 		}
 	}
 	_, err = t.NewRaw("UPDATE messages SET deleted = ?, body = ? WHERE conversation = ? AND seq = ?",
-		d.To, erased, conversation, d.Seq).Exec(ctx)
+		d.To, string(erased), conversation, d.Seq).Exec(ctx)
 	return err
 }

@@ -76,10 +76,7 @@ func (t *tx) ErasePerson(ctx context.Context, tenant parley.TenantID, conversati
 		return removed, fmt.Errorf("mark as anonymous: %w", err)
 	}
 	var jobs []parley.JobID
-	if err := t.releaseFiles(ctx, owner, "conversation = ?", key); err != nil {
-		return removed, err
-	}
-	if removed.Messages, jobs, err = t.eraseSaid(ctx, key, "conversation = ?", key); err != nil {
+	if removed.Messages, jobs, err = t.emptyMessages(ctx, owner, key, counted, ""); err != nil {
 		return removed, fmt.Errorf("erase messages: %w", err)
 	}
 	if removed.Jobs, err = t.eraseJobs(ctx, tenant, jobs); err != nil {
@@ -131,45 +128,6 @@ func (t *tx) affected(ctx context.Context, text string, args ...any) (int64, err
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-// eraseSaid erases messages of a conversation, those that were erased before as far as they still tell who spoke, and names the jobs that they
-// came with.
-func (t *tx) eraseSaid(ctx context.Context, conversation int64, where string, args ...any) (n int64, jobs []parley.JobID, err error) {
-	var rows [][]any
-	err = query(ctx, t.db, "SELECT seq, deleted, body FROM messages WHERE "+where, args, func(r *sql.Rows) error {
-		var seq, deleted int64
-		var stored []byte
-		if err := r.Scan(&seq, &deleted, &stored); err != nil {
-			return err
-		}
-		var body parley.Body
-		if err := json.Unmarshal(stored, &body); err != nil {
-			return fmt.Errorf("read message %d: %w", seq, err)
-		}
-		if !body.Job.IsZero() && !slices.Contains(jobs, body.Job) {
-			jobs = append(jobs, body.Job)
-		}
-		code := body.Turn != nil && body.Turn.NoText && body.Turn.Code != ""
-		body.Name, body.MessageID, body.Parent = "", "", "" // the sender chose them
-		left := body
-		left.Content, left.Attachments, left.Attributes, left.Metadata, left.Turn, left.Answer = nil, nil, nil, nil, nil, nil
-		if code { // figures leave it out
-			left.Turn = &parley.TurnInput{NoText: true, Code: "erased"}
-		}
-		text, err := json.Marshal(&left)
-		if err != nil {
-			return err
-		}
-		if string(text) != string(stored) || parley.Deletion(deleted) != parley.Erased {
-			rows = append(rows, []any{conversation, seq, int64(parley.Erased), string(text)})
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, nil, err
-	}
-	return int64(len(rows)), jobs, eraseBodies.run(ctx, t.s.dialect, t.db.Tx, rows, discard)
 }
 
 // eraseJobs empties the requests of jobs.

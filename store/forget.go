@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"parley"
 )
@@ -53,10 +52,11 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err := t.recount(ctx, key); err != nil {
 		return nil, err
 	}
-	if err := t.releaseFiles(ctx, owner, "conversation = ?", key); err != nil {
-		return nil, err
-	}
-	jobs, err := t.eraseMessages(ctx, key)
+	_, jobs, err := t.emptyMessages(ctx, owner, key, func(b parley.Body) parley.Body {
+		b = withoutContent(b)
+		b.Name = "" // who spoke
+		return b
+	}, " AND deleted <> ?", int64(parley.Erased))
 	if err != nil {
 		return nil, fmt.Errorf("erase messages: %w", err)
 	}
@@ -84,46 +84,6 @@ func (t *tx) forgetCustomer(ctx context.Context, conversation int64) error {
 		return err
 	}
 	return t.run(ctx, "UPDATE conversations SET state = ?, contact = '' WHERE key = ?", string(left), conversation)
-}
-
-var eraseBodies = newBulk("UPDATE messages AS m SET deleted = v.deleted, body = v.body FROM %ROWS% WHERE m.conversation = v.conversation AND m.seq = v.seq",
-	column{"conversation", bigint}, column{"seq", bigint}, column{"deleted", bigint}, column{"body", text})
-
-// eraseMessages erases every message of a conversation that is not, and says which jobs they came with.
-func (t *tx) eraseMessages(ctx context.Context, conversation int64) (jobs []parley.JobID, err error) {
-	var erased [][]any
-	err = query(ctx, t.db, "SELECT seq, body FROM messages WHERE conversation = ? AND deleted <> ?", []any{conversation, parley.Erased}, func(rows *sql.Rows) error {
-		var seq int64
-		var stored []byte
-		if err := rows.Scan(&seq, &stored); err != nil {
-			return err
-		}
-		var body parley.Body
-		if err := json.Unmarshal(stored, &body); err != nil {
-			return fmt.Errorf("read message %d: %w", seq, err)
-		}
-		if !body.Job.IsZero() && !slices.Contains(jobs, body.Job) {
-			jobs = append(jobs, body.Job)
-		}
-		body.Name = "" // who spoke
-		left, err := withoutContent(body)
-		if err != nil {
-			return err
-		}
-		erased = append(erased, []any{conversation, seq, int64(parley.Erased), left})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return jobs, eraseBodies.run(ctx, t.s.dialect, t.db.Tx, erased, discard)
-}
-
-// withoutContent is what is left of a message that is erased, as it is stored.
-func withoutContent(body parley.Body) (string, error) {
-	body.Content, body.Attachments, body.Attributes, body.Metadata, body.Turn, body.Answer, body.Steps = nil, nil, nil, nil, nil, nil, nil
-	left, err := json.Marshal(&body)
-	return string(left), err
 }
 
 // Forgotten implements [parley.Insights].

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -92,7 +91,7 @@ func (t *tx) RemoveConversations(ctx context.Context, tenant parley.TenantID, ol
 		return 0, nil
 	}
 	of := bun.List(keys)
-	if err := t.releaseFiles(ctx, owner, "conversation IN (?)", of); err != nil {
+	if err := t.releaseFiles(ctx, owner, of); err != nil {
 		return 0, err
 	}
 	var places []int64
@@ -154,17 +153,13 @@ func (t *tx) RemoveSaid(ctx context.Context, tenant parley.TenantID, conversatio
 	if err != nil {
 		return 0, false, fmt.Errorf("look at a lasting conversation once more: %w", err)
 	}
-	const some = "conversation = ? AND created < ? AND deleted <> ? AND key <= ?"
-	args := []any{conversation, before.UnixMilli(), int64(parley.Erased), looked}
+	const some = " AND created < ? AND deleted <> ? AND key <= ?"
+	args := []any{before.UnixMilli(), int64(parley.Erased), looked}
 	var last, count int64
-	if err := t.db.NewRaw("SELECT COALESCE(MAX(seq), 0), COUNT(*) FROM (SELECT seq FROM messages WHERE "+some+" ORDER BY seq LIMIT ?) AS s", append(args, saidAtOnce)...).Scan(ctx, &last, &count); err != nil || count == 0 {
+	if err := t.db.NewRaw("SELECT COALESCE(MAX(seq), 0), COUNT(*) FROM (SELECT seq FROM messages WHERE conversation = ?"+some+" ORDER BY seq LIMIT ?) AS s", append(append([]any{conversation}, args...), saidAtOnce)...).Scan(ctx, &last, &count); err != nil || count == 0 {
 		return 0, false, err
 	}
-	args = append(args, last)
-	if err := t.releaseFiles(ctx, owner, some+" AND seq <= ?", args...); err != nil {
-		return 0, false, err
-	}
-	if n, _, err = t.eraseSaid(ctx, conversation, some+" AND seq <= ?", args...); err != nil {
+	if n, _, err = t.emptyMessages(ctx, owner, conversation, counted, some+" AND seq <= ?", append(args, last)...); err != nil {
 		return 0, false, fmt.Errorf("empty messages: %w", err)
 	}
 	if err := t.DropHits(ctx, tenant, parley.ConversationID(id), last, nil); err != nil {
@@ -185,33 +180,4 @@ func (t *tx) RemoveSaid(ctx context.Context, tenant parley.TenantID, conversatio
 		}
 	}
 	return n, count == saidAtOnce, nil
-}
-
-// releaseFiles says that some messages no longer use their files. What nothing uses then is swept as if nobody ever had.
-func (t *tx) releaseFiles(ctx context.Context, owner int64, where string, args ...any) error {
-	var files []parley.AssetID
-	err := query(ctx, t.db, `SELECT body FROM messages WHERE body LIKE '%"attachments"%' AND `+where, args, func(rows *sql.Rows) error {
-		var stored []byte
-		if err := rows.Scan(&stored); err != nil {
-			return err
-		}
-		var body parley.Body
-		err := json.Unmarshal(stored, &body)
-		files = append(files, filesOf(&body)...)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read attachments: %w", err)
-	}
-	return releaseAssets(ctx, t.db, owner, files)
-}
-
-// filesOf are the files that a message uses, each as often as it does.
-func filesOf(body *parley.Body) (files []parley.AssetID) {
-	for _, a := range body.Attachments {
-		if !a.Asset.IsZero() {
-			files = append(files, a.Asset)
-		}
-	}
-	return files
 }
