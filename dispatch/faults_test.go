@@ -1,14 +1,19 @@
 package dispatch
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,9 +42,16 @@ var faults = []string{"slow", "hang before headers", "hang after headers", "rese
 	"429 with Retry-After", "408", "425", "garbage", "404", "422"}
 
 func newScripted(t testing.TB, fault func(n int) string) *scripted {
+	s := scriptedServer(t, fault)
+	s.Start()
+	return s
+}
+
+// scriptedServer is one that was not started.
+func scriptedServer(t testing.TB, fault func(n int) string) *scripted {
 	s := &scripted{fault: fault, took: map[string][]arrival{}}
 	ended := make(chan struct{})
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
@@ -156,28 +168,119 @@ func TestReceiversThatDoEverythingWrong(t *testing.T) {
 					ids[i] = steps[0].Conversation.ID
 					d.Wake(parley.Committed{Wake: wake})
 				}
-				waitFor(t, "everything to be delivered, dead or blocked", func() bool {
-					h, err := s.Healths(t.Context(), parley.DefaultTenant)
-					return err == nil && len(h) == 1 && h[0].Owing == 0 && d.pool.idle()
-				})
-				dead := map[parley.ConversationID]map[int64]bool{}
-				for _, x := range allGivenUp(t, s) {
-					if dead[x.Message.Conversation] == nil {
-						dead[x.Message.Conversation] = map[int64]bool{}
-					}
-					dead[x.Message.Conversation][x.Message.Seq] = true
-				}
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				for _, id := range ids {
-					checkLane(t, r.took[id.String()], dead[id], each, block)
-				}
+				checkLanes(t, s, d, r, ids, each, block)
 				if t.Failed() {
 					t.Logf("seed %d", seed)
 				}
 			})
 		})
 	}
+}
+
+// checkLanes waits until nothing is owed any more, and looks at each lane.
+func checkLanes(t *testing.T, s *store.Store, d *Dispatcher, r *scripted, ids []parley.ConversationID, each int64, block bool) {
+	t.Helper()
+	waitFor(t, "everything to be delivered, dead or blocked", func() bool {
+		h, err := s.Healths(t.Context(), parley.DefaultTenant)
+		return err == nil && len(h) == 1 && h[0].Owing == 0 && d.pool.idle()
+	})
+	dead := map[parley.ConversationID]map[int64]bool{}
+	for _, x := range allGivenUp(t, s) {
+		if dead[x.Message.Conversation] == nil {
+			dead[x.Message.Conversation] = map[int64]bool{}
+		}
+		dead[x.Message.Conversation][x.Message.Seq] = true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range ids {
+		checkLane(t, r.took[id.String()], dead[id], each, block)
+	}
+}
+
+// The same when it is not the receiver that fails but the way to it: its name is gone for a while, or has no address, somebody else answers
+// with a certificate that is not trusted, or one that is another host's, nobody listens. Each is a reason to try again, and says what it was.
+func TestConnectionsThatFail(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, app := open(t), ident.New[parley.ClientApplication]()
+		a, stranger := newAuthority(t), newAuthority(t)
+		seed := rand.Uint64()
+		var mu sync.Mutex
+		random := rand.New(rand.NewPCG(seed, 0))
+		one := func(n int) bool { // in n times
+			mu.Lock()
+			defer mu.Unlock()
+			return random.IntN(n) == 0
+		}
+		certificate := func(of *authority, name string) tls.Certificate {
+			_, _, cert, key := of.issue(&x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}})
+			pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pair
+		}
+		good, untrusted, other := certificate(a, "receiver.example"), certificate(stranger, "receiver.example"), certificate(a, "somebody.example")
+		r := scriptedServer(t, func(int) string { return "" })
+		r.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			switch {
+			case one(5):
+				return &untrusted, nil
+			case one(5):
+				return &other, nil
+			}
+			return &good, nil
+		}}
+		r.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		r.Config.SetKeepAlivesEnabled(false) // so that each attempt finds its way anew
+		r.StartTLS()
+		_, port, err := net.SplitHostPort(r.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		application(t, s, app, "https://receiver.example:"+port, &parley.Authentication{TLS: &parley.TLSIdentity{Authorities: a.pem}}, func(role *parley.ApplicationRole) {
+			role.Delivery.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, parley.MaxScheduled)
+		})
+		d := start(t, s, func(c *Config) { c.Sweep = 20 * time.Millisecond; c.Random = rand.Float64 })
+		d.health.never = true
+		d.sender.clients.guard.Resolver = dns(func(string) []string {
+			switch {
+			case one(3):
+				return nil // there is no such name; it is asked for more than once
+			case one(6):
+				return []string{"127.0.0.9"} // nobody listens there
+			}
+			return []string{"127.0.0.1"}
+		})
+		const conversations, each = 10, 8
+		ids := make([]parley.ConversationID, conversations)
+		for i := range ids {
+			steps, wake := says(t, s, each, app)
+			ids[i] = steps[0].Conversation.ID
+			d.Wake(parley.Committed{Wake: wake})
+		}
+		checkLanes(t, s, d, r, ids, each, false)
+		if dead := allGivenUp(t, s); len(dead) > 0 {
+			t.Errorf("%d deliveries were given up, such as %q; seed %d", len(dead), dead[0].Reason, seed)
+		}
+		var problems string
+		for _, id := range ids {
+			if err := s.View(t.Context(), func(tx parley.Tx) error {
+				attempts, err := tx.Attempts(t.Context(), parley.DefaultTenant, id, 0, each)
+				for _, attempt := range attempts {
+					problems += attempt.Error + "\n"
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, problem := range []string{"the name cannot be resolved", "the certificate it shows is not trusted", "no connection"} {
+			if !strings.Contains(problems, problem) {
+				t.Errorf("no attempt says %q; seed %d:\n%s", problem, seed, problems)
+			}
+		}
+	})
 }
 
 // checkLane is what must hold of what a receiver took of one conversation.
