@@ -32,12 +32,18 @@ func (t *tx) DeleteTenant(ctx context.Context, id parley.TenantID) error {
 			return &parley.Error{Kind: parley.Invalid, Reason: parley.InUse, Msg: "the environment still has " + use.what}
 		}
 	}
-	for _, text := range []string{
+	const dimensions = "(SELECT key FROM visit_dimensions WHERE tenant = ?)"
+	for _, text := range []string{ // what refers comes before what is referred to
 		"DELETE FROM clients WHERE tenant = ?", "DELETE FROM objects WHERE tenant = ?", "DELETE FROM availability WHERE tenant = ?",
 		"DELETE FROM receivers WHERE tenant = ?", "DELETE FROM user_settings WHERE tenant = ?", "DELETE FROM generations WHERE tenant = ?",
 		"DELETE FROM jobs WHERE tenant = ?", "DELETE FROM flows WHERE tenant = ?",
 		"DELETE FROM notifications WHERE subscription IN (SELECT key FROM subscriptions WHERE tenant = ?)", "DELETE FROM subscriptions WHERE tenant = ?",
 		"DELETE FROM event_attributes WHERE tenant = ?", "DELETE FROM tracked_events WHERE tenant = ?", "DELETE FROM event_definitions WHERE tenant = ?",
+		"DELETE FROM agent_users WHERE tenant = ?", "DELETE FROM agent_states WHERE tenant = ?", "DELETE FROM erasures WHERE tenant = ?",
+		"DELETE FROM visits WHERE dimension IN " + dimensions, "DELETE FROM visit_hours WHERE dimension IN " + dimensions,
+		"DELETE FROM visit_hour_totals WHERE dimension IN " + dimensions, "DELETE FROM visit_day_totals WHERE dimension IN " + dimensions,
+		"DELETE FROM visit_days WHERE series IN " + dimensions, "DELETE FROM visit_dimensions WHERE tenant = ?", "DELETE FROM figure_settings WHERE tenant = ?",
+		"DELETE FROM retentions WHERE tenant = ?", "DELETE FROM retention_removed WHERE tenant = ?", "DELETE FROM audit WHERE tenant = ?",
 		"DELETE FROM tenants WHERE key = ?",
 	} {
 		if _, err := t.db.NewRaw(text, key).Exec(ctx); err != nil {
