@@ -109,7 +109,7 @@ type Retentions interface {
 	// RemoveSaid takes the content from what was said before a time in a conversation that goes on, some at a time, and says how many
 	// messages that were and whether there are more. Messages keep their places, so that whoever resumes misses nothing.
 	RemoveSaid(ctx context.Context, tenant TenantID, conversation int64, before time.Time) (messages int64, more bool, err error)
-	// OldJobs removes jobs of detection that were over before a time, with the texts that came with them, some at a time.
+	// RemoveJobs removes jobs of detection that were over before a time, with the texts that came with them, some at a time.
 	RemoveJobs(ctx context.Context, tenant TenantID, before time.Time) (n int64, err error)
 	// OldAssets are files that were neither made nor used since a time.
 	OldAssets(ctx context.Context, tenant TenantID, before time.Time, limit int) ([]Asset, error)
