@@ -19,10 +19,8 @@ const remindLease = 5 * time.Second
 // remind does what is due: idle conversations end, silent bots lose the turn. One node leads, so that the others need not
 // try; without live state all do it, and a step still holds only once.
 func (h *Hub) remind(ctx context.Context) {
-	if h.config.Live != nil {
-		if mine, err := h.config.Live.Lock(ctx, "reminders", h.node, remindLease); err == nil && !mine {
-			return
-		}
+	if !h.lead.Mine(ctx) {
+		return
 	}
 	for ctx.Err() == nil {
 		var due []parley.Reminder

@@ -7,10 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/lead"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley"
-	"parley/ident"
 )
 
 // Config is what a hub works with. Store is required; everything else has a useful zero.
@@ -54,7 +55,7 @@ type Dispatcher interface {
 // Hub applies the rules. Safe for concurrent use. Run must be running for deadlines, hints and releases to work.
 type Hub struct {
 	config  Config
-	node    string // names this hub among others
+	lead    *lead.Lead // whoever has it acts on deadlines
 	plans   *plans
 	metrics *metrics
 	topics  *topics
@@ -95,7 +96,7 @@ func New(c Config) *Hub {
 	if c.TypingFor == 0 {
 		c.TypingFor = 10 * time.Second
 	}
-	h := &Hub{config: c, node: ident.New[Hub]().String(), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
+	h := &Hub{config: c, lead: lead.New(c.Live, "reminders", remindLease), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
 		hints: make(chan parley.Hint, maxHints), reads: make(chan *reading, maxReads), refusals: make(chan parley.Refused, maxRefused)}
 	h.plans = &plans{store: c.Store, now: h.now, redaction: c.Redaction, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
 	h.topics = newTopics(h)

@@ -7,27 +7,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/lead"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley"
-	"parley/ident"
 )
 
 // Config is what a detector works with. Record is required.
 type Config struct {
 	Record  Record
-	Live    Locker                // nil = this node leads always
+	Live    lead.Locker           // nil = this node leads always
 	Hub     Actor                 // does what hits ask for; nil = nothing is done
 	Teller  Teller                // tells webhooks that a text was looked at; nil = they are not told
 	Meaning *Meaning              // compares by an embedder; nil = by what the hub has itself
 	Logger  *slog.Logger          // nil = slog.Default
 	Meter   prometheus.Registerer // nil = no metrics
 	Clock   func() time.Time      // nil = time.Now
-}
-
-// A Locker makes one node lead; see [parley.Live].
-type Locker interface {
-	Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error)
 }
 
 // An Actor does what a tracker's hit asks for. It must not do it twice when asked twice.
@@ -38,7 +34,7 @@ type Actor interface {
 // A Detector looks for trackers and entities in what is said. Run is called once.
 type Detector struct {
 	config  Config
-	node    string
+	lead    *lead.Lead
 	metrics *metrics
 	engines *engines
 	feed    follower
@@ -66,7 +62,7 @@ func NewDetector(c Config) *Detector {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Detector{config: c, node: ident.New[Detector]().String(), metrics: newMetrics(c.Meter), engines: newEngines(c.Record, c.Meaning),
+	return &Detector{config: c, lead: lead.New(c.Live, "detection", leadFor), metrics: newMetrics(c.Meter), engines: newEngines(c.Record, c.Meaning),
 		known: map[parley.ConversationID]known{}}
 }
 
@@ -76,18 +72,13 @@ func (d *Detector) now() time.Time { return d.config.Clock().UTC().Truncate(time
 // is logged and tried again.
 func (d *Detector) Run(ctx context.Context) error {
 	var running sync.WaitGroup
-	var led time.Time // zero = this node does not lead
 	running.Go(func() {
 		d.repeat(ctx, func(ctx context.Context) error {
-			if d.config.Live != nil && d.now().Sub(led) > leadFor/4 {
-				mine, err := d.config.Live.Lock(ctx, "detection", d.node, leadFor)
-				if err == nil && !mine {
-					d.leads.Store(false)
-					led, d.feed = time.Time{}, follower{} // another one's progress is in the record
-					clear(d.known)
-					return nil
-				}
-				led = d.now()
+			if !d.lead.Mine(ctx) {
+				d.leads.Store(false)
+				d.feed = follower{} // another one's progress is in the record
+				clear(d.known)
+				return nil
 			}
 			d.leads.Store(true)
 			return d.follow(ctx)

@@ -14,18 +14,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley"
-	"parley/ident"
+	"parley/lead"
 )
 
 // Record is the record; [parley.Store] is one.
 type Record interface {
 	Update(ctx context.Context, fn func(parley.Tx) error) error
 	View(ctx context.Context, fn func(parley.Tx) error) error
-}
-
-// A Locker makes one node lead; see [parley.Live].
-type Locker interface {
-	Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error)
 }
 
 // Files removes bytes.
@@ -38,23 +33,23 @@ type Files interface {
 type Config struct {
 	Record Record
 	Files  Files
-	Live   Locker                // nil = this node leads always
+	Live   lead.Locker           // nil = this node leads always
 	Every  time.Duration         // between two runs; 0 = 15 minutes
 	Logger *slog.Logger          // nil = slog.Default
 	Meter  prometheus.Registerer // nil = no metrics
 	Clock  func() time.Time      // nil = time.Now
 }
 
-// A Job removes what is old. Run is called once; Sweep may be called beside it.
+// A Job removes what is old. Run is called once, or Sweep by one goroutine.
 type Job struct {
 	config  Config
-	node    string
+	lead    *lead.Lead
 	removed *prometheus.CounterVec
 	errors  *prometheus.CounterVec
 }
 
 const (
-	// leadFor is how long a node leads before another may. Two that think that they lead do no harm.
+	// leadFor is how long a node leads before another may.
 	leadFor = time.Minute
 	// talksAtOnce is how many conversations one transaction removes, and rowsAtOnce how many files one reads.
 	talksAtOnce = 100
@@ -72,7 +67,7 @@ func New(c Config) *Job {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	j := &Job{config: c, node: ident.New[Job]().String(),
+	j := &Job{config: c, lead: lead.New(c.Live, "retention", leadFor),
 		removed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_retention_removed_total",
 			Help: "What was removed because it was older than its environment keeps it, by kind: messages, attachments, attempts, analytics (visits and events)."}, []string{"kind"}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_retention_errors_total",
@@ -161,8 +156,8 @@ func (j *Job) remove(ctx context.Context, tenant parley.TenantID, kind parley.Re
 	}
 	for _, s := range steps {
 		for more := true; more; {
-			if mine, err := j.leads(ctx); !mine || err != nil {
-				return n, err
+			if ctx.Err() != nil || !j.lead.Mine(ctx) {
+				return n, ctx.Err()
 			}
 			began := time.Now()
 			var some int64
@@ -177,21 +172,6 @@ func (j *Job) remove(ctx context.Context, tenant parley.TenantID, kind parley.Re
 		}
 	}
 	return n, nil
-}
-
-// leads says whether this node does, from now on for a while.
-func (j *Job) leads(ctx context.Context) (bool, error) {
-	if ctx.Err() != nil {
-		return false, ctx.Err()
-	}
-	if j.config.Live == nil {
-		return true, nil
-	}
-	mine, err := j.config.Live.Lock(ctx, "retention", j.node, leadFor)
-	if err != nil { // without Redis nobody knows; what two remove is removed once
-		return true, nil //nolint:nilerr // see above
-	}
-	return mine, nil
 }
 
 // pause leaves the record to others.

@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley"
-	"parley/ident"
 	"parley/insight/feed"
+	"parley/lead"
 )
 
 // Record is what figures are made of and kept in; [parley.Store] is one.
@@ -21,15 +21,10 @@ type Record interface {
 	View(ctx context.Context, fn func(parley.Tx) error) error
 }
 
-// A Locker makes one node lead; see [parley.Live].
-type Locker interface {
-	Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error)
-}
-
 // Config is what a counter works with. Record is required.
 type Config struct {
 	Record Record
-	Live   Locker                // nil = this node leads always
+	Live   lead.Locker           // nil = this node leads always
 	Logger *slog.Logger          // nil = slog.Default
 	Meter  prometheus.Registerer // nil = no metrics
 	Clock  func() time.Time      // nil = time.Now
@@ -42,7 +37,7 @@ type Config struct {
 // A Counter counts what happens. Run is called once; the rest is Run's.
 type Counter struct {
 	config     Config
-	node       string
+	lead       *lead.Lead
 	metrics    *metrics
 	feed       feed.Places
 	version    int64 // of the progress that the feed goes with
@@ -79,7 +74,7 @@ func NewCounter(c Config) *Counter {
 	if c.RetainEvery == 0 {
 		c.RetainEvery = 15 * time.Minute
 	}
-	return &Counter{config: c, node: ident.New[Counter]().String(), metrics: newMetrics(c.Meter), dimensions: map[int64]map[parley.Dimensions]int64{}}
+	return &Counter{config: c, lead: lead.New(c.Live, "figures", leadFor), metrics: newMetrics(c.Meter), dimensions: map[int64]map[parley.Dimensions]int64{}}
 }
 
 func (c *Counter) now() time.Time { return c.config.Clock().UTC().Truncate(time.Millisecond) }
@@ -88,7 +83,6 @@ func (c *Counter) now() time.Time { return c.config.Clock().UTC().Truncate(time.
 func (c *Counter) Run(ctx context.Context) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	var led time.Time // zero = this node does not lead
 	for {
 		select {
 		case <-tick.C:
@@ -96,12 +90,9 @@ func (c *Counter) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		for more := true; more && ctx.Err() == nil; {
-			if c.config.Live != nil && c.now().Sub(led) > leadFor/4 {
-				if mine, err := c.config.Live.Lock(ctx, "figures", c.node, leadFor); err == nil && !mine {
-					led, c.loaded = time.Time{}, false
-					break
-				}
-				led = c.now()
+			if !c.lead.Mine(ctx) {
+				c.loaded = false
+				break
 			}
 			var err error
 			if more, err = c.Round(ctx); err != nil && ctx.Err() == nil {

@@ -13,17 +13,13 @@ import (
 
 	"parley"
 	"parley/ident"
+	"parley/lead"
 )
 
 // Record is where subscriptions are; [parley.Store] is one.
 type Record interface {
 	Update(ctx context.Context, fn func(parley.Tx) error) error
 	View(ctx context.Context, fn func(parley.Tx) error) error
-}
-
-// A Locker makes one node lead; see [parley.Live].
-type Locker interface {
-	Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error)
 }
 
 // A Form is what targets are sent, which is the surface's to decide.
@@ -39,7 +35,7 @@ type Config struct {
 	Record Record
 	Client *http.Client // goes only where targets may be, and follows no redirect
 	Form   Form
-	Live   Locker                // nil = this node leads always
+	Live   lead.Locker           // nil = this node leads always
 	Logger *slog.Logger          // nil = slog.Default
 	Meter  prometheus.Registerer // nil = no metrics
 	Clock  func() time.Time      // nil = time.Now
@@ -51,7 +47,7 @@ type Config struct {
 // A Notifier tells. Run is called once.
 type Notifier struct {
 	config  Config
-	node    string
+	lead    *lead.Lead
 	metrics *metrics
 	swept   time.Time // when those that are over were dropped last
 	places  chan struct{}
@@ -97,7 +93,7 @@ func New(c Config) *Notifier {
 	if c.Poll == 0 {
 		c.Poll = 500 * time.Millisecond
 	}
-	return &Notifier{config: c, node: ident.New[Notifier]().String(), metrics: newMetrics(c.Meter), places: make(chan struct{}, atOnce), busy: map[int64]bool{}}
+	return &Notifier{config: c, lead: lead.New(c.Live, "notify", leadFor), metrics: newMetrics(c.Meter), places: make(chan struct{}, atOnce), busy: map[int64]bool{}}
 }
 
 func (n *Notifier) now() time.Time { return n.config.Clock().UTC().Truncate(time.Millisecond) }
@@ -113,10 +109,8 @@ func (n *Notifier) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if n.config.Live != nil {
-			if mine, err := n.config.Live.Lock(ctx, "notify", n.node, leadFor); err == nil && !mine {
-				continue
-			}
+		if !n.lead.Mine(ctx) {
+			continue
 		}
 		n.failed(ctx, n.round(ctx))
 	}
