@@ -14,22 +14,22 @@ import (
 	"parley"
 )
 
-// Limits of what an export reads together; they bound its memory.
+// Limits of what an export of conversations reads together; they bound its memory.
 const (
 	conversationsAtOnce = 64
 	messagesAtOnce      = 256
 )
 
-// Places knows the order in which conversations became part of the record; [parley/store.Store] does.
+// Places knows the order of things; [parley/store.Store] does.
 type Places interface {
-	// Settled is a key up to which every conversation is there that ever will be.
-	Settled(ctx context.Context) (int64, error)
-	// Cursor is a key as others see it, and ParseCursor the way back; Invalid.
-	Cursor(tenant parley.TenantID, key int64) (string, error)
-	ParseCursor(tenant parley.TenantID, cursor string) (int64, error)
+	// Settled is a key up to which every conversation, or event, is there that ever will be.
+	Settled(ctx context.Context, kind parley.CursorKind) (int64, error)
+	// Cursor is a place as others see it: a few keys. ParseCursor is the way back; Invalid if the cursor is none of that tenant and kind.
+	Cursor(tenant parley.TenantID, kind parley.CursorKind, place ...int64) (string, error)
+	ParseCursor(tenant parley.TenantID, kind parley.CursorKind, cursor string, place ...*int64) error
 }
 
-// An Exporter writes conversations as lines. Safe for concurrent use.
+// An Exporter writes conversations, visits and events as lines. Safe for concurrent use.
 type Exporter struct {
 	Record Record
 	Places Places
@@ -55,13 +55,13 @@ type Export struct {
 // Begin looks where an export begins and ends. Invalid, if its cursor is none.
 func (e *Exporter) Begin(ctx context.Context, s Selection) (*Export, error) {
 	x := &Export{Exporter: e, selection: s, query: parley.ExportQuery{Tenant: s.Tenant, From: s.From, Until: s.Until, Status: s.Status, Limit: conversationsAtOnce}}
-	var err error
 	if s.After != "" {
-		if x.query.After, err = e.Places.ParseCursor(s.Tenant, s.After); err != nil {
+		if err := e.Places.ParseCursor(s.Tenant, parley.ConversationCursor, s.After, &x.query.After); err != nil {
 			return nil, err
 		}
 	}
-	if x.query.Upto, err = e.Places.Settled(ctx); err != nil {
+	var err error
+	if x.query.Upto, err = e.Places.Settled(ctx, parley.ConversationCursor); err != nil {
 		return nil, fmt.Errorf("begin export: %w", err)
 	}
 	return x, nil
@@ -191,7 +191,7 @@ func (x *Export) line(ctx context.Context, w *bufio.Writer, r *read) error {
 	if tail.HandedOver = someTime(c.State.Import.HandedOver); c.State.Import.ID == "" {
 		tail.HandedOver = someTime(said.handedOver)
 	}
-	if tail.Cursor, err = x.Places.Cursor(x.selection.Tenant, r.Key); err != nil {
+	if tail.Cursor, err = x.Places.Cursor(x.selection.Tenant, parley.ConversationCursor, r.Key); err != nil {
 		return err
 	}
 	end, err := json.Marshal(tail)

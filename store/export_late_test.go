@@ -35,14 +35,14 @@ func TestSettledWaitsForLateCommits(t *testing.T) {
 	storetest.MustCommit(t, s, storetest.Start("")) // has a greater key, and is there first
 	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if key, err := s.Settled(short); !errors.Is(err, context.DeadlineExceeded) {
+	if key, err := s.Settled(short, parley.ConversationCursor); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Settled = %d, %v while a smaller key is on its way", key, err)
 	}
 	close(goOn)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	key, err := s.Settled(t.Context())
+	key, err := s.Settled(t.Context(), parley.ConversationCursor)
 	if err != nil {
 		t.Fatal(err)
 	}

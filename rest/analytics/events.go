@@ -50,7 +50,7 @@ func (s *Surface) page(r *request, q parley.EventQuery, p params) (any, error) {
 		return nil, err
 	}
 	if token := p.one("page_token"); token != "" {
-		if q.Before, err = s.Record.ParseCursor(r.tenant, token); err != nil {
+		if err = s.Record.ParseCursor(r.tenant, parley.EventPageCursor, token, &q.Before); err != nil {
 			return nil, errPageToken
 		}
 	}
@@ -66,7 +66,7 @@ func (s *Surface) page(r *request, q parley.EventQuery, p params) (any, error) {
 	out := eventPage{Events: []event{}}
 	if len(found) > size {
 		found = found[:size]
-		if out.NextPageToken, err = s.Record.Cursor(r.tenant, found[size-1].Key); err != nil {
+		if out.NextPageToken, err = s.Record.Cursor(r.tenant, parley.EventPageCursor, found[size-1].Key); err != nil {
 			return nil, err
 		}
 	}

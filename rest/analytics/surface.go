@@ -26,8 +26,8 @@ var Document []byte
 type Record interface {
 	figures.Record
 	// Cursor and ParseCursor name places in the order of things, so that strangers learn nothing from it.
-	Cursor(tenant parley.TenantID, key int64) (string, error)
-	ParseCursor(tenant parley.TenantID, cursor string) (int64, error)
+	Cursor(tenant parley.TenantID, kind parley.CursorKind, place ...int64) (string, error)
+	ParseCursor(tenant parley.TenantID, kind parley.CursorKind, cursor string, place ...*int64) error
 }
 
 // Deps is what the surface works with. Record, Keys and Subscriptions are required.
