@@ -294,7 +294,7 @@ type Figures interface {
 	// VisitsIn are the visits that hours' cells count.
 	VisitsIn(ctx context.Context, cells []CellName) ([]StoredVisit, error)
 	// PutFigures makes a change true, all of it or nothing, and the progress with it. Conflict unless the progress has the version that
-	// it was made on; it gets the next one.
+	// it was made on; it gets the next one. Of several changes that of the generation that answers comes first.
 	PutFigures(ctx context.Context, p *FigureProgress, changes []FigureChange) error
 	// DropFigures removes some of what a generation counted, and says whether there is more.
 	DropFigures(ctx context.Context, generation int64) (more bool, err error)

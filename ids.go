@@ -24,6 +24,7 @@ type (
 	ConversationID   = ID[Conversation]
 	MessageID        = ID[Message]
 	DeliveryID       = ID[Delivery]
+	VisitID          = ID[Visit]
 )
 
 // IsZero says whether the ID names nothing; encoding/json leaves such members out under `omitzero`.

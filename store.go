@@ -57,6 +57,7 @@ type Tx interface {
 	Erasures
 	Retentions
 	History
+	Exports
 }
 
 // Objects keeps one kind of configuration object. References are kept beside an object so that the delete of what it

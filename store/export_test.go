@@ -30,6 +30,26 @@ func (s *Store) PlanOfBacklog(t testing.TB) string { return s.plan(t, countBackl
 // PlanOfOpen is how SQLite counts open conversations.
 func (s *Store) PlanOfOpen(t testing.TB) string { return s.plan(t, countOpen) }
 
+// PlanOfVisits is how SQLite reads a page of an export of visits.
+func (s *Store) PlanOfVisits(t testing.TB, q parley.VisitQuery) string {
+	t.Helper()
+	text, args := exportedVisits(&q, 1, 1)
+	return s.plan(t, text, args...)
+}
+
+// PlanOfEvents is how SQLite reads a page of an export of events.
+func (s *Store) PlanOfEvents(t testing.TB, q parley.EventQuery) (steps string) {
+	t.Helper()
+	if err := s.View(t.Context(), func(p parley.Tx) error {
+		text, args, err := p.(*tx).exportedEvents(t.Context(), q, 1, 2)
+		steps = s.plan(t, "SELECT e.body FROM tracked_events AS e JOIN tenants AS tn ON tn.key = e.tenant "+text, args...)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
 func (s *Store) plan(t testing.TB, text string, args ...any) string {
 	t.Helper()
 	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)

@@ -90,13 +90,22 @@ func (t *tx) CellsOn(ctx context.Context, days []parley.CellName) (found []parle
 	return found, nil
 }
 
-var upsertVisits = newBulk(`INSERT INTO visits (generation, conversation, part, dimension, hour, cell, first_seq, last_seq, started, last, closes, person, facts)
-	SELECT generation, conversation, part, dimension, hour, cell, first_seq, last_seq, started, last, closes, person, facts FROM %ROWS% WHERE true
-	ON CONFLICT (conversation, generation, part) DO UPDATE SET dimension = excluded.dimension, hour = excluded.hour, cell = excluded.cell, first_seq = excluded.first_seq,
-		last_seq = excluded.last_seq, started = excluded.started, last = excluded.last, closes = excluded.closes, person = excluded.person, facts = excluded.facts`,
-	column{"generation", bigint}, column{"conversation", bigint}, column{"part", bigint}, column{"dimension", bigint}, column{"hour", bigint}, column{"cell", bigint},
-	column{"first_seq", bigint}, column{"last_seq", bigint}, column{"started", bigint}, column{"last", bigint}, column{"closes", bigint}, column{"person", bigint},
-	column{"facts", text})
+// upsertVisits writes visits as changed now, but in a generation that does not answer yet those that are as in the answering one as changed
+// when they are there: an export goes on from one to the other (see [parley.VisitPlace]). 0 was left by a hub of before there were exports,
+// which counted on while this one was started beside it.
+var upsertVisits = newBulk(`INSERT INTO visits (generation, tenant, changed, conversation, part, dimension, hour, cell, first_seq, last_seq, started, last, closes, person, facts)
+	SELECT v.generation, d.tenant, COALESCE((SELECT NULLIF(o.changed, 0) FROM visits AS o JOIN visit_dimensions AS e ON e.key = o.dimension
+			WHERE o.conversation = v.conversation AND o.generation = v.answering AND o.part = v.part AND o.first_seq = v.first_seq AND o.last_seq = v.last_seq
+				AND o.started = v.started AND o.last = v.last AND o.person = v.person AND o.facts = v.facts AND e.bot = d.bot AND e.version = d.version AND e.channel = d.channel
+				AND e.language = d.language AND e.campaign = d.campaign AND e.source = d.source AND e.owner = d.owner), v.changed),
+		v.conversation, v.part, v.dimension, v.hour, v.cell, v.first_seq, v.last_seq, v.started, v.last, v.closes, v.person, v.facts
+	FROM %ROWS% CROSS JOIN visit_dimensions AS d WHERE d.key = v.dimension
+	ON CONFLICT (conversation, generation, part) DO UPDATE SET changed = excluded.changed, dimension = excluded.dimension, hour = excluded.hour, cell = excluded.cell,
+		first_seq = excluded.first_seq, last_seq = excluded.last_seq, started = excluded.started, last = excluded.last, closes = excluded.closes, person = excluded.person,
+		facts = excluded.facts`,
+	column{"generation", bigint}, column{"answering", bigint}, column{"changed", bigint}, column{"conversation", bigint}, column{"part", bigint}, column{"dimension", bigint},
+	column{"hour", bigint}, column{"cell", bigint}, column{"first_seq", bigint}, column{"last_seq", bigint}, column{"started", bigint}, column{"last", bigint},
+	column{"closes", bigint}, column{"person", bigint}, column{"facts", text})
 
 var deleteVisits = newBulk(`DELETE FROM visits WHERE key IN (SELECT x.key FROM %ROWS% CROSS JOIN visits AS x
 	WHERE x.conversation = v.of_conversation AND x.generation = v.of_generation AND x.part = v.of_part)`,
@@ -128,7 +137,7 @@ func (t *tx) PutFigures(ctx context.Context, p *parley.FigureProgress, changes [
 		return err
 	}
 	for i := range changes {
-		if err := t.putFigures(ctx, &changes[i]); err != nil {
+		if err := t.putFigures(ctx, p, &changes[i]); err != nil {
 			return fmt.Errorf("write figures: %w", err)
 		}
 		if changes[i].Generation == p.Generation {
@@ -140,15 +149,20 @@ func (t *tx) PutFigures(ctx context.Context, p *parley.FigureProgress, changes [
 	return nil
 }
 
-func (t *tx) putFigures(ctx context.Context, c *parley.FigureChange) error {
+func (t *tx) putFigures(ctx context.Context, p *parley.FigureProgress, c *parley.FigureChange) error {
 	var visits, gone, seen [][]any
+	var answering int64 // if it is another one
+	if c.Generation != p.Generation {
+		answering = p.Generation
+	}
+	changed := changedIn(c.Generation, p.Version+1)
 	for i := range c.Visits {
 		v := &c.Visits[i]
 		facts, err := json.Marshal(&v.Facts)
 		if err != nil {
 			return err
 		}
-		visits = append(visits, []any{c.Generation, v.Conversation, int64(v.Part), v.Cell.Dimension, v.Cell.Start, int64(v.Cell.Part), v.FirstSeq, v.LastSeq,
+		visits = append(visits, []any{c.Generation, answering, changed, v.Conversation, int64(v.Part), v.Cell.Dimension, v.Cell.Start, int64(v.Cell.Part), v.FirstSeq, v.LastSeq,
 			v.Started.UnixMilli(), v.Last.UnixMilli(), millis(v.Closes), v.Person, string(facts)})
 	}
 	for _, g := range c.Gone {

@@ -196,12 +196,12 @@ func scanTurnToCount(rows *sql.Rows) (conversation int64, turn parley.Turn, err 
 
 const visitColumns = `, v.key, v.conversation, v.part, v.hour, v.cell, v.first_seq, v.last_seq, v.started, v.last, v.closes, v.person, v.facts `
 
-// scanVisit reads dimensionColumns without their FROM, and visitColumns.
-func scanVisit(rows *sql.Rows) (v parley.StoredVisit, err error) {
+// scanVisit reads dimensionColumns without their FROM, and visitColumns; more are the columns that follow.
+func scanVisit(rows *sql.Rows, more ...any) (v parley.StoredVisit, err error) {
 	var key, started, last int64
 	var closes *int64
 	var facts []byte
-	d, err := scanDimension(rows, &key, &v.Conversation, &v.Part, &v.Cell.Start, &v.Cell.Part, &v.FirstSeq, &v.LastSeq, &started, &last, &closes, &v.Person, &facts)
+	d, err := scanDimension(rows, append([]any{&key, &v.Conversation, &v.Part, &v.Cell.Start, &v.Cell.Part, &v.FirstSeq, &v.LastSeq, &started, &last, &closes, &v.Person, &facts}, more...)...)
 	if err != nil {
 		return v, err
 	}

@@ -56,3 +56,48 @@ func TestMigrations(t *testing.T) {
 		t.Errorf("a database with schema 9999 = %v, want it refused", err)
 	}
 }
+
+// Visits that were counted before they could be exported have their tenant and a place, each generation after the one before, and no two
+// databases make the same ids.
+func TestVisitsOfOldGetPlaces(t *testing.T) {
+	var salts []string
+	for range 2 {
+		ctx, path := t.Context(), filepath.Join(t.TempDir(), "parley.db")
+		write, read, err := openSQLite(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		migrator, err := newMigrator(sqliteDialect, write.DB)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := migrator.UpTo(ctx, 40); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{
+			"INSERT INTO visit_dimensions (key, generation, tenant, bot, version, channel, language, campaign, source, owner) VALUES (1, 1, 5, x'', '', '', '', '', '', ''), (2, 2, 6, x'', '', '', '', '', '', '')",
+			"INSERT INTO visits (generation, conversation, part, dimension, hour, cell, first_seq, last_seq, started, last, person, facts) VALUES (1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 0, '{}'), (2, 1, 0, 2, 0, 0, 1, 1, 1, 1, 0, '{}')",
+		} {
+			if _, err := write.ExecContext(ctx, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := migrator.UpTo(ctx, 41); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := write.QueryRowContext(ctx, "SELECT COUNT(*) FROM visits WHERE tenant = 4 + generation AND changed = ? * generation", changedIn(1, 0)).Scan(&n); err != nil || n != 2 {
+			t.Errorf("%d visits have tenant and place, want 2, %v", n, err)
+		}
+		var salt string
+		if err := write.QueryRowContext(ctx, "SELECT hex(salt) FROM figure_progress").Scan(&salt); err != nil || len(salt) != 64 {
+			t.Errorf("the salt is %q, %v", salt, err)
+		}
+		salts = append(salts, salt)
+		write.Close()
+	}
+	if salts[0] == salts[1] {
+		t.Errorf("two databases have the salt %q", salts[0])
+	}
+}

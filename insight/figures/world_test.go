@@ -45,7 +45,8 @@ type talk struct {
 // shaky is a record whose writes may fail before they did anything, or after.
 type shaky struct {
 	*store.Store
-	before, after int // so many writes from now fails; 0 = none
+	before, after int    // so many writes from now fails; 0 = none
+	written       func() // after each write; nil = nothing
 }
 
 var errShaky = errors.New("the line was cut")
@@ -61,6 +62,9 @@ func (s *shaky) Update(ctx context.Context, fn func(parley.Tx) error) error {
 		if s.after--; s.after == 0 {
 			return errShaky
 		}
+	}
+	if s.written != nil && err == nil {
+		s.written()
 	}
 	return err
 }
