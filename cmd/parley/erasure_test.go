@@ -124,7 +124,7 @@ func TestErasedPersonsAreNowhere(t *testing.T) {
 			if again.Conversations != 0 || again.Users != 0 || len(again.Earlier) != 1 || again.Earlier[0] != done.ID {
 				t.Errorf("asked again: %+v", again)
 			}
-			for _, path := range []string{"/admin/v1/export/conversations", "/admin/v1/audit", "/admin/v1/erasures", "/admin/v1/deadletters", "/admin/v1/conversations/" + called + "/timeline",
+			for _, path := range []string{"/admin/v1/export/conversations", "/admin/v1/export/visits", "/admin/v1/export/events", "/admin/v1/audit", "/admin/v1/erasures", "/admin/v1/deadletters", "/admin/v1/conversations/" + called + "/timeline",
 				"/admin/v1/reports/figures?from=2026-03-01&until=2026-03-31"} {
 				if text := admin.text(t, http.MethodGet, path, ""); strings.Contains(strings.ToLower(text), "zaphod") {
 					t.Errorf("%s still tells of him: %s", path, text)

@@ -58,11 +58,11 @@ func TestEventsDocumentIsTrue(t *testing.T) {
 	for _, s := range snippets(t, "../../docs/events.md") {
 		switch {
 		case s.language == "sh" && strings.HasPrefix(s.text, "access="):
-			lines := strings.Fields(run(s.text + `echo "$bot" "$token"`))
-			if len(lines) != 2 {
+			lines := strings.Fields(run(s.text + `echo "$bot" "$token" "$access"`))
+			if len(lines) != 3 {
 				t.Fatalf("the first commands give %q", lines)
 			}
-			script = fmt.Sprintf("bot=%s\ntoken=%s\n", lines[0], lines[1])
+			script = fmt.Sprintf("bot=%s\ntoken=%s\naccess=%s\n", lines[0], lines[1], lines[2])
 		case s.language == "sh":
 			last = run(s.text)
 		case s.language == "json":

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"parley"
@@ -10,81 +9,82 @@ import (
 	"parley/rest/api"
 )
 
-// ExportConversations begins an export; its answer writes it.
+// ExportConversations begins an export; its answer writes it, as with the next two.
 func (s *Surface) ExportConversations(ctx context.Context, r ExportConversationsRequestObject) (ExportConversationsResponseObject, error) {
 	p := r.Params
-	tenant, err := s.tenantFor(ctx, p.EnvironmentId)
+	tenant, bot, err := s.exportedFrom(ctx, p.EnvironmentId, p.Bot)
 	if err != nil {
 		return nil, err
 	}
-	selection := history.Selection{Tenant: tenant, After: api.Value(p.After), From: time.Time(api.Value(p.From)), Until: time.Time(api.Value(p.Until)),
+	selection := history.Selection{Tenant: tenant, After: api.Value(p.After), From: time.Time(api.Value(p.From)), Until: time.Time(api.Value(p.Until)), Bot: bot,
 		ChannelType: api.Value(p.ChannelType), Status: parley.Status(api.Value(p.Status))}
-	if p.Bot != nil {
-		if selection.Bot, err = parley.ParseID[parley.ClientApplication](*p.Bot); err != nil {
-			return nil, &api.Refusal{Code: api.ParameterValue, Key: "bot", Msg: "bot must be a UUID of 36 characters"}
-		}
-	}
 	export, err := s.exporter.Begin(ctx, selection)
-	if parley.KindOf(err) == parley.Invalid {
-		return nil, &api.Refusal{Code: api.ParameterValue, Key: "after", Msg: "after must be the cursor of a line of this environment"}
-	}
+	return s.begun(ctx, exported{ctx, export}, err, tenant, "conversations.export", asked{p.After, p.From, p.Until,
+		map[string]string{"bot": api.Value(p.Bot), "channelType": selection.ChannelType, "status": string(selection.Status)}})
+}
+
+// ExportVisits begins an export of conversations as figures count them.
+func (s *Surface) ExportVisits(ctx context.Context, r ExportVisitsRequestObject) (ExportVisitsResponseObject, error) {
+	p := r.Params
+	tenant, bot, err := s.exportedFrom(ctx, p.EnvironmentId, p.Bot)
 	if err != nil {
 		return nil, err
 	}
-	detail := map[string]any{"goesOn": selection.After != ""}
-	if p.From != nil || p.Until != nil {
-		detail["from"], detail["until"] = p.From, p.Until
-	}
-	for name, set := range map[string]string{"bot": api.Value(p.Bot), "channelType": selection.ChannelType, "status": string(selection.Status)} {
-		if set != "" {
-			detail[name] = set
-		}
-	}
-	if err := s.deliveries.Note(ctx, actor(ctx), tenant, "conversations.export", "", detail); err != nil {
+	selection := history.VisitSelection{Tenant: tenant, After: api.Value(p.After), From: time.Time(api.Value(p.From)), Until: time.Time(api.Value(p.Until)), Bot: bot,
+		ChannelType: api.Value(p.ChannelType)}
+	export, err := s.exporter.BeginVisits(ctx, selection)
+	return s.begun(ctx, exported{ctx, export}, err, tenant, "visits.export", asked{p.After, p.From, p.Until,
+		map[string]string{"bot": api.Value(p.Bot), "channelType": selection.ChannelType}})
+}
+
+// ExportEvents begins an export of tracked events.
+func (s *Surface) ExportEvents(ctx context.Context, r ExportEventsRequestObject) (ExportEventsResponseObject, error) {
+	p := r.Params
+	tenant, bot, err := s.exportedFrom(ctx, p.EnvironmentId, p.Bot)
+	if err != nil {
 		return nil, err
 	}
-	return exported{ctx, export}, nil
+	selection := history.EventSelection{Tenant: tenant, After: api.Value(p.After), From: time.Time(api.Value(p.From)), Until: time.Time(api.Value(p.Until)), Bot: bot,
+		Name: api.Value(p.Name)}
+	export, err := s.exporter.BeginEvents(ctx, selection)
+	return s.begun(ctx, exported{ctx, export}, err, tenant, "events.export", asked{p.After, p.From, p.Until,
+		map[string]string{"bot": api.Value(p.Bot), "name": selection.Name}})
 }
 
-// An exported answer is written while it is read. The generated one would put an error behind the lines that were written before it.
-type exported struct {
-	ctx    context.Context //nolint:containedctx // of the request, which this answers
-	export *history.Export
-}
-
-// VisitExportConversationsResponse writes the lines. Should it fail in the middle, the connection is cut, so that the caller sees that there
-// is more.
-func (e exported) VisitExportConversationsResponse(w http.ResponseWriter) error {
-	to := &begun{ResponseWriter: w}
-	err := e.export.Write(e.ctx, to)
-	switch {
-	case err == nil:
-		to.begin()
-		return nil
-	case !to.has:
-		return err
+// exportedFrom is the environment that an export is of, and the bot; zero if none was named.
+func (s *Surface) exportedFrom(ctx context.Context, environment, bot *string) (tenant parley.TenantID, of parley.ApplicationID, err error) {
+	if tenant, err = s.tenantFor(ctx, environment); err != nil || bot == nil {
+		return tenant, of, err
 	}
-	if e.ctx.Err() == nil { // otherwise the caller went
-		api.NoteError(e.ctx, err)
+	if of, err = parley.ParseID[parley.ClientApplication](*bot); err != nil {
+		return tenant, of, &api.Refusal{Code: api.ParameterValue, Key: "bot", Msg: "bot must be a UUID of 36 characters"}
 	}
-	panic(http.ErrAbortHandler)
+	return tenant, of, nil
 }
 
-// A begun answer has its headers once something is written.
-type begun struct {
-	http.ResponseWriter
-	has bool
+// What was asked of an export, for the audit log.
+type asked struct {
+	after       *string
+	from, until *Timestamp
+	filters     map[string]string // "" = not given
 }
 
-func (b *begun) begin() {
-	if !b.has {
-		b.has = true
-		b.Header().Set("Content-Type", "application/x-ndjson")
-		b.WriteHeader(http.StatusOK)
+// begun is the answer of an export that was begun, unless that failed. Every export is in the audit log.
+func (s *Surface) begun(ctx context.Context, export exported, failed error, tenant parley.TenantID, action string, a asked) (exported, error) {
+	if parley.KindOf(failed) == parley.Invalid {
+		return export, &api.Refusal{Code: api.ParameterValue, Key: "after", Msg: "after must be the cursor of a line of such an export of this environment"}
 	}
-}
-
-func (b *begun) Write(p []byte) (int, error) {
-	b.begin()
-	return b.ResponseWriter.Write(p)
+	if failed != nil {
+		return export, failed
+	}
+	detail := map[string]any{"goesOn": a.after != nil}
+	if a.from != nil || a.until != nil {
+		detail["from"], detail["until"] = a.from, a.until
+	}
+	for name, value := range a.filters {
+		if value != "" {
+			detail[name] = value
+		}
+	}
+	return export, s.deliveries.Note(ctx, actor(ctx), tenant, action, "", detail)
 }
