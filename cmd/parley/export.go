@@ -24,13 +24,15 @@ type exportCommand struct {
 	URL         string    `name:"url" help:"Base URL of the hub." default:"http://127.0.0.1:8080" env:"PARLEY_EXPORT_URL"`
 	Client      string    `help:"Id of an API client with the scope app.parley.admin." required:"" env:"PARLEY_EXPORT_CLIENT"`
 	Secret      string    `help:"Secret of the API client; better in the environment, where other users do not see it." required:"" env:"PARLEY_EXPORT_SECRET"`
+	What        string    `help:"conversations, with all that was said; visits: conversations as figures count them; or events that were tracked." enum:"conversations,visits,events" default:"conversations"`
 	Environment string    `help:"Id of the environment; empty = the client's."`
-	After       string    `help:"Cursor of the last line of an earlier export: goes on after it."`
-	From        time.Time `help:"Begun then or later, such as 2026-03-01T12:00:00Z."`
-	Until       time.Time `help:"Begun before then."`
+	After       string    `help:"Cursor of the last line of an earlier export of the same: goes on after it."`
+	From        time.Time `help:"Begun, or happened, then or later, such as 2026-03-01T12:00:00Z."`
+	Until       time.Time `help:"Begun, or happened, before then."`
 	Bot         string    `help:"With this bot."`
-	Channel     string    `help:"On channels of this type."`
-	Status      string    `help:"Only those that are open, or ended." enum:",open,ended" default:""`
+	Channel     string    `help:"Conversations or visits on channels of this type."`
+	Status      string    `help:"Conversations that are open, or ended." enum:",open,ended" default:""`
+	Name        string    `help:"Events of this name."`
 }
 
 const (
@@ -40,14 +42,19 @@ const (
 	exportPause = 500 * time.Millisecond
 )
 
-// Run writes conversations to the standard output, a line each. It goes on by itself after a drop; an end with an error says where to go on.
+// Run writes what is asked for to the standard output, a line each. It goes on by itself after a drop; an end with an error says where to go on.
 func (c *exportCommand) Run(ctx context.Context, s streams) error {
 	if err := webURL(c.URL); err != nil {
 		return fmt.Errorf("--url: %w", err)
 	}
+	for flag, of := range map[string]struct{ value, what string }{"channel": {c.Channel, "conversations visits"}, "status": {c.Status, "conversations"}, "name": {c.Name, "events"}} {
+		if of.value != "" && !strings.Contains(of.what, c.What) {
+			return fmt.Errorf("--%s does not select %s", flag, c.What)
+		}
+	}
 	base := strings.TrimRight(c.URL, "/")
 	config := clientcredentials.Config{ClientID: c.Client, ClientSecret: c.Secret, TokenURL: base + "/oauth2/token"}
-	x := &exporting{client: config.Client(ctx), address: base + admin.BasePath + "/export/conversations", query: c.query(), cursor: c.After, out: s.out}
+	x := &exporting{client: config.Client(ctx), address: base + admin.BasePath + "/export/" + c.What, query: c.query(), cursor: c.After, out: s.out}
 	for try := 0; ; try++ {
 		before := x.cursor
 		err := x.once(ctx)
@@ -75,7 +82,7 @@ func (c *exportCommand) Run(ctx context.Context, s streams) error {
 
 func (c *exportCommand) query() url.Values {
 	q := url.Values{}
-	for name, value := range map[string]string{"environmentId": c.Environment, "bot": c.Bot, "channelType": c.Channel, "status": c.Status} {
+	for name, value := range map[string]string{"environmentId": c.Environment, "bot": c.Bot, "channelType": c.Channel, "status": c.Status, "name": c.Name} {
 		if value != "" {
 			q.Set(name, value)
 		}

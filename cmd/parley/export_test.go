@@ -11,6 +11,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"parley/configs"
 )
 
 // An export whose connection breaks goes on by itself, and each conversation is written once; who may not export is told, without the
@@ -39,22 +42,9 @@ func TestExportCommand(t *testing.T) {
 		t.Fatalf("import: %s, %v", text, err)
 	}
 
-	target, err := url.Parse(hub)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var drops atomic.Int64
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.FlushInterval = -1 // at once, so that something comes before it breaks
-	breaks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/export/conversations") && drops.Add(1) <= 2 {
-			w = &short{ResponseWriter: w, left: 40_000}
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(breaks.Close)
+	breaks, _ := breaking(t, hub, 2)
 	id, secret, _ := strings.Cut(bootstrap, ":")
-	args := []string{"export", "--url", breaks.URL, "--client", id, "--secret", secret, "--channel", "sms"}
+	args := []string{"export", "--url", breaks, "--client", id, "--secret", secret, "--channel", "sms"}
 	status, out, errs := command(t, args...)
 	if status != 0 || strings.Count(errs, "trying again") != 2 {
 		t.Fatalf("export = %d %q", status, errs)
@@ -92,4 +82,106 @@ func (s *short) Write(p []byte) (int, error) {
 		panic(http.ErrAbortHandler)
 	}
 	return s.ResponseWriter.Write(p)
+}
+
+// breaking is the address of a proxy before a hub that breaks so many exports, the first ones, after 40,000 bytes; asked counts them all.
+func breaking(t *testing.T, hub string, exports int64) (address string, asked *atomic.Int64) {
+	t.Helper()
+	target, err := url.Parse(hub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked = new(atomic.Int64)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.FlushInterval = -1 // at once, so that something comes before it breaks
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/export/") && asked.Add(1) <= exports {
+			w = &short{ResponseWriter: w, left: 40_000}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, asked
+}
+
+// Visits and events are exported as conversations are, each with cursors of its own, and flags that do not select them are refused.
+func TestExportCommandOfFigures(t *testing.T) {
+	_, hub := inProcess(t, func(c *configs.Serve) { c.Roles = append(c.Roles, configs.RoleInsight) })
+	c, err := login(t.Context(), hub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path, credential, body string) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, hub+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", credential)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode > 299 {
+			t.Fatalf("%s %s: %d %s, %v", method, path, res.StatusCode, text, err)
+		}
+		return string(text)
+	}
+	var body strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&body, `{"id":"%d","channelType":"sms","messages":[{"sender":"customer","at":"2025-03-01T12:00:00Z","text":"x"}]}`+"\n", i)
+	}
+	ask(http.MethodPost, "/admin/v1/import", "Bearer "+c.token, body.String())
+	var made, key struct{ ID, TokenID, TokenSecret string }
+	if err := json.Unmarshal([]byte(ask(http.MethodPost, "/admin/v1/bots", "Bearer "+c.token, `{"name":"Shop","connector":{"kind":"rules"}}`)), &made); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(ask(http.MethodPost, "/admin/v1/keys", "Bearer "+c.token, `{"kind":"analytics"}`)), &key); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		ask(http.MethodPost, "/v1/bots/"+made.ID+"/events/track", "Bearer "+key.TokenID+":"+key.TokenSecret, fmt.Sprintf(`{"id":"%d","version":"LIVE","event":"order"}`, i))
+	}
+	counting, late := time.NewTicker(50*time.Millisecond), time.After(20*time.Second)
+	defer counting.Stop()
+	for strings.Count(ask(http.MethodGet, "/admin/v1/export/visits", "Bearer "+c.token, ""), "\n") < 300 {
+		select {
+		case <-counting.C:
+		case <-late:
+			t.Fatal("not counted in 20 s")
+		}
+	}
+
+	id, secret, _ := strings.Cut(bootstrap, ":")
+	cursors := map[string]string{}
+	for what, filter := range map[string][]string{"visits": {"--channel", "SMS"}, "events": {"--name", "order", "--bot", made.ID}} {
+		breaks, asked := breaking(t, hub, 2)
+		args := append([]string{"export", "--what", what, "--url", breaks, "--client", id, "--secret", secret}, filter...)
+		status, out, errs := command(t, args...)
+		if status != 0 || strings.Count(errs, "trying again") != 2 || asked.Load() != 3 {
+			t.Fatalf("export of %s = %d %q", what, status, errs)
+		}
+		seen := map[string]bool{}
+		for line := range strings.Lines(out) {
+			var one struct{ ID, Cursor string }
+			if err := json.Unmarshal([]byte(line), &one); err != nil || seen[one.ID] {
+				t.Errorf("%s: %v, or there before", line, err)
+			}
+			seen[one.ID], cursors[what] = true, one.Cursor
+		}
+		if len(seen) != 300 {
+			t.Errorf("%d %s, want 300", len(seen), what)
+		}
+		if status, out, errs := command(t, append(args, "--after", cursors[what])...); status != 0 || out != "" {
+			t.Errorf("%s after the last: %d %q %q", what, status, out, errs)
+		}
+	}
+	for wrong, args := range map[string][]string{"400-102": {"--what", "events", "--after", cursors["visits"]}, "--status does not select visits": {"--what", "visits", "--status", "open"},
+		"--name does not select conversations": {"--name", "order"}, "--channel does not select events": {"--what", "events", "--channel", "sms"}} {
+		if status, out, errs := command(t, append([]string{"export", "--url", hub, "--client", id, "--secret", secret}, args...)...); status != 1 || out != "" || !strings.Contains(errs, wrong) {
+			t.Errorf("%v: %d %q %q", args, status, out, errs)
+		}
+	}
 }

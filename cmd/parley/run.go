@@ -18,7 +18,7 @@ type commands struct {
 	Serve         serveCommand         `cmd:"" help:"Start the hub."`
 	Migrate       migrateCommand       `cmd:"" help:"Bring the database's schema up to date, and end."`
 	Client        clientCommand        `cmd:"" help:"Make, list and revoke API clients."`
-	Export        exportCommand        `cmd:"" help:"Write conversations to the standard output, one a line."`
+	Export        exportCommand        `cmd:"" help:"Write conversations, visits or tracked events to the standard output, one a line."`
 	Replay        replayCommand        `cmd:"" help:"Have deliveries that were given up tried again, or give them up for good."`
 	Rebuild       rebuildCommand       `cmd:"" help:"Make anew what follows from the record."`
 	Doctor        doctorCommand        `cmd:"" help:"Say whether a hub is well, and what is wrong if not."`
