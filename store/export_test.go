@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"testing"
 
@@ -70,6 +71,22 @@ func (s *Store) plan(t testing.TB, text string, args ...any) string {
 		t.Fatal(err)
 	}
 	return strings.Join(steps, "; ")
+}
+
+// WritersPlan is how PostgreSQL runs a statement of those who write.
+func (s *Store) WritersPlan(t testing.TB, text string) string {
+	t.Helper()
+	var plan string
+	err := query(t.Context(), s.write, "EXPLAIN "+text, nil, func(rows *sql.Rows) error {
+		var line string
+		err := rows.Scan(&line)
+		plan += line + "\n"
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }
 
 // Exec runs a statement past all rules.
