@@ -13,6 +13,10 @@ import (
 // remindPage bounds how many deadlines are looked at together.
 const remindPage = 500
 
+// remindAtOnce bounds how many of these are acted on at the same time. Each reads its conversation, and a store reads for few at once: those who
+// wait for an answer must not stand behind a page of conversations that nobody waits for.
+const remindAtOnce = 8
+
 // remindLease is how long one node leads the reminders before another may.
 const remindLease = 5 * time.Second
 
@@ -35,7 +39,9 @@ func (h *Hub) remind(ctx context.Context) {
 		var wg sync.WaitGroup
 		var failures int
 		var mu sync.Mutex
+		places := make(chan struct{}, remindAtOnce)
 		for _, d := range due {
+			places <- struct{}{}
 			wg.Add(1)
 			h.happen(d.Tenant, d.Conversation, &input{kind: reminded}, func(err error) {
 				if err != nil && parley.KindOf(err) != parley.Closed {
@@ -44,6 +50,7 @@ func (h *Hub) remind(ctx context.Context) {
 					failures++
 					mu.Unlock()
 				}
+				<-places
 				wg.Done()
 			})
 		}
