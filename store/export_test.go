@@ -89,6 +89,11 @@ func (s *Store) WritersPlan(t testing.TB, text string) string {
 	return plan
 }
 
+// Writers are the connections that write, and the shards that need one each.
+func (s *Store) Writers() (connections, shards int) {
+	return s.write.Stats().MaxOpenConnections, len(s.shards)
+}
+
 // Exec runs a statement past all rules.
 func (s *Store) Exec(t testing.TB, text string) {
 	t.Helper()

@@ -39,6 +39,7 @@ type Store struct {
 	dialect dialect
 	write   *bun.DB // SQLite: one connection
 	read    *bun.DB
+	updates chan struct{} // one for each Update that has a connection, or is about to; the capacity is how many may
 	shards  []*batcher
 	owed    *owedReader
 	metrics *metrics
@@ -54,6 +55,7 @@ var _ parley.Store = (*Store)(nil)
 type dialect struct {
 	name      string // of the migrations' folder
 	shards    int    // writers that may commit side by side
+	updates   int    // Updates that may run at the same time, beside the shards
 	unnest    bool   // rows travel as arrays; else as VALUES
 	lateral   bool   // sub-selects may refer to their neighbours
 	forUpdate string // suffix of a sub-select that claims rows
@@ -87,7 +89,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s database: %w", d.name, err)
 	}
-	s := &Store{config: c, dialect: d, write: write, read: read, metrics: newMetrics(c.Meter),
+	s := &Store{config: c, dialect: d, write: write, read: read, updates: make(chan struct{}, d.updates), metrics: newMetrics(c.Meter),
 		tenants: map[parley.TenantID]int64{}, receivers: map[receiverName]int64{}}
 	s.dialect.metrics = s.metrics
 	s.owed = &owedReader{s: s}

@@ -10,7 +10,7 @@ import (
 )
 
 var postgresDialect = dialect{
-	name: "postgres", shards: postgresShards, unnest: true, lateral: true, forUpdate: " FOR UPDATE SKIP LOCKED",
+	name: "postgres", shards: postgresShards, updates: postgresUpdates, unnest: true, lateral: true, forUpdate: " FOR UPDATE SKIP LOCKED",
 	isolation: sql.LevelSerializable, snapshot: sql.LevelRepeatableRead,
 	open: openPostgres,
 }
@@ -19,8 +19,9 @@ const (
 	// postgresShards: one connection with 16 rows a transaction did 30,000 rows/s at 1.1 ms, 64 connections with one row
 	// each 3,000/s (measured 2026-11-22); a second writer hides the round trips of the first.
 	postgresShards = 2
-	// postgresWriters leaves room for Update beside the shards.
-	postgresWriters = postgresShards + 6
+	// postgresUpdates are the connections for Update; each shard has its own.
+	postgresUpdates = 6
+	postgresWriters = postgresShards + postgresUpdates
 	postgresReaders = 16
 )
 

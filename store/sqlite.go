@@ -10,7 +10,7 @@ import (
 )
 
 var sqliteDialect = dialect{
-	name: "sqlite", shards: 1,
+	name: "sqlite", shards: 1, updates: 1,
 	isolation: sql.LevelDefault, snapshot: sql.LevelDefault,
 	open: openSQLite,
 }

@@ -35,12 +35,24 @@ func (s *Store) Update(ctx context.Context, fn func(parley.Tx) error) error {
 				return fmt.Errorf("update: %w", ctx.Err())
 			}
 		}
-		err = s.inTx(ctx, s.write, &sql.TxOptions{Isolation: s.dialect.isolation}, fn)
+		err = s.updateOnce(ctx, fn)
 		if err == nil || !isTransient(err) {
 			return err
 		}
 	}
 	return &parley.Error{Kind: parley.Busy, Msg: "too many changes meet here, try again", Err: err}
+}
+
+// updateOnce is one try of an Update. So many only ask for a connection at the same time: the shards wait for theirs in the same queue, in no
+// particular order, and behind the first turns of 2,000 sessions a commit waited for 3.7 s (PostgreSQL, measured 2026-11-26).
+func (s *Store) updateOnce(ctx context.Context, fn func(parley.Tx) error) error {
+	select {
+	case s.updates <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("begin: %w", ctx.Err())
+	}
+	defer func() { <-s.updates }()
+	return s.inTx(ctx, s.write, &sql.TxOptions{Isolation: s.dialect.isolation}, fn)
 }
 
 // View implements [parley.Store].
