@@ -20,12 +20,58 @@ type Bots interface {
 // bot says whether the hub itself runs the bot.
 func (t *target) bot() bool { return t.role.Callback == parley.BotCallback }
 
+// converse is what deliver is, for a bot that the hub runs. Thousands of shifts may wait here, each with all frames of its goroutine, so there
+// are few, and what needs much of a stack before or after the wait has it aside.
+func (s *shift) converse(ctx context.Context, c *parley.Conversation, owed []parley.Message) (again bool, err error) {
+	to := aside(func() *target {
+		to, err := s.d.targets.of(ctx, s.lane.Receiver)
+		if err != nil {
+			return nil
+		}
+		return to
+	})
+	if to == nil || !to.bot() { // gone, or somebody else's work from now on
+		return s.deliver(ctx, c, owed)
+	}
+	for i := range owed {
+		if ready, err := s.ready(ctx); err != nil || !ready {
+			return false, err
+		}
+		if err := s.pace(ctx, to.role.Delivery.PerSecond); err != nil {
+			return false, errors.Join(err, s.failedOurselves(ctx))
+		}
+		at := s.d.config.Clock()
+		res := s.think(ctx, c, &owed[i])
+		if stay, err := s.heard(ctx, to, &owed[i], at, res); err != nil || !stay {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// heard does what became of a turn.
+func (s *shift) heard(ctx context.Context, to *target, m *parley.Message, at time.Time, res *result) (stay bool, err error) {
+	if res.ours != nil {
+		return false, errors.Join(res.ours, s.failedOurselves(ctx))
+	}
+	s.record(m, at, res)
+	return s.settle(ctx, to, m, res)
+}
+
+// aside does something on a goroutine of its own, and waits for it. A stack that had to grow stays large: the runtime halves it only while less
+// than a quarter is used, so a goroutine that is to wait for long with a few KiB in use must not have gone deep before.
+func aside[T any](do func() T) T {
+	done := make(chan T, 1)
+	go func() { done <- do() }()
+	return <-done
+}
+
 // think has a bot that the hub runs answer a message, and keeps the lane for as long as that takes. A turn is asked for once: what
 // becomes of one that failed the hub decides, so the delivery is over in any case.
-func (s *shift) think(ctx context.Context, c *parley.Conversation, m *parley.Message) result {
+func (s *shift) think(ctx context.Context, c *parley.Conversation, m *parley.Message) *result {
 	start := s.d.config.Clock()
 	if s.d.config.Bots == nil {
-		return result{ours: errors.New("this process runs no bots")}
+		return &result{ours: errors.New("this process runs no bots")}
 	}
 	asked, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -35,9 +81,9 @@ func (s *shift) think(ctx context.Context, c *parley.Conversation, m *parley.Mes
 	k.mu.Unlock()
 	problem, err := s.d.config.Bots.Answer(asked, s.lane.Receiver, c, m)
 	if lost := k.end(); lost != nil { // somebody else has the lane, and asks the bot
-		return result{ours: lost}
+		return &result{ours: lost}
 	}
-	return result{outcome: Delivered, problem: problem, ours: err, took: s.d.config.Clock().Sub(start)}
+	return &result{outcome: Delivered, problem: problem, ours: err, took: s.d.config.Clock().Sub(start)}
 }
 
 // A keeping keeps the lane of a shift while that waits. A timer does it, not a goroutine: thousands may wait.

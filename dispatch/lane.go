@@ -97,7 +97,7 @@ func (s *shift) run(ctx context.Context) error {
 			return errors.Join(err, s.failedOurselves(ctx))
 		}
 		if len(owed) > 0 {
-			again, err := s.deliver(ctx, c, owed)
+			again, err := s.handOn(ctx, c, owed)
 			if err != nil || !again {
 				return err
 			}
@@ -115,15 +115,29 @@ func (s *shift) run(ctx context.Context) error {
 	}
 }
 
-// owed reads what the lane owes. It is apart from run, as keep and giveBack are from all who call them, because thousands of shifts may wait
-// for a bot, each with all frames of its goroutine, and the runtime halves a stack only while less than a quarter of it is used.
-//
-//go:noinline
+// owed reads what the lane owes, aside: see there.
 func (s *shift) owed(ctx context.Context) (*parley.Conversation, []parley.Message, error) {
-	at := *s.lane
-	at.Acked = s.acked
-	c, owed, err := s.d.config.Store.Owed(ctx, &at, owedPage)
-	return &c, owed, err
+	type found struct {
+		c    parley.Conversation
+		owed []parley.Message
+		err  error
+	}
+	f := aside(func() *found {
+		at := *s.lane
+		at.Acked = s.acked
+		var f found
+		f.c, f.owed, f.err = s.d.config.Store.Owed(ctx, &at, owedPage)
+		return &f
+	})
+	return &f.c, f.owed, f.err
+}
+
+// handOn lets whoever is concerned have what is owed.
+func (s *shift) handOn(ctx context.Context, c *parley.Conversation, owed []parley.Message) (again bool, err error) {
+	if s.thinks {
+		return s.converse(ctx, c, owed)
+	}
+	return s.deliver(ctx, c, owed)
 }
 
 // ourFault is the wait after a failure that is not the receiver's: it does not count against it.
@@ -154,16 +168,24 @@ func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parl
 			_, _ = s.giveUp(ctx, m, &target{}, "the client application, or its role, does not exist any more") // never blocks
 			continue
 		}
-		if ctx.Err() != nil {
-			return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
-		}
-		if s.d.config.Clock().After(s.until.Add(-attemptTimeout-time.Second)) || s.d.config.Clock().Sub(s.noted) > quietFor {
-			if err := s.keep(ctx); err != nil {
-				return false, err
-			}
+		if ready, err := s.ready(ctx); err != nil || !ready {
+			return false, err
 		}
 		stay, err := s.one(ctx, to, c, m)
 		if err != nil || !stay {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// ready sees to it that there is time for an attempt. It is false when the lane was given back, because we are stopping.
+func (s *shift) ready(ctx context.Context) (bool, error) {
+	if ctx.Err() != nil {
+		return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
+	}
+	if s.d.config.Clock().After(s.until.Add(-attemptTimeout-time.Second)) || s.d.config.Clock().Sub(s.noted) > quietFor {
+		if err := s.keep(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -232,7 +254,7 @@ func (s *shift) try(ctx context.Context, to *target, c *parley.Conversation, m *
 		}
 		at := s.d.config.Clock()
 		if to.bot() {
-			res = s.think(ctx, c, m)
+			res = *s.think(ctx, c, m)
 		} else {
 			res = s.send(ctx, to, m, id.String(), body)
 		}
