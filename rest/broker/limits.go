@@ -47,6 +47,25 @@ func (l *limits) take(key parley.APIClientID) *problem {
 	return nil
 }
 
+// doorWidth bounds of how many turns it is read whose they are, at the same time, and how many are posted. The store does not work on more at once,
+// and what has not begun holds little: 2,000 turns that come together would fill the memory with what they are all in the middle of. Bodies come
+// as slowly as callers like, so they are read outside.
+const doorWidth = 32
+
+// A door lets so many through at the same time as its capacity.
+type door chan struct{}
+
+// pass goes through the door, does what is to be done, and leaves room again. It does nothing if ctx ends before there is room.
+func (d door) pass(ctx context.Context, do func() error) error {
+	select {
+	case d <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-d }()
+	return do()
+}
+
 // placeFor is how long a turn waits for its place in its session (reference 4.1).
 const placeFor = 10 * time.Second
 

@@ -59,6 +59,8 @@ type Surface struct {
 	limits *limits
 	places *places
 	keys   *api.Keys
+	// Two, so that what has been read is posted before more is read.
+	reading, posting door
 }
 
 // New returns the surface.
@@ -66,7 +68,8 @@ func New(d Deps) *Surface {
 	if d.Clock == nil {
 		d.Clock = time.Now
 	}
-	return &Surface{Deps: d, limits: newLimits(d.Clock), places: newPlaces(), keys: api.NewKeys(d.Keys, parley.KeyBroker, d.Clock)}
+	return &Surface{Deps: d, limits: newLimits(d.Clock), places: newPlaces(), keys: api.NewKeys(d.Keys, parley.KeyBroker, d.Clock),
+		reading: make(door, doorWidth), posting: make(door, doorWidth)}
 }
 
 // now is the clock in the resolution that is stored and shown.

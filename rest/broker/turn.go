@@ -33,10 +33,7 @@ type ask struct {
 func (s *Surface) prepare(r *http.Request) (*ask, error) {
 	var err error
 	a := &ask{}
-	if a.place, err = s.withKey(r); err != nil {
-		return nil, err
-	}
-	if a.bot, err = s.bot(r.Context(), r, &a.place); err != nil {
+	if err = s.reading.pass(r.Context(), func() error { return s.whom(r, a) }); err != nil {
 		return nil, err
 	}
 	if err = a.mayCall(r.Header.Get("Origin")); err != nil {
@@ -60,6 +57,15 @@ func (s *Surface) prepare(r *http.Request) (*ask, error) {
 	a.input, a.text, err = body.input()
 	a.input.Request = a.request
 	return a, err
+}
+
+// whom reads whose turn it is, and which bot's.
+func (s *Surface) whom(r *http.Request, a *ask) (err error) {
+	if a.place, err = s.withKey(r); err != nil {
+		return err
+	}
+	a.bot, err = s.bot(r.Context(), r, &a.place)
+	return err
 }
 
 // draft is the turn as a message.
@@ -112,9 +118,13 @@ func (s *Surface) say(ctx context.Context, a *ask, d *parley.Draft) (parley.Conv
 	return id, t, err
 }
 
-// post says a turn in its conversation, or begins that.
+// post says a turn in its conversation, or begins that, when it is let in.
 func (s *Surface) post(ctx context.Context, a *ask, d *parley.Draft) (parley.ConversationID, int64, error) {
-	posted, err := s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: a.tenant.ID}, Surface: "broker", Trace: a.trace, Drafts: []parley.Draft{*d}})
+	var posted []hub.Posted
+	err := s.posting.pass(ctx, func() (err error) {
+		posted, err = s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: a.tenant.ID}, Surface: "broker", Trace: a.trace, Drafts: []parley.Draft{*d}})
+		return err
+	})
 	if err != nil {
 		if parley.ReasonOf(err) == parley.Inactive {
 			err = fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")

@@ -1,0 +1,4 @@
+package broker
+
+// DoorWidth is doorWidth.
+const DoorWidth = doorWidth
