@@ -52,16 +52,16 @@ func TestOneLeads(t *testing.T) {
 			t.Error("it asked although it had just done so")
 		}
 		for range 10 {
-			time.Sleep(3 * time.Second) // of the test's own clock
+			<-time.After(3 * time.Second) // by the clock of the test
 			want("as long as it asks", a, true)
 			want("so long the second", b, false)
 		}
-		time.Sleep(9 * time.Second)
+		<-time.After(9 * time.Second)
 		want("the second, once the first is silent", b, true)
 		want("the first, who comes back", a, false)
 		l.away = true
 		want("the first, without Redis", a, true)
-		time.Sleep(9 * time.Second)
+		<-time.After(9 * time.Second)
 		want("the second, without Redis", b, true)
 		want("with no locks at all", lead.New(nil, "work", time.Second), true)
 	})
