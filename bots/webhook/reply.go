@@ -12,8 +12,12 @@ import (
 	"parley"
 )
 
-// maxAnswers bounds what a bot may say in one turn.
-const maxAnswers = 64
+// Bounds of what a bot may say in one turn, and of the steps that it went through.
+const (
+	maxAnswers  = 64
+	maxSteps    = 50
+	maxStepName = 128 // characters
+)
 
 // The words of an answer besides the types of answers.
 var (
@@ -38,7 +42,7 @@ func readReply(raw []byte, before parley.Contexts) (parley.BotReply, error) {
 	body.at = ""
 	reply := parley.BotReply{
 		Answers: answersOf(r, body), NLP: nlpOf(r, body.member("nlp")), Await: awaitOf(r, body.member("userInput")),
-		Contexts: contextsOf(r, body, before), End: r.flag(body.member("endSession")), HandOver: r.flag(body.member("handover")),
+		Steps: stepsOf(r, body.member("steps")), Contexts: contextsOf(r, body, before), End: r.flag(body.member("endSession")), HandOver: r.flag(body.member("handover")),
 	}
 	if r.failure != nil {
 		return parley.BotReply{}, r.failure
@@ -229,6 +233,30 @@ func awaitOf(r *reading, v value) *parley.AwaitedInput {
 	v = r.open(v)
 	return &parley.AwaitedInput{Type: r.word(v.member("type"), "EMPTY", parley.FailureBot, awaitTypes),
 		CallToAction: r.text(v.member("callToAction")), Pattern: r.text(v.member("pattern"))}
+}
+
+// stepsOf reads the steps of its own that a bot went through, each an object or its id alone: an addition of ours, by which its conversations
+// have ways in the analytics surface (reference/analytics.md 5).
+func stepsOf(r *reading, list value) (steps []parley.FlowStep) {
+	items := r.items(list)
+	if len(items) > maxSteps {
+		r.wrong(list, fmt.Sprintf("has more than %d steps", maxSteps))
+		return nil
+	}
+	for _, v := range items {
+		step := parley.FlowStep{}
+		if v.first() == '{' {
+			v = r.open(v)
+			step.ID, step.Name = strings.TrimSpace(r.text(v.member("id"))), strings.TrimSpace(r.text(v.member("name")))
+		} else {
+			step.ID = strings.TrimSpace(r.text(v))
+		}
+		if n := utf8.RuneCountInString(step.ID); n == 0 || n > maxStepName || utf8.RuneCountInString(step.Name) > maxStepName {
+			r.wrong(v, fmt.Sprintf("needs an id of 1 to %d characters, and a name of no more", maxStepName))
+		}
+		steps = append(steps, step)
+	}
+	return steps
 }
 
 // contextsOf replaces the contexts of a conversation by those of an answer; nil = none was given.

@@ -35,6 +35,10 @@ func TestReadsLeniently(t *testing.T) {
 		`{"answers":[{"content":"x"}],"answer":{"content":"y"}}`:      {Answers: text("x")},
 		`{"answers":[{"content":"x","evaluable":"true","masked":0}]}`: {Answers: []parley.BotAnswer{{Type: parley.AnswerText, Text: "x", Evaluable: true}}},
 		`{"endSession":"true","handover":1}`:                          {End: true, HandOver: true},
+		// the bot's own steps
+		`{"steps":[{"id":"size","name":"Which size?"},"done",7]}`: {Steps: []parley.FlowStep{{ID: "size", Name: "Which size?"}, {ID: "done"}, {ID: "7"}}},
+		`{"steps":{"id":" one "}}`:                                {Steps: []parley.FlowStep{{ID: "one"}}},
+		`{"steps":null}`:                                          {},
 		// technical text
 		`{"answers":[{"content":"x","technicalText":""}]}`:                    {Answers: text("x")},
 		`{"answers":[{"content":"x","technicalText":" "}]}`:                   {Answers: text("x")},
@@ -99,7 +103,11 @@ func TestRefusesWhatWasNotAgreed(t *testing.T) {
 		`{"userInput":"DATE"}`:                             "userInput must be an object",
 		`{"openContext":[]}`:                               "openContext must be an object",
 		`{"visibleContext":{"x":"` + strings.Repeat("x", parley.MaxContext) + `"}}`: "visibleContext has more than 65536 bytes",
-		`{"handover":{"to":"agents"}}`:                                              "handover must be a text",
+		`{"steps":5}`:     "steps must be a list",
+		`{"steps":[" "]}`: "steps[0] needs an id of 1 to 128 characters, and a name of no more",
+		`{"steps":[{"id":"` + strings.Repeat("é", 129) + `"}]}`: "steps[0] needs an id of 1 to 128 characters, and a name of no more",
+		`{"steps":[` + strings.Repeat(`"a",`, 50) + `"a"]}`:     "steps has more than 50 steps",
+		`{"handover":{"to":"agents"}}`:                          "handover must be a text",
 	} {
 		_, err := readReply([]byte(body), before)
 		failure, ok := errors.AsType[*bots.Failure](err)
@@ -137,6 +145,9 @@ func legal(t rapid.TB, reply parley.BotReply, err error) {
 				t.Fatalf("a button is %+v", b)
 			}
 		}
+	}
+	if len(reply.Steps) > maxSteps || slices.ContainsFunc(reply.Steps, func(s parley.FlowStep) bool { return s.ID == "" || len(s.ID) > 4*maxStepName }) {
+		t.Fatalf("steps are %+v", reply.Steps)
 	}
 	if len(reply.Answers) > maxAnswers {
 		t.Fatalf("%d answers", len(reply.Answers))
@@ -200,7 +211,7 @@ func thing(t *rapid.T, depth int) any {
 	for range rapid.IntRange(0, 5).Draw(t, "members") {
 		name := rapid.SampledFrom([]string{"answers", "answer", "content", "type", "description", "technicalText", "buttons", "quickReply", "evaluable", "masked", "nlp",
 			"name", "score", "entities", "position", "start", "end", "value", "originalValue", "userInput", "callToAction", "pattern", "openContext", "visibleContext",
-			"hiddenContext", "endSession", "handover", "title", "imageUrl", "action", "other"}).Draw(t, "name")
+			"hiddenContext", "steps", "endSession", "handover", "title", "imageUrl", "action", "other"}).Draw(t, "name")
 		object[name] = thing(t, depth-1)
 	}
 	return object

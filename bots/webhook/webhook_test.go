@@ -104,6 +104,7 @@ func TestExamplesOfTheDocument(t *testing.T) {
 		Await: &parley.AwaitedInput{Type: "CUSTOM", CallToAction: "Order number", Pattern: "[0-9]{6}"},
 		Contexts: &parley.Contexts{Open: json.RawMessage(`{"order":"last","tier":"gold"}`), Visible: json.RawMessage(`{"step":"number"}`),
 			Hidden: json.RawMessage(`{"asked":2}`)},
+		Steps: []parley.FlowStep{{ID: "parcel", Name: "Where is my parcel?"}, {ID: "number"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("read otherwise than documented (-want +got)\n%s", diff)
