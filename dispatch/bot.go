@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"parley/internal/stack"
+
 	"parley"
 )
 
@@ -23,7 +25,7 @@ func (t *target) bot() bool { return t.role.Callback == parley.BotCallback }
 // converse is what deliver is, for a bot that the hub runs. Thousands of shifts may wait here, each with all frames of its goroutine, so there
 // are few, and what needs much of a stack before or after the wait has it aside.
 func (s *shift) converse(ctx context.Context, c *parley.Conversation, owed []parley.Message) (again bool, err error) {
-	to := aside(func() *target {
+	to := stack.Aside(func() *target {
 		to, err := s.d.targets.of(ctx, s.lane.Receiver)
 		if err != nil {
 			return nil
@@ -56,14 +58,6 @@ func (s *shift) heard(ctx context.Context, to *target, m *parley.Message, at tim
 	}
 	s.record(m, at, res)
 	return s.settle(ctx, to, m, res)
-}
-
-// aside does something on a goroutine of its own, and waits for it. A stack that had to grow stays large: the runtime halves it only while less
-// than a quarter is used, so a goroutine that is to wait for long with a few KiB in use must not have gone deep before.
-func aside[T any](do func() T) T {
-	done := make(chan T, 1)
-	go func() { done <- do() }()
-	return <-done
 }
 
 // think has a bot that the hub runs answer a message, and keeps the lane for as long as that takes. A turn is asked for once: what

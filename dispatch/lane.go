@@ -7,6 +7,7 @@ import (
 
 	"parley"
 	"parley/ident"
+	"parley/internal/stack"
 )
 
 const (
@@ -122,7 +123,7 @@ func (s *shift) owed(ctx context.Context) (*parley.Conversation, []parley.Messag
 		owed []parley.Message
 		err  error
 	}
-	f := aside(func() *found {
+	f := stack.Aside(func() *found {
 		at := *s.lane
 		at.Acked = s.acked
 		var f found

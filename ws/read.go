@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"parley/internal/stack"
+
 	"github.com/coder/websocket"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -58,7 +60,8 @@ func (s *session) read() error {
 	if requests[0].op != opConnect {
 		return &closing{code: closeProtocol, reason: "the first request is connect"}
 	}
-	if err := s.connect(requests[0]); err != nil {
+	// What goes deep and comes seldom is done aside: most sessions are idle most of the time, and keep the stack that they read with.
+	if err := stack.Aside(func() error { return s.connect(requests[0]) }); err != nil {
 		return err
 	}
 	s.started()
@@ -194,19 +197,19 @@ func (s *session) serveRequest(r *request) error {
 	case opPost:
 		err = s.post(r)
 	case opOpen:
-		err = s.open(r)
+		err = stack.Aside(func() error { return s.open(r) })
 	case opSubscribe:
-		err = s.subscribe(r)
+		err = stack.Aside(func() error { return s.subscribe(r) })
 	case opHistory:
-		err = s.history(r)
+		err = stack.Aside(func() error { return s.history(r) })
 	case opTyping:
 		err = s.typing(r)
 	case opRead:
 		err = s.markRead(r)
 	case opRefresh:
-		err = s.refresh(r)
+		err = stack.Aside(func() error { return s.refresh(r) })
 	case opTake:
-		err = s.take(r)
+		err = stack.Aside(func() error { return s.take(r) })
 	case opOutcome:
 		err = s.outcome(r)
 	}
