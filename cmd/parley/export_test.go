@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -111,42 +112,27 @@ func TestExportCommandOfFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(method, path, credential, body string) string {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, hub+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", credential)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		text, err := io.ReadAll(res.Body)
-		if err != nil || res.StatusCode > 299 {
-			t.Fatalf("%s %s: %d %s, %v", method, path, res.StatusCode, text, err)
-		}
-		return string(text)
-	}
 	var body strings.Builder
 	for i := range 300 {
 		fmt.Fprintf(&body, `{"id":"%d","channelType":"sms","messages":[{"sender":"customer","at":"2025-03-01T12:00:00Z","text":"x"}]}`+"\n", i)
 	}
-	ask(http.MethodPost, "/admin/v1/import", "Bearer "+c.token, body.String())
+	c.text(t, http.MethodPost, "/admin/v1/import", body.String())
 	var made, key struct{ ID, TokenID, TokenSecret string }
-	if err := json.Unmarshal([]byte(ask(http.MethodPost, "/admin/v1/bots", "Bearer "+c.token, `{"name":"Shop","connector":{"kind":"rules"}}`)), &made); err != nil {
+	if err := c.call(t.Context(), http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "connector": object{"kind": "rules"}}, http.StatusCreated, &made); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(ask(http.MethodPost, "/admin/v1/keys", "Bearer "+c.token, `{"kind":"analytics"}`)), &key); err != nil {
+	if err := c.call(t.Context(), http.MethodPost, "/admin/v1/keys", object{"kind": "analytics"}, http.StatusCreated, &key); err != nil {
 		t.Fatal(err)
 	}
+	program := &caller{base: hub, headers: map[string]string{"Authorization": "Bearer " + key.TokenID + ":" + key.TokenSecret}}
 	for i := range 300 {
-		ask(http.MethodPost, "/v1/bots/"+made.ID+"/events/track", "Bearer "+key.TokenID+":"+key.TokenSecret, fmt.Sprintf(`{"id":"%d","version":"LIVE","event":"order"}`, i))
+		if err := program.call(t.Context(), http.MethodPost, "/v1/bots/"+made.ID+"/events/track", object{"id": strconv.Itoa(i), "version": "LIVE", "event": "order"}, http.StatusOK, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	counting, late := time.NewTicker(50*time.Millisecond), time.After(20*time.Second)
 	defer counting.Stop()
-	for strings.Count(ask(http.MethodGet, "/admin/v1/export/visits", "Bearer "+c.token, ""), "\n") < 300 {
+	for strings.Count(c.text(t, http.MethodGet, "/admin/v1/export/visits", ""), "\n") < 300 {
 		select {
 		case <-counting.C:
 		case <-late:
