@@ -236,8 +236,20 @@ func (t *tx) storedVisits(ctx context.Context, generation int64, conversations [
 	return t.visits(ctx, b, rows)
 }
 
-func (t *tx) visits(ctx context.Context, b *bulk, rows [][]any) (found []parley.StoredVisit, err error) {
-	err = b.run(ctx, t.s.dialect, t.db.Tx, rows, func(rows *sql.Rows) error {
+func (t *tx) visits(ctx context.Context, b *bulk, rows [][]any) ([]parley.StoredVisit, error) {
+	return collectVisits(func(scan func(*sql.Rows) error) error { return b.run(ctx, t.s.dialect, t.db.Tx, rows, scan) })
+}
+
+// someVisits reads those that the rest of a query selects.
+func (t *tx) someVisits(ctx context.Context, rest string, args ...any) ([]parley.StoredVisit, error) {
+	return collectVisits(func(scan func(*sql.Rows) error) error {
+		return query(ctx, t.db, selectVisits+"FROM visits AS v"+ofDimension+rest, args, scan)
+	})
+}
+
+// collectVisits reads the rows of a query of selectVisits.
+func collectVisits(run func(scan func(*sql.Rows) error) error) (found []parley.StoredVisit, err error) {
+	err = run(func(rows *sql.Rows) error {
 		v, err := scanVisit(rows)
 		found = append(found, v)
 		return err

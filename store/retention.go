@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -142,9 +141,6 @@ func (t *tx) lastingMessages(ctx context.Context, owner int64, before time.Time)
 	}
 	err = t.db.NewRaw(`SELECT COUNT(*) FROM conversations AS c JOIN messages AS m ON m.conversation = c.key WHERE c.tenant = ? AND c.status = ? AND c.created < ?
 		AND m.created < ? AND m.deleted <> ? AND `+owesNothing, owner, string(parley.Open), before.UnixMilli(), before.UnixMilli(), int64(parley.Erased)).Scan(ctx, &n)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
 	return n, err
 }
 

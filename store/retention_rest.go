@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -89,18 +88,6 @@ func (t *tx) OldVisits(ctx context.Context, generation int64, tenant parley.Tena
 func (t *tx) OrphanedVisits(ctx context.Context, generation, after int64, limit int) ([]parley.StoredVisit, error) {
 	return t.someVisits(ctx, `WHERE v.generation = ? AND v.conversation IN (SELECT DISTINCT o.conversation FROM visits AS o WHERE o.conversation > ? AND o.generation = ?
 		AND NOT EXISTS (SELECT 1 FROM conversations AS c WHERE c.key = o.conversation) ORDER BY o.conversation LIMIT ?) ORDER BY v.conversation, v.part`, generation, after, generation, limit)
-}
-
-func (t *tx) someVisits(ctx context.Context, rest string, args ...any) (found []parley.StoredVisit, err error) {
-	err = query(ctx, t.db, selectVisits+"FROM visits AS v"+ofDimension+rest, args, func(rows *sql.Rows) error {
-		v, err := scanVisit(rows)
-		found = append(found, v)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read visits: %w", err)
-	}
-	return found, nil
 }
 
 // DropEmptyCells implements [parley.Retentions]. A day's row is that of all dimensions of a bot, and goes when none of them has an hour left.
