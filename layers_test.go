@@ -55,6 +55,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/uptrace/bun", "parley/store", "what is true is decided in one place"},
 	{"github.com/jackc/pgx", "parley/store parley/store/storetest", "what is true is decided in one place"},
 	{"modernc.org/sqlite", "parley/store", "what is true is decided in one place"},
+	{"github.com/hashicorp/golang-lru", "parley/store", "a connection decides what it keeps compiled"},
 	{"github.com/redis/go-redis", "parley/store/live", "Redis is never the record"},
 	{"github.com/alicebob/miniredis", "parley/store/live", "Redis is never the record"},
 	{"github.com/hibiken/asynq", "parley/dispatch/asynqueue", "a queue wakes, it does not decide"},

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"parley"
 )
 
@@ -17,7 +15,7 @@ const conversationColumns = `c.id, tn.id, c.account, c.epoch, c.seq, c.touched, 
 	c.created, c.ended FROM conversations AS c JOIN tenants AS tn ON tn.key = c.tenant `
 
 // selectConversations runs a query whose text goes on after the columns.
-func selectConversations(ctx context.Context, db bun.IDB, rest string, args ...any) ([]parley.Conversation, error) {
+func selectConversations(ctx context.Context, db querier, rest string, args ...any) ([]parley.Conversation, error) {
 	rows, err := db.QueryContext(ctx, "SELECT "+conversationColumns+rest, args...)
 	if err != nil {
 		return nil, err

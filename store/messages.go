@@ -19,7 +19,7 @@ import (
 const messageColumns = "c.id, m.seq, m.id, m.type, m.sender, m.created, m.addressed, m.deleted, m.explanation, m.body "
 
 // selectMessages runs a query whose text goes on with FROM; m are messages, c their conversations.
-func selectMessages(ctx context.Context, db bun.IDB, rest string, args ...any) ([]parley.Message, error) {
+func selectMessages(ctx context.Context, db querier, rest string, args ...any) ([]parley.Message, error) {
 	rows, err := db.QueryContext(ctx, "SELECT "+messageColumns+rest, args...)
 	if err != nil {
 		return nil, err

@@ -54,15 +54,16 @@ func (s *Store) Owed(ctx context.Context, lane *parley.Lane, limit int) (c parle
 	return r.conversation, r.messages, nil
 }
 
-// oneOwed reads for one lane alone. The conversation is read after its messages, so that it is not older than they are.
+// oneOwed reads for one lane alone, on SQLite: its own placeholders, not bun's, let the connection keep the statements.
+// The conversation is read after its messages, so that it is not older than they are.
 func (s *Store) oneOwed(ctx context.Context, lane *parley.Lane, limit int) (c parley.Conversation, owed []parley.Message, err error) {
-	owed, err = selectMessages(ctx, s.read, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
+	owed, err = selectMessages(ctx, s.read.DB, `FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
 		WHERE c.key = (SELECT conversation FROM lanes WHERE key = ?) AND m.seq > ? AND (m.addressed & ?) <> 0 ORDER BY m.seq LIMIT ?`,
 		lane.Key, lane.Acked, int64(1)<<lane.Slot, limit)
 	if err != nil || len(owed) == 0 {
 		return c, owed, err
 	}
-	c, err = oneConversation(selectConversations(ctx, s.read, "WHERE c.key = (SELECT conversation FROM lanes WHERE key = ?)", lane.Key))
+	c, err = oneConversation(selectConversations(ctx, s.read.DB, "WHERE c.key = (SELECT conversation FROM lanes WHERE key = ?)", lane.Key))
 	return c, owed, err
 }
 

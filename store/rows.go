@@ -56,7 +56,8 @@ func newBulk(text string, columns ...column) *bulk {
 	return b
 }
 
-// A querier is what runs a statement: a transaction here.
+// A querier is what runs a statement: bun's databases and transactions, or those of database/sql inside them, which take
+// the placeholders of the database.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
 var sqliteDialect = dialect{
@@ -23,20 +22,24 @@ const sqliteReaders = 8
 // IMMEDIATE, so that none fails half-way for a lock. secure_delete writes zeros over what is removed, or persons who were erased would stay in the
 // file.
 func openSQLite(path string, _ *dialer) (write, read *bun.DB, err error) {
-	dsn := func(more url.Values) string {
+	open := func(more url.Values) (*sql.DB, error) {
 		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 			"cache_size(-65536)", "temp_store(MEMORY)", "secure_delete(1)"}}
 		for k, v := range more {
 			q[k] = append(q[k], v...)
 		}
-		return "file:" + path + "?" + q.Encode()
+		c, err := newKeepingConnector("file:" + path + "?" + q.Encode())
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(c), nil
 	}
-	w, err := sql.Open("sqlite", dsn(url.Values{"_txlock": {"immediate"}}))
+	w, err := open(url.Values{"_txlock": {"immediate"}})
 	if err != nil {
 		return nil, nil, err
 	}
 	w.SetMaxOpenConns(1)
-	r, err := sql.Open("sqlite", dsn(url.Values{"_pragma": {"query_only(1)"}}))
+	r, err := open(url.Values{"_pragma": {"query_only(1)"}})
 	if err != nil {
 		w.Close()
 		return nil, nil, err
