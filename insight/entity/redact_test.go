@@ -152,6 +152,16 @@ func BenchmarkFindNumber(b *testing.B) {
 	}
 }
 
+// A message as benchmarks of the hub send it: a long number, and no entity that needs more than one.
+func BenchmarkFindLongNumber(b *testing.B) {
+	for b.Loop() {
+		if n := len(Find("lane=12;stamp=1234567890123;"+"The parcel with the blue ribbon was handed over at the back door on Tuesday, and nobody has seen it since; "+
+			"please look for it again - it may be in the other van.", "")); n != 2 {
+			b.Fatal(n)
+		}
+	}
+}
+
 func BenchmarkFindNothing(b *testing.B) {
 	for b.Loop() {
 		Find("Hello there, I would like to cancel the order and get my money back", "de-DE")

@@ -8,54 +8,82 @@ import (
 
 // The traits of a plain text tell at a glance what it cannot have: patterns cost microseconds each, and most messages have nothing of most kinds.
 type traits struct {
-	digits     int  // 0 to 9
-	separators int  // - / .
-	at, han    bool // @ 月
-	name       bool // what may be an address in the web: "://", a letter after a point, or w before one
-	month      bool // a word that is the name of a month
-	clock      bool // a digit before : . h and another digit
-	hour       bool // a digit, maybe a space, and a letter with which a time of day goes on: a, p, o, u
-	code       bool // two letters and a digit, as IBANs begin
+	digits  int  // 0 to 9
+	at, han bool // @ 月
+	name    bool // what may be an address in the web: "://", a letter after a point, or w before one
+	date    bool // digits, - / or . and digits, twice with at most two digits between, as 1/2/26
+	month   bool // the name of a month near a digit
+	clock   bool // a digit before : . h and another digit
+	hour    bool // a digit, maybe a space, and a letter with which a time of day goes on: a, p, o, u
+	code    bool // two letters and a digit, as IBANs begin
+	run     int  // the most digits between which there is at most what people put into telephone or card numbers
 }
+
+const (
+	// toMonth and fromMonth are how many bytes may stand between a day and the month after it ("1st of ", "1º de "), and
+	// between a month and the day after it (". ").
+	toMonth, fromMonth = 9, 2
+	// between are what may stand between the digits of telephone and card numbers, at most three together.
+	between, maxBetween = " ()./-_·", 3
+)
 
 func traitsOf(s string) (t traits) {
 	t.han, t.name = strings.Contains(s, "月"), strings.Contains(s, "://")
-	word := -1 // where the word began that goes on
+	word, wordEnd := -1, -1 // the last word; wordEnd is -1 while it goes on
+	digit := -1             // the last digit
+	run, gap := 0, 0        // digits that may belong together, and what stands after the last of them
+	month := func() bool { return months[strings.ToLower(s[word:wordEnd])] > 0 }
 	endWord := func(end int) {
-		if word >= 0 && !t.month && utf8.RuneCountInString(s[word:end]) >= 3 {
-			t.month = months[strings.ToLower(s[word:end])] > 0
+		if word >= 0 && wordEnd < 0 {
+			wordEnd = end
+			t.month = t.month || digit >= 0 && digit < word && word-digit-1 <= toMonth && month()
 		}
-		word = -1
 	}
 	for i, r := range s {
-		letter := unicode.IsLetter(r)
-		switch {
-		case letter && word < 0:
-			word = i
-		case !letter:
+		if unicode.IsLetter(r) {
+			if word < 0 || wordEnd >= 0 {
+				word, wordEnd = i, -1
+			}
+		} else {
 			endWord(i)
 		}
-		switch r {
-		case '@':
-			t.at = true
-		case '-', '/', '.':
-			t.separators++
-		}
+		t.at = t.at || r == '@'
 		if r == '.' && !t.name {
 			next, _ := utf8.DecodeRuneInString(s[i+1:])
 			t.name = unicode.IsLetter(next) || i > 0 && s[i-1]|0x20 == 'w'
 		}
 		if r < '0' || r > '9' {
+			if gap++; gap > maxBetween || !strings.ContainsRune(between, r) {
+				run = 0
+			}
 			continue
 		}
 		t.digits++
+		run, gap = run+1, 0
+		t.run = max(t.run, run)
+		t.month = t.month || wordEnd >= 0 && i-wordEnd <= fromMonth && month()
+		t.date = t.date || dateAt(s[i:])
 		t.clock = t.clock || i+2 < len(s) && strings.IndexByte(":.hH", s[i+1]) >= 0 && isDigit(s[i+2])
 		t.hour = t.hour || strings.IndexAny(strings.TrimPrefix(s[i+1:min(i+3, len(s))], " "), "apouAPOU") == 0
 		before := strings.TrimSuffix(strings.TrimSuffix(s[max(0, i-3):i], " "), "-")
 		t.code = t.code || len(before) >= 2 && isLatin(before[len(before)-1]) && isLatin(before[len(before)-2])
+		digit = i
 	}
 	endWord(len(s))
 	return t
+}
+
+// dateAt says whether s begins as a date does from the last digit of its first part on: 1/2/2.
+func dateAt(s string) bool {
+	const separators = "-/."
+	if len(s) < 5 || strings.IndexByte(separators, s[1]) < 0 || !isDigit(s[2]) {
+		return false
+	}
+	second := 3
+	if isDigit(s[3]) {
+		second = 4
+	}
+	return len(s) > second+1 && strings.IndexByte(separators, s[second]) >= 0 && isDigit(s[second+1])
 }
 
 func isLatin(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }

@@ -44,8 +44,9 @@ var (
 	oclock = regexp.MustCompile(`(?i)(\d{1,2}) ?(?:([ap])\.?m\b\.?|o'?clock\b|uhr\b)`)
 )
 
-// findDates takes dates with a day and a month; weekdays, seasons and "tomorrow" are words like others.
-func findDates(s, language string, add func(int, int, string)) {
+// findNumericDates, and those after it, take dates with a day and a month; weekdays, seasons and "tomorrow" are words like
+// others.
+func findNumericDates(s, language string, add func(int, int, string)) {
 	each(isoDate, s, func(g []string, start, end int) {
 		if g[2] == g[4] && apart(s, start, end) {
 			addDate(add, start, end, g[1], g[3], g[5])
@@ -63,6 +64,9 @@ func findDates(s, language string, add func(int, int, string)) {
 		}
 		addDate(add, start, end, g[5], month, day)
 	})
+}
+
+func findNamedDates(s, _ string, add func(int, int, string)) {
 	each(dayFirst, s, func(g []string, start, end int) {
 		if month := months[strings.ToLower(g[2])]; month > 0 && apart(s, start, end) {
 			addDate(add, start, end, g[3], strconv.Itoa(int(month)), g[1])
@@ -73,6 +77,9 @@ func findDates(s, language string, add func(int, int, string)) {
 			addDate(add, start, end, g[3], strconv.Itoa(int(month)), g[2])
 		}
 	})
+}
+
+func findHanDates(s, _ string, add func(int, int, string)) {
 	each(hanDate, s, func(g []string, start, end int) {
 		addDate(add, start, end, g[1], g[2], g[3])
 	})
