@@ -82,8 +82,8 @@ type Detections interface {
 	// (zero = no bound), at most limit. CountInsights says how many there are in all.
 	InsightsAfter(ctx context.Context, tenant TenantID, after Number, from, until time.Time, limit int) ([]Insight, error)
 	CountInsights(ctx context.Context, tenant TenantID, from, until time.Time) (int, error)
-	// PutDetections stores what was found in conversations of one tenant, with their insights; forgotten ones
-	// are left out. Repeats change nothing.
+	// PutDetections stores what was found in conversations of one tenant, one detection for each, with their insights; forgotten
+	// ones are left out. Repeats change nothing.
 	PutDetections(ctx context.Context, tenant TenantID, found []Detection) error
 	// DropHits removes the hits in the messages of a conversation up to a Seq: those of the trackers named, or with none named all
 	// of trackers and entities.

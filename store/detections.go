@@ -91,15 +91,15 @@ func (t *tx) PutDetections(ctx context.Context, tenant parley.TenantID, found []
 	if err != nil {
 		return err
 	}
+	if err := t.advanceInsights(ctx, tenant, keys, found); err != nil {
+		return err
+	}
 	var trackers, entities [][]any
 	for i := range found {
 		d := &found[i]
 		conversation, ok := keys[d.Insight.Conversation]
 		if !ok {
 			continue // forgotten
-		}
-		if err := t.advanceInsight(ctx, d); err != nil {
-			return err
 		}
 		for _, h := range d.Trackers {
 			words, err := json.Marshal(h.Words)
@@ -152,28 +152,6 @@ func (t *tx) ofConversations(ctx context.Context, text string, tenant int64, ids
 		}
 	}
 	return nil
-}
-
-// advanceInsight makes the insight of a conversation, or brings it up to date with the messages looked at, and puts labels on.
-func (t *tx) advanceInsight(ctx context.Context, d *parley.Detection) error {
-	in, err := t.InsightOf(ctx, d.Insight.Tenant, d.Insight.Conversation)
-	switch {
-	case parley.KindOf(err) == parley.NotFound:
-		in = d.Insight
-	case err != nil:
-		return fmt.Errorf("read insight: %w", err)
-	}
-	in.Seq = max(in.Seq, d.Insight.Seq)
-	if d.Insight.Ended.After(in.Ended) {
-		in.Ended = d.Insight.Ended
-	}
-	in.Labels = sortedLabels(slices.Concat(in.Labels, d.Labels))
-	for _, m := range d.Insight.Members {
-		if len(in.Members) < parley.MaxMembers && !slices.ContainsFunc(in.Members, func(have parley.Member) bool { return have.ID == m.ID }) {
-			in.Members = append(in.Members, m)
-		}
-	}
-	return t.PutInsight(ctx, &in)
 }
 
 // DropHits implements [parley.Detections].

@@ -7,7 +7,10 @@ import (
 
 // A Lexicon finds every occurrence of its phrases, by the words alone and without any similarity; it is what custom entities
 // are made of. It is immutable and safe for concurrent use.
-type Lexicon struct{ index *phraseIndex }
+type Lexicon struct {
+	index *phraseIndex
+	empty bool
+}
 
 // An Occurrence is one place where a phrase stands.
 type Occurrence struct {
@@ -21,12 +24,15 @@ func NewLexicon(phrases []string) *Lexicon {
 	for i, p := range phrases {
 		all[i] = Words(p)
 	}
-	return &Lexicon{newPhraseIndex(all)}
+	return &Lexicon{newPhraseIndex(all), len(all) == 0}
 }
 
 // Find gives every occurrence, also those that overlap, in the order in which they begin; of those that begin together the
 // longer first.
 func (l *Lexicon) Find(message string) []Occurrence {
+	if l.empty {
+		return nil
+	}
 	var found []Occurrence
 	words := Words(message)
 	l.index.find(words, func(phrase, from, to int) {

@@ -75,13 +75,16 @@ func (m *Matcher) Match(message, language string) []Hit { return m.MatchBy(messa
 // MatchBy is Match in which a phrase that does not occur is as similar as a function says, from 0 for not at all to 1; nil = as the
 // matcher says itself.
 func (m *Matcher) MatchBy(message, language string, similarity func(vocabulary, phrase int) float64) []Hit {
-	words := Words(message)
 	conversation := base(language)
 	applies := make([]bool, len(m.vocabularies))
 	for i := range m.vocabularies {
 		applies[i] = speaks(m.vocabularies[i].Languages, language, conversation)
 	}
-	if len(words) == 0 || !slices.Contains(applies, true) {
+	if !slices.Contains(applies, true) {
+		return nil
+	}
+	words := Words(message)
+	if len(words) == 0 {
 		return nil
 	}
 	found := m.exact(message, words, applies)
