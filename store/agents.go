@@ -168,6 +168,9 @@ func (t *tx) PutFeedback(ctx context.Context, tenant parley.TenantID, f parley.F
 	return f, t.recount(ctx, key)
 }
 
+var findFeedbacks = newOfConversations("c.id, f.seq, f.id, f.body, f.created, f.modified, u.id, u.profile",
+	"CROSS JOIN agent_feedbacks AS f CROSS JOIN agent_users AS u ", "AND f.conversation = c.key AND u.key = f.agent_user ORDER BY f.created, f.id")
+
 // Feedbacks implements [parley.AgentConversations].
 func (t *tx) Feedbacks(ctx context.Context, tenant parley.TenantID, conversations []parley.ConversationID) (map[parley.ConversationID][]parley.Feedback, error) {
 	owner, err := t.s.tenantKey(ctx, t.db, tenant)
@@ -175,9 +178,7 @@ func (t *tx) Feedbacks(ctx context.Context, tenant parley.TenantID, conversation
 		return nil, err
 	}
 	all := map[parley.ConversationID][]parley.Feedback{}
-	err = t.ofConversations(ctx, `SELECT c.id, f.seq, f.id, f.body, f.created, f.modified, u.id, u.profile FROM agent_feedbacks AS f
-		JOIN conversations AS c ON c.key = f.conversation JOIN agent_users AS u ON u.key = f.agent_user
-		WHERE c.tenant = ? AND c.id IN (?) ORDER BY f.created, f.id`, owner, conversations, func(rows *sql.Rows) error {
+	err = t.ofConversations(ctx, findFeedbacks, owner, conversations, func(rows *sql.Rows) error {
 		var f parley.Feedback
 		var conversation, id, user []byte
 		var body, profile string

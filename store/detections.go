@@ -2,11 +2,9 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -118,38 +116,6 @@ func (t *tx) PutDetections(ctx context.Context, tenant parley.TenantID, found []
 	}
 	if err := insertEntityHits.run(ctx, t.s.dialect, t.db.Tx, entities, discard); err != nil {
 		return fmt.Errorf("insert entity hits: %w", err)
-	}
-	return nil
-}
-
-// conversationKeys are the keys of a tenant's conversations; those that are not there, or forgotten, are left out.
-func (t *tx) conversationKeys(ctx context.Context, tenant int64, ids []parley.ConversationID) (map[parley.ConversationID]int64, error) {
-	keys := make(map[parley.ConversationID]int64, len(ids))
-	err := t.ofConversations(ctx, "SELECT c.id, c.key FROM conversations AS c WHERE c.tenant = ? AND c.id IN (?) AND "+notForgotten, tenant, ids, func(rows *sql.Rows) error {
-		var id []byte
-		var key int64
-		if err := rows.Scan(&id, &key); err != nil {
-			return err
-		}
-		keys[parley.ConversationID(id)] = key
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find conversations: %w", err)
-	}
-	return keys, nil
-}
-
-// ofConversations runs a query for a tenant and conversations, which are its two arguments, as often as there are too many for one.
-func (t *tx) ofConversations(ctx context.Context, text string, tenant int64, ids []parley.ConversationID, scan func(*sql.Rows) error) error {
-	for chunk := range slices.Chunk(ids, 500) {
-		in := make([][]byte, len(chunk))
-		for i := range chunk {
-			in[i] = chunk[i][:]
-		}
-		if err := query(ctx, t.db, text, []any{tenant, bun.List(in)}, scan); err != nil {
-			return err
-		}
 	}
 	return nil
 }

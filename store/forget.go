@@ -86,6 +86,8 @@ func (t *tx) forgetCustomer(ctx context.Context, conversation int64) error {
 	return t.run(ctx, "UPDATE conversations SET state = ?, contact = '' WHERE key = ?", string(left), conversation)
 }
 
+var findForgotten = newOfConversations("c.id", "CROSS JOIN forgotten AS f ", "AND f.conversation = c.key")
+
 // Forgotten implements [parley.Insights].
 func (t *tx) Forgotten(ctx context.Context, tenant parley.TenantID, ids []parley.ConversationID) (map[parley.ConversationID]bool, error) {
 	key, err := t.s.tenantKey(ctx, t.db, tenant)
@@ -93,14 +95,7 @@ func (t *tx) Forgotten(ctx context.Context, tenant parley.TenantID, ids []parley
 		return nil, err
 	}
 	forgotten := map[parley.ConversationID]bool{}
-	err = t.ofConversations(ctx, "SELECT c.id FROM conversations AS c JOIN forgotten AS f ON f.conversation = c.key WHERE c.tenant = ? AND c.id IN (?)", key, ids, func(rows *sql.Rows) error {
-		var id []byte
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		forgotten[parley.ConversationID(id)] = true
-		return nil
-	})
+	err = t.ofConversations(ctx, findForgotten, key, ids, noteConversation(func(id parley.ConversationID) { forgotten[id] = true }))
 	if err != nil {
 		return nil, fmt.Errorf("look for forgotten conversations: %w", err)
 	}

@@ -52,6 +52,8 @@ func (t *tx) Import(ctx context.Context, tenant parley.TenantID, all []parley.Pa
 	return made, nil
 }
 
+var findOwn = newOfConversations("c.id", "", "")
+
 // ownConversations are those of the names that are ids of a tenant's own conversations: an export that comes back.
 func (t *tx) ownConversations(ctx context.Context, tenant int64, all []parley.PastConversation) (map[string]bool, error) {
 	var ids []parley.ConversationID
@@ -61,14 +63,7 @@ func (t *tx) ownConversations(ctx context.Context, tenant int64, all []parley.Pa
 		}
 	}
 	own := map[string]bool{}
-	return own, t.ofConversations(ctx, "SELECT c.id FROM conversations AS c WHERE c.tenant = ? AND c.id IN (?)", tenant, ids, func(rows *sql.Rows) error {
-		var id []byte
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		own[parley.ConversationID(id).String()] = true
-		return nil
-	})
+	return own, t.ofConversations(ctx, findOwn, tenant, ids, noteConversation(func(id parley.ConversationID) { own[id.String()] = true }))
 }
 
 // pastRow is the row of a conversation that is over.

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	findPlaces = newBulk("SELECT v.of, i.place FROM %ROWS% JOIN insights AS i ON i.conversation = v.of", column{"of", bigint})
+	findPlaces = newBulk("SELECT v.of, i.place FROM %ROWS% CROSS JOIN insights AS i WHERE i.conversation = v.of", column{"of", bigint})
 
 	touchInsights = newBulk("UPDATE insights AS i SET ended = v.end_now, seq = v.seq_now, members = v.members_now FROM %ROWS% WHERE i.place = v.at",
 		column{"at", bigint}, column{"end_now", bigint}, column{"seq_now", bigint}, column{"members_now", text})

@@ -37,6 +37,9 @@ type bulk struct {
 // limit of 32,766 parameters.
 var chunks = []int{256, 64, 16, 4, 1}
 
+// bulks are all there are: a test asks how each finds its rows.
+var bulks []*bulk
+
 func newBulk(text string, columns ...column) *bulk {
 	b := &bulk{text: text, columns: columns, values: map[int]string{}}
 	var casts, names []string
@@ -53,6 +56,7 @@ func newBulk(text string, columns ...column) *bulk {
 		b.values[n] = strings.ReplaceAll(text, "%ROWS%",
 			"(SELECT "+strings.Join(names, ",")+" FROM (VALUES "+strings.Repeat(","+row, n)[1:]+")) AS v")
 	}
+	bulks = append(bulks, b)
 	return b
 }
 
