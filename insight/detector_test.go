@@ -41,7 +41,8 @@ type stage struct {
 func newStage(t *testing.T, s *store.Store) *stage {
 	v := insight.NewVocabularies(s, nil, nil)
 	st := &stage{T: t, store: s, trackers: insight.Trackers{Vocabularies: v}, entities: insight.Entities{Vocabularies: v},
-		conversations: insight.Conversations{Vocabularies: v}, runs: insight.Runs{Vocabularies: v}, clock: time.Now()}
+		conversations: insight.Conversations{Vocabularies: v}, runs: insight.Runs{Vocabularies: v}, clock: time.Now().UTC().Truncate(time.Millisecond)}
+	v.SetClock(func() time.Time { return st.clock })
 	st.detector = st.another()
 	return st
 }

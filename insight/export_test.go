@@ -2,6 +2,7 @@ package insight
 
 import (
 	"context"
+	"time"
 
 	"parley"
 )
@@ -27,3 +28,6 @@ func (d *Detector) Work(ctx context.Context) error { return d.work(ctx) }
 
 // Follow looks at what was said alone.
 func (d *Detector) Follow(ctx context.Context) error { return d.follow(ctx) }
+
+// SetClock lets a test say what time it is, as [Config] does for a detector.
+func (v *Vocabularies) SetClock(now func() time.Time) { v.now = now }
