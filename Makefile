@@ -21,8 +21,8 @@ run: ## start the hub with the demo tenant
 test: ## run every test, on real Redis, PostgreSQL and Chromium (installs what is missing, or names it)
 	scripts/services run -- $(MAKE) --no-print-directory vet test-web test-image test-e2e test-go
 
-race: ## run the Go tests with the race detector (needs a C compiler)
-	scripts/services run -- $(GO) test -race $(TESTFLAGS) ./...
+race: ## run the Go tests, and the hubs that they start, with the race detector (needs a C compiler; about an hour)
+	PARLEY_TEST_BUILD=-race GORACE=halt_on_error=1 scripts/services run -- $(GO) test -race -timeout 60m $(TESTFLAGS) ./...
 
 e2e: ## run only the browser tests
 	scripts/services run -- $(MAKE) --no-print-directory test-e2e

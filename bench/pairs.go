@@ -19,6 +19,7 @@ const (
 	ackPrefix     = `{"id":`
 	messagePrefix = `{"message":`
 	typingPrefix  = `{"typing":`
+	errorMark     = `"error":{`
 
 	heartbeatPrefix = `{"heartbeat":`
 )
@@ -36,7 +37,7 @@ type pair struct {
 	keep      atomic.Bool   // remember latencies
 	latencies []time.Duration
 	mu        sync.Mutex
-	ended     error // why a connection ended
+	ended     error // why a connection ended, or how a message was refused
 }
 
 // listen reads both ends until their connections end: once for all stretches, since cancelling a read would end them.
@@ -44,6 +45,11 @@ func (p *pair) listen() {
 	p.tokens = make(chan struct{}, 1024)
 	go func() { // ends with the connection, which closePairs closes
 		p.read(p.sender, func(object []byte) {
+			if bytes.Contains(object, []byte(errorMark)) {
+				p.mu.Lock()
+				p.ended = fmt.Errorf("refused: %s", object)
+				p.mu.Unlock()
+			}
 			if bytes.HasPrefix(object, []byte(ackPrefix)) {
 				p.acked.Add(1)
 				select {
@@ -213,7 +219,7 @@ func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, s *s
 			if got := p.delivered.Load(); got < int64(p.next) {
 				p.mu.Lock()
 				defer p.mu.Unlock()
-				return fmt.Errorf("pair %d: %d of %d messages arrived; connection: %w", i, got, p.next, p.ended)
+				return fmt.Errorf("pair %d: %d of %d messages arrived; the last trouble: %v", i, got, p.next, p.ended)
 			}
 		}
 		return nil

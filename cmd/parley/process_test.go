@@ -19,6 +19,9 @@ import (
 	"time"
 )
 
+// slow says that the program is built with the race detector.
+var slow = strings.Contains(os.Getenv("PARLEY_TEST_BUILD"), "-race")
+
 // binary builds the program once for all tests.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "parley-test-")
@@ -47,7 +50,7 @@ type process struct {
 	cmd    *exec.Cmd
 	url    string
 	lines  map[string]string // "customer page" → URL, as printed
-	log    bytes.Buffer
+	log    safeBuffer
 	exited chan struct{}
 }
 
