@@ -118,26 +118,31 @@ func newGrowth(ctx context.Context, a *api, s *server) (*growing, error) {
 	if err := a.makeAccount(ctx, g.address, ""); err != nil {
 		return nil, err
 	}
-	token, err := a.agentToken(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for range growthSenders {
-		l, err := a.connect(ctx, token)
-		if err != nil {
-			g.close()
-			return nil, err
-		}
-		g.senders = append(g.senders, l)
-	}
 	return g, g.relay.addRelay(ctx, "coalesced", growthSenders)
 }
 
-func (g *growing) close() {
+func (g *growing) close() { g.relay.close() }
+
+// connect lets senders in for a measurement: while conversations are opened nobody would answer their heartbeats.
+func (g *growing) connect(ctx context.Context) error {
+	g.senders = nil
+	token, err := g.a.agentToken(ctx)
+	for range growthSenders {
+		if err != nil {
+			break
+		}
+		var l *session
+		if l, err = g.a.connect(ctx, token); err == nil {
+			g.senders = append(g.senders, l)
+		}
+	}
+	return err
+}
+
+func (g *growing) disconnect() {
 	for _, l := range g.senders {
 		_ = l.conn.CloseNow() // the measurement is over
 	}
-	g.relay.close()
 }
 
 // open starts conversations until there are so many.
@@ -153,6 +158,10 @@ func (g *growing) open(ctx context.Context, n int) error {
 
 func (g *growing) measure(ctx context.Context, o Options, t Target, report *Report, name string) error {
 	relay := g.relay.sides[0]
+	defer g.disconnect()
+	if err := g.connect(ctx); err != nil {
+		return err
+	}
 	for range o.Repeats {
 		l, err := closedLoop(ctx, relay.pairs, growthWindow, o.Warm, o.Measure, relay.server)
 		if err != nil {
