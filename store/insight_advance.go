@@ -16,6 +16,12 @@ var (
 		column{"at", bigint}, column{"end_now", bigint}, column{"seq_now", bigint}, column{"members_now", text})
 )
 
+var (
+	takenNumbers = newBulk("SELECT i.number FROM %ROWS% CROSS JOIN insights AS i WHERE i.tenant = v.owner_tenant AND i.number = v.wished",
+		column{"owner_tenant", bigint}, column{"wished", bigint})
+	takenPlaces = newBulk("SELECT i.place FROM %ROWS% CROSS JOIN insights AS i WHERE i.place = v.wished", column{"wished", bigint})
+)
+
 // placedInsight is an insight and where it is.
 type placedInsight struct {
 	parley.Insight
@@ -60,6 +66,7 @@ func (t *tx) advanceInsights(ctx context.Context, tenant parley.TenantID, keys m
 		return err
 	}
 	var touched [][]any
+	var made []*parley.Insight
 	for i := range found {
 		d := &found[i]
 		key, ok := keys[d.Insight.Conversation]
@@ -68,9 +75,7 @@ func (t *tx) advanceInsights(ctx context.Context, tenant parley.TenantID, keys m
 		}
 		old := have[key]
 		if old == nil {
-			if err := t.PutInsight(ctx, advanced(&d.Insight, d)); err != nil {
-				return err
-			}
+			made = append(made, advanced(&d.Insight, d))
 			continue
 		}
 		in := advanced(&old.Insight, d)
@@ -92,7 +97,70 @@ func (t *tx) advanceInsights(ctx context.Context, tenant parley.TenantID, keys m
 	if err := touchInsights.run(ctx, t.s.dialect, t.db.Tx, touched, discard); err != nil {
 		return fmt.Errorf("advance insights: %w", err)
 	}
+	return t.makeInsights(ctx, tenant, keys, made)
+}
+
+// makeInsights puts the first insights of conversations: together, but for those whose number or place somebody has.
+func (t *tx) makeInsights(ctx context.Context, tenant parley.TenantID, keys map[parley.ConversationID]int64, made []*parley.Insight) error {
+	owner, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return err
+	}
+	numbers, places := make([][]any, len(made)), make([][]any, len(made))
+	for i, in := range made {
+		if err := checkInsight(in); err != nil {
+			return err
+		}
+		numbers[i], places[i] = []any{owner, int64(parley.NumberOf(in.Conversation))}, []any{wishedPlace(in, 0)}
+	}
+	numbersTaken, err := t.taken(ctx, takenNumbers, numbers)
+	if err != nil {
+		return err
+	}
+	placesTaken, err := t.taken(ctx, takenPlaces, places)
+	if err != nil {
+		return err
+	}
+	var together insightRows
+	var others []*parley.Insight
+	for _, in := range made {
+		number, place := parley.NumberOf(in.Conversation), wishedPlace(in, 0)
+		if numbersTaken[int64(number)] || placesTaken[place] {
+			others = append(others, in)
+			continue
+		}
+		numbersTaken[int64(number)], placesTaken[place] = true, true
+		in.Number = number
+		rows, err := t.s.insightRows(owner, keys[in.Conversation], place, in, nil)
+		if err != nil {
+			return err
+		}
+		together.add(rows)
+	}
+	if err := together.write(ctx, t); err != nil {
+		return err
+	}
+	for _, in := range others {
+		if err := t.PutInsight(ctx, in); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// taken are those of the wished numbers or places that somebody has.
+func (t *tx) taken(ctx context.Context, b *bulk, wished [][]any) (map[int64]bool, error) {
+	taken := map[int64]bool{}
+	err := b.run(ctx, t.s.dialect, t.db.Tx, wished, func(rows *sql.Rows) error {
+		var n int64
+		err := rows.Scan(&n)
+		taken[n] = true
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for what is taken: %w", err)
+	}
+	return taken, nil
 }
 
 // advanced is an insight with what was found in messages after it.

@@ -141,11 +141,17 @@ func (t *tx) freeNumber(ctx context.Context, tenant int64, number parley.Number)
 	}
 }
 
-// freePlace is the first place of the start's millisecond that none has, from the one on that the conversation's id makes.
-func (t *tx) freePlace(ctx context.Context, in *parley.Insight) (int64, error) {
+// wishedPlace is the nth place of the start's millisecond, from the one on that the conversation's id makes.
+func wishedPlace(in *parley.Insight, n int64) int64 {
 	id := in.Conversation
-	for bits := int64(id[6]&0xf)<<16 | int64(id[7])<<8 | int64(id[9]); ; bits++ {
-		place := firstPlace(in.Started.UnixMilli()) | bits&(1<<placeBits-1)
+	bits := int64(id[6]&0xf)<<16 | int64(id[7])<<8 | int64(id[9])
+	return firstPlace(in.Started.UnixMilli()) | (bits+n)&(1<<placeBits-1)
+}
+
+// freePlace is the first wished place that none has.
+func (t *tx) freePlace(ctx context.Context, in *parley.Insight) (int64, error) {
+	for n := int64(0); ; n++ {
+		place := wishedPlace(in, n)
 		if free, err := t.free(ctx, "SELECT 1 FROM insights WHERE place = ?", place); free || err != nil {
 			return place, err
 		}
