@@ -51,6 +51,22 @@ func (s *Store) PlanOfEvents(t testing.TB, q parley.EventQuery) (steps string) {
 	return steps
 }
 
+// WriteWordsAnew loses all words, as the migration to them does, and writes them as Open does.
+func (s *Store) WriteWordsAnew(t testing.TB) {
+	t.Helper()
+	if err := s.Update(t.Context(), func(p parley.Tx) error {
+		if err := p.(*tx).run(t.Context(), "DELETE FROM insight_terms"); err != nil {
+			return err
+		}
+		return p.(*tx).run(t.Context(), "UPDATE insight_words SET written = -1")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.openWords(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *Store) plan(t testing.TB, text string, args ...any) string {
 	t.Helper()
 	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)

@@ -73,7 +73,7 @@ type listing struct {
 	place    string // column
 }
 
-func (l *listing) everybody() string { return term(l.tenant, parley.Selector{}, "") }
+func (l *listing) everybody() string { return l.s.words.word(l.tenant, parley.Selector{}, "") }
 
 // byPlace says whether the order is that of places.
 func (l *listing) byPlace() bool {

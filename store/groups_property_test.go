@@ -356,6 +356,41 @@ func TestInsightsHaveNumbersOfTheirOwn(t *testing.T) {
 	})
 }
 
+// Conversations of before there were words are found by them: by labels, names and types, too.
+func TestWordsOfOldConversations(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		if err := s.FillInsights(t.Context(), 4500); err != nil { // more than two transactions
+			t.Fatal(err)
+		}
+		named := parley.Insight{Conversation: newConversation(t, s, parley.DefaultTenant), Tenant: parley.DefaultTenant, Name: "Visit", Type: "call", Started: groupStart, Ended: groupStart,
+			Labels: []string{"refund now", "second"}}
+		update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &named) })
+		counts := func() (counts []int) {
+			for _, text := range []string{"conversation.metadata.campaign==sp*", "conversation.label==refund*", "conversation.name==V*", "conversation.type==call", "conversation.label!=second"} {
+				c, err := criteria.Parse(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				view(t, s, func(tx parley.Tx) error {
+					found, err := tx.ListInsights(t.Context(), parley.InsightQuery{Tenant: parley.DefaultTenant, Condition: &c, Limit: 5000})
+					counts = append(counts, len(found))
+					return err
+				})
+			}
+			return counts
+		}
+		want := []int{450, 1, 1, 1, 4500}
+		if diff := gocmp.Diff(want, counts()); diff != "" {
+			t.Errorf("conversations are found (-want +got):\n%s", diff)
+		}
+		s.WriteWordsAnew(t)
+		if diff := gocmp.Diff(want, counts()); diff != "" {
+			t.Errorf("conversations are found after their words were written anew (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // The first page of a large group is read to its end on both ways that PostgreSQL has, and a wildcard with more values than
 // are looked up still finds all.
 func TestLargeGroups(t *testing.T) {
@@ -385,13 +420,17 @@ func TestLargeGroups(t *testing.T) {
 			"conversation.metadata.customerId==customer-1*;conversation.metadata.region!=north",
 			"conversation.metadata.agentId==*7,conversation.metadata.era==new",
 			"conversation.metadata.customerId!=customer-1*;conversation.metadata.tier!=gold",
+			"conversation.metadata.era==new;conversation.metadata.tier!=gold", // more than are sampled, behind what is walked
+			"conversation.metadata.agentId==*-1*;conversation.metadata.era==new",
+			"conversation.metadata.customerId==customer-1*5;conversation.metadata.era==new",
+			"conversation.metadata.customerId!=customer-1*5;conversation.metadata.era==new",
 		} {
 			c, err := criteria.Parse(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, limit := range []int{20, math.MaxUint16} {
-				q := parley.InsightQuery{Tenant: parley.DefaultTenant, Condition: &c, Offset: 7, Limit: limit}
+			for i, limit := range []int{20, math.MaxUint16, 20} {
+				q := parley.InsightQuery{Tenant: parley.DefaultTenant, Condition: &c, Offset: 7, Limit: limit, Descending: i == 2}
 				view(t, s, func(tx parley.Tx) error {
 					got, err := tx.ListInsights(t.Context(), q)
 					if diff := gocmp.Diff(listed(q, byID), got); err != nil || diff != "" {

@@ -2,26 +2,13 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/base32"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"parley"
 )
-
-// Conversations are found by terms: each text that they can be compared with is hashed into a word, and the words are kept
-// in a full-text index, which intersects, joins and subtracts long lists of conversations quicker than anything that reads
-// rows (docs/performance.md). SQLite has FTS5 for it, PostgreSQL a GIN index over a tsvector.
-
-// term is the word of a text that a selector finds; the zero selector has one for the tenant. With 80 bits of SHA-256 two
-// texts of a tenant share a word only if it works hard to fool itself.
-func term(tenant int64, s parley.Selector, text string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %d %s%s", tenant, s.Kind, len(s.Name), s.Name, text))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
-}
 
 // A termSet is a set of conversations that can be told by terms.
 type termSet struct {
@@ -36,6 +23,7 @@ type setKind uint8
 const (
 	everybody    setKind = iota // of the tenant
 	having                      // the word
+	beginning                   // having a word with the prefix
 	union                       // of sets
 	intersection                // of sets
 	complement                  // of one set
@@ -57,6 +45,8 @@ func (t *tx) termSet(ctx context.Context, tenant int64, c parley.Condition) (ter
 		}
 		set.more = set.more || part.more
 		switch {
+		case part.kind == set.kind:
+			set.of = append(set.of, part.of...)
 		case part.kind != everybody:
 			set.of = append(set.of, part)
 		case set.kind == union:
@@ -78,27 +68,49 @@ func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) 
 	}
 	set := termSet{kind: union}
 	for _, v := range c.Values {
-		values := []string{v.Text()}
-		if v.HasStar() {
-			var few bool
-			var err error
-			if values, few, err = t.fitting(ctx, tenant, c.Selector, v); err != nil || !few {
-				return nothing, err
-			}
-		} else if c.Selector.Kind == parley.SelectName && strings.Trim(v.Text(), "0123456789") == "" {
+		if c.Selector.Kind == parley.SelectName && strings.Trim(v.Parts[0], "0123456789") == "" {
 			return nothing, nil // it may be the number of a conversation without a name, for which there is no term
 		}
-		for _, value := range values {
-			set.of = append(set.of, termSet{kind: having, word: term(tenant, c.Selector, value)})
+		if !v.HasStar() {
+			set.of = append(set.of, termSet{kind: having, word: t.s.words.word(tenant, c.Selector, v.Text())})
+			continue
 		}
+		of, more, err := t.fittingSets(ctx, tenant, c.Selector, v)
+		if err != nil {
+			return nothing, err
+		}
+		set.of = append(set.of, of...)
+		set.more = set.more || more
 	}
 	if len(set.of) == 0 { // a word that nobody has
-		set.of = []termSet{{kind: having, word: term(tenant, parley.Selector{}, "nobody")}}
+		set.of = []termSet{{kind: having, word: t.s.words.word(tenant, parley.Selector{}, "nobody")}}
 	}
-	if c.Op.Negates() {
+	switch {
+	case c.Op.Negates() && set.more: // what is too much, taken away, leaves too few
+		return nothing, nil
+	case c.Op.Negates():
 		return termSet{kind: complement, of: []termSet{set}}, nil
 	}
 	return set, nil
+}
+
+// fittingSets are the sets of those whose text fits a pattern; more says that there are others in them. A pattern that only says how
+// texts begin is a prefix. Of another one the values are looked up that fit, unless there are too many.
+func (t *tx) fittingSets(ctx context.Context, tenant int64, s parley.Selector, p parley.Pattern) (of []termSet, more bool, err error) {
+	begin := p.Parts[0]
+	begins := termSet{kind: beginning, word: t.s.words.prefix(tenant, s, begin)}
+	open := strings.Join(p.Parts[1:], "") == ""
+	if open && len(begin) <= indexedBytes {
+		return []termSet{begins}, false, nil
+	}
+	values, few, err := t.fitting(ctx, tenant, s, p)
+	if err != nil || !few {
+		return []termSet{begins}, !open || len(begin) > spelledBytes, err
+	}
+	for _, value := range values {
+		of = append(of, termSet{kind: having, word: t.s.words.word(tenant, s, value)})
+	}
+	return of, false, nil
 }
 
 // fewValues bounds how many values of a metadata key are looked at, and how many words a wildcard may become.
@@ -138,12 +150,13 @@ func (t *tx) fitting(ctx context.Context, tenant int64, s parley.Selector, p par
 	return values, seen <= fewValues, nil
 }
 
-// A termSyntax is how a database writes operations on sets; without is between two, the second of which is taken away.
-type termSyntax struct{ and, or, without string }
+// A termSyntax is how a database writes operations on sets; without is between two, the second of which is taken away, and star is
+// behind a prefix.
+type termSyntax struct{ and, or, without, star string }
 
 var (
-	fts5Syntax    = termSyntax{" AND ", " OR ", " NOT "}
-	tsquerySyntax = termSyntax{" & ", " | ", " & !"}
+	fts5Syntax    = termSyntax{" AND ", " OR ", " NOT ", "*"}
+	tsquerySyntax = termSyntax{" & ", " | ", " & !", ":*"}
 )
 
 // text is a set in a database's syntax: words and signs alone. all is the word of everybody.
@@ -151,6 +164,8 @@ func (s termSet) text(x termSyntax, all string) string {
 	switch s.kind {
 	case having:
 		return s.word
+	case beginning:
+		return s.word + x.star
 	case union:
 		return s.joined(x.or, x, all)
 	case complement:

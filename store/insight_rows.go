@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 
 	"parley"
 )
@@ -35,8 +34,9 @@ var (
 		column{"place", bigint}, column{"conversation", bigint}, column{"tenant", bigint}, column{"number", bigint}, column{"name", text},
 		column{"figure", bigint}, column{"type", text}, column{"ended", bigint}, column{"seq", bigint}, column{"metadata", text}, column{"members", text})
 	insertTermsSQLite = newBulk("INSERT INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", termColumns...)
-	insertTerms       = newBulk("INSERT INTO insight_terms (tenant, place, terms) SELECT tenant, place, terms::tsvector FROM %ROWS%", termColumns...)
-	insertMetadata    = newBulk("INSERT INTO conversation_metadata (tenant, place, name, value, figure) SELECT tenant, place, name, value, figure FROM %ROWS%",
+	insertTerms       = newBulk(`INSERT INTO insight_terms (tenant, place, terms) SELECT tenant, place, terms::tsvector FROM %ROWS%
+		ON CONFLICT (tenant, place) DO UPDATE SET terms = excluded.terms`, termColumns...)
+	insertMetadata = newBulk("INSERT INTO conversation_metadata (tenant, place, name, value, figure) SELECT tenant, place, name, value, figure FROM %ROWS%",
 		column{"tenant", bigint}, column{"place", bigint}, column{"name", text}, column{"value", text}, column{"figure", bigint})
 	insertLabels = newBulk("INSERT INTO conversation_labels (tenant, place, label, figure, at) SELECT tenant, place, label, figure, at FROM %ROWS%",
 		column{"tenant", bigint}, column{"place", bigint}, column{"label", text}, column{"figure", bigint}, column{"at", bigint})
@@ -56,23 +56,17 @@ func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insigh
 	if err != nil {
 		return r, err
 	}
-	found := []string{term(tenant, parley.Selector{}, ""), term(tenant, parley.Selector{Kind: parley.SelectType}, in.Type)}
-	if in.Name != "" {
-		found = append(found, term(tenant, parley.Selector{Kind: parley.SelectName}, in.Name))
-	}
 	for name, value := range in.Metadata {
-		found = append(found, term(tenant, parley.Selector{Kind: parley.SelectMetadata, Name: name}, value))
 		r.metadata = append(r.metadata, []any{tenant, place, name, value, figure(value)})
 	}
 	for _, label := range sortedLabels(in.Labels) {
-		found = append(found, term(tenant, parley.Selector{Kind: parley.SelectLabel}, label))
 		at, ok := labelled[label]
 		if !ok {
 			at = s.now().UnixMilli()
 		}
 		r.labels = append(r.labels, []any{tenant, place, label, figure(label), at})
 	}
-	r.terms = append(r.terms, []any{tenant, place, strings.Join(found, " ")})
+	r.terms = append(r.terms, []any{tenant, place, s.words.of(tenant, in)})
 	r.insights = append(r.insights, []any{place, conversation, tenant, int64(in.Number), in.Name, figure(cmp.Or(in.Name, in.Number.String())),
 		in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata), members})
 	return r, nil
@@ -85,17 +79,25 @@ func (r *insightRows) add(more insightRows) {
 }
 
 func (r *insightRows) write(ctx context.Context, t *tx) error {
+	for _, part := range []struct {
+		bulk *bulk
+		rows [][]any
+	}{{insertInsights, r.insights}, {insertMetadata, r.metadata}, {insertLabels, r.labels}} {
+		if err := part.bulk.run(ctx, t.s.dialect, t.db.Tx, part.rows, discard); err != nil {
+			return fmt.Errorf("write insight: %w", err)
+		}
+	}
+	return t.insertTerms(ctx, r.terms)
+}
+
+// insertTerms writes rows of tenant, place and words.
+func (t *tx) insertTerms(ctx context.Context, rows [][]any) error {
 	terms := insertTermsSQLite
 	if t.s.dialect.unnest {
 		terms = insertTerms
 	}
-	for _, part := range []struct {
-		bulk *bulk
-		rows [][]any
-	}{{insertInsights, r.insights}, {insertMetadata, r.metadata}, {insertLabels, r.labels}, {terms, r.terms}} {
-		if err := part.bulk.run(ctx, t.s.dialect, t.db.Tx, part.rows, discard); err != nil {
-			return fmt.Errorf("write insight: %w", err)
-		}
+	if err := terms.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+		return fmt.Errorf("write words: %w", err)
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type Store struct {
 	shards  []*batcher
 	owed    *owedReader
 	metrics *metrics
+	words   wordCipher
 
 	mu        sync.RWMutex
 	tenants   map[parley.TenantID]int64 // keys never change, so they are cached for good
@@ -95,7 +96,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.owed = &owedReader{s: s}
 	s.write = s.write.WithQueryHook(pool{s.metrics, "write", true})
 	s.read = s.read.WithQueryHook(pool{s.metrics, "read", false})
-	if err := s.migrate(ctx); err != nil {
+	err = s.migrate(ctx)
+	if err == nil {
+		err = s.openWords(ctx)
+	}
+	if err != nil {
 		write.Close()
 		read.Close()
 		return nil, err

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"parley"
+)
+
+// wordsAtOnce is how many insights get their words in one transaction.
+const wordsAtOnce = 2000
+
+// openWords reads the cipher of words, and writes the words of insights that an earlier program wrote, some hundred thousand in a
+// minute. Several nodes take turns; who comes later goes on where the one before was stopped.
+func (s *Store) openWords(ctx context.Context) error {
+	for more := true; more; {
+		err := s.Update(ctx, func(p parley.Tx) (err error) {
+			t := p.(*tx)
+			var cipher []byte
+			var written *int64
+			if err := t.db.NewRaw("UPDATE insight_words SET written = written WHERE one = 1 RETURNING cipher, written").Scan(ctx, &cipher, &written); err != nil {
+				return err
+			}
+			s.words = cipher
+			if more = written != nil; !more {
+				return nil
+			}
+			last, err := t.writeWords(ctx, *written)
+			if err != nil {
+				return err
+			}
+			return t.run(ctx, "UPDATE insight_words SET written = ? WHERE one = 1", last)
+		})
+		if err != nil {
+			return fmt.Errorf("write words: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeWords writes the words of the next insights behind a place, and says which was the last; nil if there were none.
+func (t *tx) writeWords(ctx context.Context, after int64) (last *int64, err error) {
+	var rows [][]any
+	byPlace := map[int64]*parley.Insight{}
+	err = query(ctx, t.db, "SELECT place, tenant, name, type, metadata FROM insights WHERE place > ? ORDER BY place LIMIT ?", []any{after, wordsAtOnce}, func(r *sql.Rows) error {
+		in := &parley.Insight{}
+		var place, tenant int64
+		var metadata []byte
+		if err := r.Scan(&place, &tenant, &in.Name, &in.Type, &metadata); err != nil {
+			return err
+		}
+		byPlace[place], last = in, &place
+		rows = append(rows, []any{tenant, place, ""})
+		return json.Unmarshal(metadata, &in.Metadata)
+	})
+	if err != nil || last == nil {
+		return nil, err
+	}
+	err = query(ctx, t.db, "SELECT place, label FROM conversation_labels WHERE place > ? AND place <= ?", []any{after, *last}, func(r *sql.Rows) error {
+		var place int64
+		var label string
+		if err := r.Scan(&place, &label); err != nil {
+			return err
+		}
+		if in := byPlace[place]; in != nil {
+			in.Labels = append(in.Labels, label)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		r[2] = t.s.words.of(r[0].(int64), byPlace[r[1].(int64)])
+	}
+	return last, t.insertTerms(ctx, rows)
+}

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"parley"
+)
+
+// Words begin alike as far as their texts do, and are the same only for the same text, and only on one database.
+func TestWordsKeepHowTextsBegin(t *testing.T) {
+	cipher, other := wordCipher(slices.Repeat([]byte{1}, 32)), wordCipher(slices.Repeat([]byte{2}, 32))
+	s := parley.Selector{Kind: parley.SelectMetadata, Name: "a"}
+	rapid.Check(t, func(r *rapid.T) {
+		text := rapid.StringN(0, 40, -1)
+		x, y := text.Draw(r, "x"), text.Draw(r, "y")
+		if rapid.Bool().Draw(r, "alike") {
+			y = x[:rapid.IntRange(0, len(x)).Draw(r, "length")] + y
+		}
+		word := cipher.word(1, s, x)
+		if same := word == cipher.word(1, s, y); same != (x == y) {
+			r.Errorf("%q and %q have the same word: %v", x, y, same)
+		}
+		if len(y) <= spelledBytes {
+			if got := strings.HasPrefix(word, cipher.prefix(1, s, y)); got != strings.HasPrefix(x, y) {
+				r.Errorf("the word of %q has the prefix of %q: %v", x, y, got)
+			}
+		}
+		if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+			r.Errorf("the word of %q is %q, want small letters and digits", x, word)
+		}
+		for _, w := range []string{other.word(1, s, x), cipher.word(2, s, x), cipher.word(1, parley.Selector{Kind: parley.SelectLabel}, x), cipher.word(1, parley.Selector{Kind: parley.SelectMetadata, Name: "b"}, x)} {
+			if w == word {
+				r.Errorf("%q has the word %q elsewhere, too", x, w)
+			}
+		}
+	})
+}
