@@ -130,6 +130,44 @@ func TestRunsAreInterruptedAndCancelled(t *testing.T) {
 	})
 }
 
+// A run without a list of trackers removes what trackers found that were deleted since, also if there is none left; one with a list
+// leaves everything else as it is.
+func TestRunsRemoveHitsOfDeletedTrackers(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		gone := s.tracker(parley.Tracker{Name: "Gone", Vocabulary: []string{"hello"}})
+		kept := s.tracker(parley.Tracker{Name: "Kept", Vocabulary: []string{"hello"}})
+		n, _ := s.say(insight.Text{}, "hello there")
+		s.round()
+		remove := func(n parley.Number) {
+			if err := s.trackers.Delete(t.Context(), parley.DefaultTenant, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		remove(gone.Number)
+		first, second := "Gone: hello at 0 in hello there", "Kept: hello at 0 in hello there"
+		for _, c := range []struct {
+			run    insight.Run
+			want   []string
+			remove parley.Number // afterwards
+		}{
+			{insight.Run{Trackers: []parley.Number{kept.Number}}, []string{first, second}, 0},
+			{insight.Run{From: s.clock.Add(time.Hour)}, []string{first, second}, 0}, // of others
+			{insight.Run{}, []string{second}, kept.Number},
+			{insight.Run{}, []string{}, 0},
+		} {
+			s.run(c.run)
+			s.round()
+			if diff := cmp.Diff(c.want, s.found(n)); diff != "" {
+				t.Errorf("found after the run %+v (-want +got):\n%s", c.run, diff)
+			}
+			if c.remove != 0 {
+				remove(c.remove)
+			}
+		}
+	})
+}
+
 // What cancels a run while a page of it is being looked at wins: the page is not stored, and the run does not come alive again.
 func TestCancelWinsAgainstAPage(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
