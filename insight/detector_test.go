@@ -33,6 +33,7 @@ type stage struct {
 	detector      *insight.Detector
 	acts          []parley.Detected
 	told          []string
+	ended         []parley.ConversationID
 	failing       error // of Tell
 	mu            sync.Mutex
 	clock         time.Time
@@ -56,6 +57,15 @@ func (s *stage) Detected(_ context.Context, _ parley.TenantID, d parley.Detected
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.acts = append(s.acts, d)
+	return nil
+}
+
+// End is what a hub does before a conversation is deleted: nothing is gone by then.
+func (s *stage) End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, _ string) error {
+	s.ended = append(s.ended, id)
+	if said := s.messages(id); len(said) == 0 || said[0].Deleted == parley.Erased {
+		s.Errorf("conversation %s is deleted before it ends", id)
+	}
 	return nil
 }
 

@@ -8,16 +8,30 @@ import (
 	"parley"
 )
 
-// Delete removes a conversation from the manage surface: what was found in it, its metadata and its insight are gone, its messages are
-// erased, and it does not come back, whatever else is said in it. In a conversation that goes on what is said later is not looked at.
-// NotFound.
-func (c *Conversations) Delete(ctx context.Context, tenant parley.TenantID, n parley.Number) error {
-	err := c.store.Update(ctx, func(tx parley.Tx) error {
-		in, err := tx.FindInsight(ctx, tenant, n)
-		if err != nil {
+// An Ender ends conversations, so that whoever takes part in one hears of it.
+type Ender interface {
+	// End ends a conversation for a reason that its timeline tells. One that is over stays as it is.
+	End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error
+}
+
+// Delete removes a conversation from the manage surface: one that goes on ends, which its sessions and receivers are told; what was found
+// in it, its metadata and its insight are gone, its messages are erased, and it does not come back. by is in the audit log. NotFound.
+func (c *Conversations) Delete(ctx context.Context, hub Ender, tenant parley.TenantID, n parley.Number, by parley.APIClientID) error {
+	in, err := c.Find(ctx, tenant, n)
+	if err != nil {
+		return fmt.Errorf("delete conversation %s: %w", n, err)
+	}
+	if err := hub.End(ctx, tenant, in.Conversation, "the conversation was deleted"); err != nil {
+		return fmt.Errorf("delete conversation %s: %w", n, err)
+	}
+	err = c.store.Update(ctx, func(tx parley.Tx) error {
+		if _, err := tx.FindInsight(ctx, tenant, n); err != nil { // somebody else was faster
 			return err
 		}
-		return forget(ctx, tx, tenant, in.Conversation, c.now())
+		if err := forget(ctx, tx, tenant, in.Conversation, c.now()); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, parley.AuditEntry{Tenant: tenant, At: c.now(), Actor: by.String(), Action: "conversations.delete", Subject: in.Conversation.String(), Detail: "{}"})
 	})
 	if err != nil {
 		return fmt.Errorf("delete conversation %s: %w", n, err)

@@ -48,6 +48,19 @@ func TestDeletedConversationsStayAway(t *testing.T) {
 			acted := len(s.acts)
 			s.delete(text)
 			s.delete(chat)
+			if len(s.ended) != 3 || s.ended[2] != live.Conversation.ID {
+				t.Errorf("the hub ended %v, want each of three before it was deleted, and none for a stranger", s.ended)
+			}
+			view := func(tx parley.Tx) error {
+				page, count, err := tx.AuditEntries(t.Context(), parley.DefaultTenant, 0, 1)
+				if err == nil && (count != 3 || page[0].Action != "conversations.delete" || page[0].Subject != live.Conversation.ID.String() || page[0].Actor != parley.APIClientID{9}.String()) {
+					t.Errorf("the audit log has %d entries, the last one %+v", count, page)
+				}
+				return err
+			}
+			if err := s.store.View(t.Context(), view); err != nil {
+				t.Fatal(err)
+			}
 
 			next := storetest.Say(live.Conversation, parley.Customer, "", 0b10)
 			storetest.MustCommit(t, s.store, next)
@@ -138,10 +151,10 @@ func TestLateTextsAreErased(t *testing.T) {
 
 func (s *stage) delete(n parley.Number) {
 	s.Helper()
-	if err := s.conversations.Delete(s.Context(), parley.TenantID{1}, n); parley.KindOf(err) != parley.NotFound {
+	if err := s.conversations.Delete(s.Context(), s, parley.TenantID{1}, n, parley.APIClientID{}); parley.KindOf(err) != parley.NotFound {
 		s.Errorf("Delete by a stranger = %v, want NotFound", err)
 	}
-	if err := s.conversations.Delete(s.Context(), parley.DefaultTenant, n); err != nil {
+	if err := s.conversations.Delete(s.Context(), s, parley.DefaultTenant, n, parley.APIClientID{9}); err != nil {
 		s.Fatalf("Delete = %v", err)
 	}
 }
@@ -157,7 +170,7 @@ func (s *stage) isGone(n parley.Number) {
 	_, metadata := s.conversations.PutMetadata(ctx, tenant, n, map[string]string{})
 	_, _, more := s.conversations.Process(ctx, tenant, &n, insight.Text{Messages: []insight.TextMessage{{Content: "x"}}})
 	for call, err := range map[string]error{"Find": find, "Messages": messages, "Trackers": trackers, "Entities": entities, "PutMetadata": metadata, "Process": more,
-		"Delete": s.conversations.Delete(ctx, tenant, n)} {
+		"Delete": s.conversations.Delete(ctx, s, tenant, n, parley.APIClientID{9})} {
 		if parley.KindOf(err) != parley.NotFound {
 			s.Errorf("%s of deleted conversation %s = %v, want NotFound", call, n, err)
 		}

@@ -204,7 +204,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
 			Bots: n.bots, Runner: runner, Record: n.store, Hub: n.hub, Files: files, RetentionGrace: c.RetentionGrace, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
-		manage.New(n.tokens, understanding).Register(router)
+		manage.New(n.tokens, understanding, n.hub).Register(router)
 		broker.New(broker.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Authority: n.tokens}).Register(router)
 		agentapi.New(agentapi.Deps{Store: n.store, Hub: n.hub, Keys: n.admin, Channels: n.bots,
 			Files: assets.New(assets.Config{URL: c.PublicURL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime}, n.store, bucket, n.tokens)}).Register(router)

@@ -141,6 +141,25 @@ func TestSaidOverWebSocketFoundOnManage(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.until(t, "/v1/groups/"+groups.Groups[0].ID+"/conversations", hits.Number)
+
+			m.ask(t, http.MethodDelete, "/v1/conversations/"+hits.Number, nil, http.StatusOK)
+			for told := ""; !strings.Contains(told, `"conversation.end"`); {
+				frame, err := json.Marshal(customer.wait("message"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				told = string(frame)
+			}
+			log.wait(t, "the end of the deleted conversation", func(x callback) bool { return x.role == "retention" && x.kind == "conversation.end" })
+			var audit struct {
+				Entry []struct{ Action, Subject, Actor string }
+			}
+			if err := c.call(ctx, http.MethodGet, "/admin/v1/audit", nil, http.StatusOK, &audit); err != nil {
+				t.Fatal(err)
+			}
+			if e := audit.Entry[0]; e.Action != "conversations.delete" || e.Subject != conversation || e.Actor == "" {
+				t.Errorf("the audit log ends with %+v, want who deleted the conversation", e)
+			}
 		})
 	}
 }

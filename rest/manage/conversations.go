@@ -147,7 +147,7 @@ func (s *Surface) deleteConversation(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(problem{Message: "the conversation was deleted"}), s.conversations.Delete(r.Context(), r.tenant, n)
+	return ok(problem{Message: "the conversation was deleted"}), s.conversations.Delete(r.Context(), s.hub, r.tenant, n, r.client)
 }
 
 // A message is one as it is shown.

@@ -36,6 +36,11 @@ type stage struct {
 	administration *directory.Administration
 }
 
+// noHub has no conversation that goes on.
+type noHub struct{}
+
+func (noHub) End(context.Context, parley.TenantID, parley.ConversationID, string) error { return nil }
+
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, store: storetest.Open(t)}
@@ -52,7 +57,7 @@ func newStage(t *testing.T) *stage {
 		}
 	})
 	router := rest.NewRouter()
-	manage.New(s.tokens, insight.NewVocabularies(s.store, nil, nil)).Register(router)
+	manage.New(s.tokens, insight.NewVocabularies(s.store, nil, nil), noHub{}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(server.Close)
 	s.Caller = resttest.NewCaller(t, server.URL, "", manage.Document)
@@ -148,7 +153,7 @@ func (s *stage) finish(vars map[string]string) {
 // Router and document know the same operations.
 func TestDocumentHasEveryRoute(t *testing.T) {
 	router := mux.NewRouter()
-	manage.New(nil, nil).Register(router)
+	manage.New(nil, nil, nil).Register(router)
 	routes := resttest.Routes(t, router, "")
 	doc := resttest.Document(t, manage.Document)
 	if err := doc.Validate(t.Context()); err != nil {
@@ -438,7 +443,7 @@ func TestStoreFailureTellsNothing(t *testing.T) {
 	vars := s.vars()
 	failing := insight.NewVocabularies(failing{s.store}, nil, nil)
 	router := rest.NewRouter()
-	manage.New(s.tokens, failing).Register(router)
+	manage.New(s.tokens, failing, noHub{}).Register(router)
 	server := httptest.NewServer(router)
 	t.Cleanup(server.Close)
 	res, body := s.Do("GET", server.URL+"/v1/manage/trackers", "", "Authorization", "Bearer "+vars["$all"])

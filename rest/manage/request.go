@@ -18,6 +18,7 @@ import (
 type request struct {
 	*http.Request
 	tenant parley.TenantID
+	client parley.APIClientID
 }
 
 // An answer is what goes back when all went well.
@@ -41,7 +42,7 @@ func (s *Surface) handler(route route) http.Handler {
 			writeError(w, r, err)
 			return
 		}
-		a, err := route.handle(&request{Request: r, tenant: grant.Tenant})
+		a, err := route.handle(&request{Request: r, tenant: grant.Tenant, client: grant.Client})
 		if err != nil {
 			writeError(w, r, err)
 			return

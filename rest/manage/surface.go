@@ -35,12 +35,13 @@ type Surface struct {
 	groups        insight.Groups
 	settings      insight.Settings
 	conversations *insight.Conversations
+	hub           insight.Ender
 }
 
 // New returns the surface.
-func New(a Authority, v *insight.Vocabularies) *Surface {
+func New(a Authority, v *insight.Vocabularies, hub insight.Ender) *Surface {
 	return &Surface{authority: a, trackers: insight.Trackers{Vocabularies: v}, entities: insight.Entities{Vocabularies: v},
-		groups: insight.Groups{Vocabularies: v}, settings: insight.Settings{Vocabularies: v}, conversations: &insight.Conversations{Vocabularies: v}}
+		groups: insight.Groups{Vocabularies: v}, settings: insight.Settings{Vocabularies: v}, conversations: &insight.Conversations{Vocabularies: v}, hub: hub}
 }
 
 // The limits of bodies in bytes: of everything that is written (reference 1), and of texts, which may have thousands of messages.
