@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func TestWordsKeepHowTextsBegin(t *testing.T) {
 		}
 		if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 			r.Errorf("the word of %q is %q, want small letters and digits", x, word)
+		}
+		if len(x) >= 8 && strings.Contains(word, hex.EncodeToString([]byte(x[:min(len(x), spelledBytes)]))) {
+			r.Errorf("the word of %q has it as it is", x)
 		}
 		for _, w := range []string{other.word(1, s, x), cipher.word(2, s, x), cipher.word(1, parley.Selector{Kind: parley.SelectLabel}, x), cipher.word(1, parley.Selector{Kind: parley.SelectMetadata, Name: "b"}, x)} {
 			if w == word {
