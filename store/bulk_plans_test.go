@@ -9,18 +9,25 @@ import (
 	"parley/store/keyset"
 )
 
+// openFile opens the SQLite record of a folder, with the keys that are there.
+func openFile(t *testing.T, folder string) *Store {
+	t.Helper()
+	seal, err := keyset.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Config{URL: filepath.Join(folder, "parley.db"), Seal: seal, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // No bulk reads a table from one end to the other, or all of a tenant, to find its rows, however many it is given: SQLite
 // decides that without statistics, and what it decides costs nothing in a small database.
 func TestBulksFindTheirRowsByKeys(t *testing.T) {
-	seal, err := keyset.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(t.Context(), Config{URL: filepath.Join(t.TempDir(), "parley.db"), Seal: seal, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openFile(t, t.TempDir())
 	for _, b := range bulks {
 		if strings.Contains(b.text, "LATERAL") || strings.Contains(b.text, "::") {
 			continue // PostgreSQL's own

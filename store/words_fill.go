@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -12,18 +13,20 @@ import (
 // wordsAtOnce is how many insights get their words in one transaction.
 const wordsAtOnce = 2000
 
-// openWords reads the cipher of words, and writes the words of insights that an earlier program wrote, some hundred thousand in a
+// openWords opens the cipher of words, and writes the words of insights that an earlier program wrote, some hundred thousand in a
 // minute. Several nodes take turns; who comes later goes on where the one before was stopped.
 func (s *Store) openWords(ctx context.Context) error {
 	for more := true; more; {
 		err := s.Update(ctx, func(p parley.Tx) (err error) {
 			t := p.(*tx)
-			var cipher []byte
+			var sealed []byte
 			var written *int64
-			if err := t.db.NewRaw("UPDATE insight_words SET written = written WHERE one = 1 RETURNING cipher, written").Scan(ctx, &cipher, &written); err != nil {
+			if err := t.db.NewRaw("UPDATE insight_words SET written = written WHERE one = 1 RETURNING cipher, written").Scan(ctx, &sealed, &written); err != nil {
 				return err
 			}
-			s.words = cipher
+			if s.words, err = t.wordCipher(ctx, sealed); err != nil {
+				return err
+			}
 			if more = written != nil; !more {
 				return nil
 			}
@@ -38,6 +41,26 @@ func (s *Store) openWords(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// wordCipher opens what is sealed in the record, or makes it if there is nothing: who has a copy of the database alone cannot read
+// in its indexes what was removed.
+func (t *tx) wordCipher(ctx context.Context, sealed []byte) (wordCipher, error) {
+	place := []byte("insight_words")
+	if sealed != nil {
+		cipher, err := t.s.config.Seal.Decrypt(sealed, place)
+		if err != nil {
+			return nil, fmt.Errorf("open the cipher (is this the keyset it was sealed with?): %w", err)
+		}
+		return cipher, nil
+	}
+	cipher := make(wordCipher, 32)
+	_, _ = rand.Read(cipher) // never fails
+	sealed, err := t.s.config.Seal.Encrypt(cipher, place)
+	if err != nil {
+		return nil, err
+	}
+	return cipher, t.run(ctx, "UPDATE insight_words SET cipher = ? WHERE one = 1", sealed)
 }
 
 // writeWords writes the words of the next insights behind a place, and says which was the last; nil if there were none.

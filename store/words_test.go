@@ -43,3 +43,19 @@ func TestWordsKeepHowTextsBegin(t *testing.T) {
 		}
 	})
 }
+
+// The cipher of a database stays the same, and the database alone does not tell it.
+func TestTheCipherOfWordsIsSealed(t *testing.T) {
+	folder := t.TempDir()
+	first := openFile(t, folder)
+	again := openFile(t, folder)
+	if len(first.words) != 32 || !slices.Equal(first.words, again.words) {
+		t.Errorf("the cipher was %x and is %x, want 32 bytes that stay", first.words, again.words)
+	}
+	if other := openFile(t, t.TempDir()); slices.Equal(first.words, other.words) {
+		t.Error("two databases have one cipher")
+	}
+	if stored := first.Texts(t, "SELECT hex(cipher) FROM insight_words"); strings.Contains(strings.ToLower(stored[0]), hex.EncodeToString(first.words)) {
+		t.Error("the cipher is stored as it is")
+	}
+}

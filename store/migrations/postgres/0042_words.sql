@@ -6,7 +6,7 @@ TRUNCATE insight_terms;
 CREATE INDEX insight_terms_place ON insight_terms USING BRIN (place) WITH (pages_per_range = 16, autosummarize = on);
 CREATE TABLE insight_words (
   one     INTEGER PRIMARY KEY CHECK (one = 1),
-  cipher  BYTEA NOT NULL,
+  cipher  BYTEA,   -- sealed; made when the database is opened first
   written BIGINT -- the words of what was there before are written up to this place; NULL = all
 );
-INSERT INTO insight_words (one, cipher, written) VALUES (1, decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'), -1);
+INSERT INTO insight_words (one, written) VALUES (1, -1);

@@ -7,7 +7,7 @@ CREATE VIRTUAL TABLE insight_terms USING fts5 (terms, content = '', contentless_
   prefix = '10 12 14 16 18 20 22 24 26 28 30 32 34 36 38 40 42');
 CREATE TABLE insight_words (
   one     INTEGER PRIMARY KEY CHECK (one = 1),
-  cipher  BLOB NOT NULL,
+  cipher  BLOB,   -- sealed; made when the database is opened first
   written BIGINT -- the words of what was there before are written up to this place; NULL = all
 );
-INSERT INTO insight_words (one, cipher, written) VALUES (1, randomblob(32), -1);
+INSERT INTO insight_words (one, written) VALUES (1, -1);
