@@ -64,7 +64,7 @@ func TestCommitsDoNotQueueBehindUpdates(t *testing.T) {
 				t.Fatal("a commit waits for Updates to be over")
 			}
 		}
-		if n := behind.Load(); n > 5*commits {
+		if n := behind.Load(); n > updates/2 { // some overtake a commit between its asking and its waiting; all of them did before
 			t.Errorf("%d commits waited for %d Updates", commits, n)
 		}
 	})
