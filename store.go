@@ -139,6 +139,12 @@ type Conversations interface {
 	MarkRead(ctx context.Context, marks []ReadMark) error
 	// Receipts are how far the parties of a conversation have read it, by slot; those who never said are left out.
 	Receipts(ctx context.Context, tenant TenantID, id ConversationID) (map[int]ReadMark, error)
+	// MarkShown notes how far the clients of parties have conversations. What is no news is not kept; marks of conversations that there are
+	// not are passed over.
+	MarkShown(ctx context.Context, marks []ReadMark) error
+	// Shown are the marks that tell when the messages after one Seq, up to last, were shown to each party: the first that reaches a
+	// message. In order of slots, then of Seq.
+	Shown(ctx context.Context, tenant TenantID, id ConversationID, after, last int64) ([]ReadMark, error)
 	// Queued lists the conversations that wait for an agent program (zero = for none in particular), first come first,
 	// at most limit.
 	Queued(ctx context.Context, tenant TenantID, application ApplicationID, limit int) ([]ConversationID, error)
@@ -146,7 +152,7 @@ type Conversations interface {
 	SetAvailable(ctx context.Context, tenant TenantID, application ApplicationID, available bool, now time.Time) error
 }
 
-// A ReadMark is how far one party of a conversation has read it.
+// A ReadMark is how far one party of a conversation has read it, or been shown it.
 type ReadMark struct {
 	Tenant       TenantID
 	Conversation ConversationID

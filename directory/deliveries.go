@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley"
@@ -226,6 +227,7 @@ type Moment struct {
 	Message  parley.Message
 	Attempts []parley.LaneAttempt
 	Dead     []parley.DeadLetter
+	Shown    []parley.ReadMark // of parties whose client had it, at the latest then
 	Read     []parley.ReadMark // of parties that have read this far
 }
 
@@ -263,8 +265,12 @@ func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.Tenan
 		if err != nil {
 			return err
 		}
+		shown, err := tx.Shown(ctx, tenant, id, after, messages[len(messages)-1].Seq)
+		if err != nil {
+			return err
+		}
 		for _, m := range messages {
-			one := Moment{Message: m}
+			one := Moment{Message: m, Shown: shownTo(&m, shown, marks)}
 			for _, a := range attempts {
 				if a.Seq == m.Seq {
 					one.Attempts = append(one.Attempts, a)
@@ -285,4 +291,26 @@ func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.Tenan
 		return nil
 	})
 	return c, page, refused, err
+}
+
+// shownTo is when the parties that a message is for were shown it, as far as is known. marks are in the order of slots and then of Seq; who
+// has read a message was shown it.
+func shownTo(m *parley.Message, marks []parley.ReadMark, read map[int]parley.ReadMark) (to []parley.ReadMark) {
+	first := map[int]parley.ReadMark{}
+	for slot, mark := range read {
+		if mark.Seq >= m.Seq {
+			first[slot] = mark
+		}
+	}
+	for _, mark := range slices.Backward(marks) {
+		if known, ok := first[mark.Slot]; mark.Seq >= m.Seq && (!ok || !mark.At.After(known.At)) {
+			first[mark.Slot] = mark
+		}
+	}
+	for slot, mark := range first {
+		if m.To&(int64(1)<<slot) != 0 {
+			to = append(to, mark)
+		}
+	}
+	return to
 }

@@ -62,6 +62,7 @@ type Hub struct {
 	waiters *waiters
 	hints   chan parley.Hint
 	reads   chan *reading
+	shown   chan parley.ReadMark
 
 	refusals chan parley.Refused
 	queues   *queues
@@ -97,7 +98,7 @@ func New(c Config) *Hub {
 		c.TypingFor = 10 * time.Second
 	}
 	h := &Hub{config: c, lead: lead.New(c.Live, "reminders", remindLease), metrics: newMetrics(c.Meter), active: map[parley.ConversationID]*active{},
-		hints: make(chan parley.Hint, maxHints), reads: make(chan *reading, maxReads), refusals: make(chan parley.Refused, maxRefused)}
+		hints: make(chan parley.Hint, maxHints), reads: make(chan *reading, maxReads), shown: make(chan parley.ReadMark, maxReads), refusals: make(chan parley.Refused, maxRefused)}
 	h.plans = &plans{store: c.Store, now: h.now, redaction: c.Redaction, byID: map[parley.AccountID]cachedPlan{}, byAddress: map[addressKey]cachedAddress{}}
 	h.topics = newTopics(h)
 	h.waiters = newWaiters()
@@ -108,7 +109,7 @@ func New(c Config) *Hub {
 // now is the hub's clock, to the millisecond, which is what the store keeps.
 func (h *Hub) now() time.Time { return h.config.Clock().UTC().Truncate(time.Millisecond) }
 
-// Run does what is not done by a caller: deadlines, marks of reading, places in queues, hints to and from other nodes,
+// Run does what is not done by a caller: deadlines, marks of reading and of what was shown, places in queues, hints to and from other nodes,
 // forgetting idle conversations, counting open ones. When it returns, after ctx has ended, nothing of the hub runs any more. Posts may still be
 // made until the store closes, but those that need more than what is in memory are answered Busy from the end of ctx on; a
 // caller that cannot try them again, on another node or later, must have ended before.
@@ -119,6 +120,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		wg.Go(func() { h.receiveHints(ctx) })
 	}
 	wg.Go(func() { h.markReads(ctx) })
+	wg.Go(func() { h.markShown(ctx) })
 	wg.Go(func() { h.noteRefused(ctx) })
 	wg.Go(func() { h.queues.run(ctx) })
 	wg.Go(func() { h.every(ctx, time.Second, h.remind) })

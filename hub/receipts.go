@@ -39,7 +39,7 @@ func (h *Hub) Read(ctx context.Context, s parley.Speaker, id parley.Conversation
 		done(&parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "seq", Msg: fmt.Sprintf("the conversation has messages 1 to %d", c.Seq)})
 		return
 	}
-	slot := slotOf(s, &c)
+	slot := SlotOf(s, &c)
 	if slot < 0 {
 		done(notParty("only a party of the conversation can have read it"))
 		return
@@ -52,8 +52,8 @@ func (h *Hub) Read(ctx context.Context, s parley.Speaker, id parley.Conversation
 	}
 }
 
-// slotOf is the place of a speaker among the parties, -1 if it has none.
-func slotOf(s parley.Speaker, c *parley.Conversation) int {
+// SlotOf is the place of a speaker among the parties, -1 if it has none.
+func SlotOf(s parley.Speaker, c *parley.Conversation) int {
 	if s.Contact != "" {
 		return parley.CustomerSlot
 	}

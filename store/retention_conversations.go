@@ -110,6 +110,7 @@ func (t *tx) RemoveConversations(ctx context.Context, tenant parley.TenantID, ol
 		"DELETE FROM lanes WHERE conversation IN (?)",
 		"DELETE FROM interactions WHERE id IN (SELECT id FROM messages WHERE conversation IN (?))",
 		"DELETE FROM receipts WHERE conversation IN (?)",
+		"DELETE FROM shown WHERE conversation IN (?)",
 		"DELETE FROM tracker_hits WHERE conversation IN (?)",
 		"DELETE FROM entity_hits WHERE conversation IN (?)",
 		"DELETE FROM turns WHERE conversation IN (?)",

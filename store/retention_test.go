@@ -29,6 +29,7 @@ var ofConversation = map[string]string{
 	"ratings":             "INSERT INTO ratings (conversation, seq, requester, helpful, at) VALUES (%[1]d, 1, 'r', 1, 1)",
 	"surveys":             "INSERT INTO surveys (conversation, id, evaluation, answered, comments, at) VALUES (%[1]d, %[2]s, 3, 1, 'c', 1)",
 	"receipts":            "INSERT INTO receipts (conversation, slot, tenant, seq, at) VALUES (%[1]d, 0, 1, 1, 1)",
+	"shown":               "INSERT INTO shown (conversation, slot, seq, at) VALUES (%[1]d, 0, 1, 1)",
 	"tracker_hits":        "INSERT INTO tracker_hits (conversation, tracker, phrase, seq, tenant, name, value, place, length, similarity, words) VALUES (%[1]d, 1, 1, 1, 1, 'n', 'v', 0, 1, 1, '[]')",
 	"entity_hits":         "INSERT INTO entity_hits (conversation, entity, type, subtype, ordinal, seq, place, tenant, category, value, length) VALUES (%[1]d, 0, 't', 's', 0, 1, 0, 1, 'c', 'v', 1)",
 	"insights":            "", // see below

@@ -23,6 +23,8 @@ type follow struct {
 	target  int64
 	unsure  bool             // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
+
+	reach
 }
 
 // noticed starts to follow a conversation of an application that follows everything. Called with mu held.
@@ -34,7 +36,7 @@ func (s *session) noticed(e *hub.Event) *follow {
 	if err != nil {
 		return nil
 	}
-	f := &follow{id: e.Conversation.ID, reader: reader, rich: true}
+	f := &follow{id: e.Conversation.ID, reader: reader, rich: true, reach: reach{slot: hub.SlotOf(s.grant.Speaker, e.Conversation)}}
 	s.follows[f.id] = f
 	return f
 }

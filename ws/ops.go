@@ -154,11 +154,15 @@ func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64
 		return nil, 0, nil, err
 	}
 	after := min(max(p.After, 0), c.Seq)
-	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after}
+	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after, reach: reach{slot: hub.SlotOf(s.grant.Speaker, &c)}}
+	f.come(after)
 	return f, at.Last, func() {
 		cancel := s.server.config.Hub.Subscribe(s.grant.Tenant, c.ID, s) // without mu; see release
 		s.mu.Lock()
 		f.cancel = cancel
+		if before := s.follows[c.ID]; before != nil && before.has >= f.has {
+			f.reach = before.reach
+		}
 		s.follows[c.ID] = f
 		f.unsure = true // c may have grown between our read of it and Subscribe, and nobody tells us of that
 		s.fill(f, c.Seq)
@@ -346,7 +350,7 @@ func (s *session) followStarted(p hub.Posted) {
 	}
 	if s.follows[p.Conversation] == nil {
 		s.follows[p.Conversation] = &follow{id: p.Conversation, reader: hub.Reader{Slots: 1 << parley.CustomerSlot, Sender: parley.Customer},
-			rich: true, cancel: cancel}
+			rich: true, cancel: cancel, reach: reach{slot: parley.CustomerSlot}}
 	}
 }
 
@@ -414,6 +418,9 @@ func (s *session) markRead(r *request) error {
 	s.server.config.Hub.Read(ctx, s.grant.Speaker, in.Conversation, in.Seq, s, func(err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if f := s.follows[in.Conversation]; f != nil && err == nil {
+			f.come(in.Seq)
+		}
 		s.reply(r.id, err)
 	})
 	return nil

@@ -170,7 +170,8 @@ const maxOver = 200
 // serveRequest does what a request asks for. An error ends the session.
 func (s *session) serveRequest(r *request) error {
 	if r.op == opHeartbeat {
-		return nil // that it was heard is all it is for
+		s.answered()
+		return nil
 	}
 	s.mu.Lock()
 	allowed := s.limit.Allow()

@@ -40,6 +40,7 @@ type session struct {
 	all      func() // cancels following everything; nil = not following
 	heard    time.Time
 	beat     *time.Timer
+	asked    bool        // a heartbeat was sent that is not answered; see ask
 	expiring *time.Timer // warns before expiry
 	expiry   *time.Timer
 	takes    map[string]chan parley.Answer // deliveries that wait for their outcome; nil = none are taken
@@ -112,6 +113,7 @@ func (s *session) release() {
 		s.expiring.Stop()
 	}
 	s.queue = nil
+	s.noteShown()
 	s.mu.Unlock()
 	for _, cancel := range cancels { // without mu: the hub holds its own locks when it calls Deliver
 		cancel()
@@ -139,11 +141,7 @@ func (s *session) heartbeat() {
 		return
 	}
 	last := make(map[string]int64, len(s.follows))
-	for id, f := range s.follows {
-		if !f.filling {
-			last[id.String()] = f.sent
-		}
-	}
+	s.ask(last)
 	s.push(encode(map[string]any{"heartbeat": map[string]any{"last": last}}))
 	s.beat.Reset(s.server.config.Heartbeat)
 	token := s.token

@@ -1876,7 +1876,7 @@ type TimelineMessage struct {
 	Type    string  `json:"type"`
 }
 
-// TimelineRecipient defines model for TimelineRecipient.
+// TimelineRecipient A party that the message is for. delivered: its callback was answered with 2xx. shown: a client of this party had the message, no later than then; the hub knows it when the client answers a heartbeat (one comes every 20 seconds), says how far was read, or resumes, and tells it here some seconds later. read: when this party last said how far it has read, if that is this message or a later one.
 type TimelineRecipient struct {
 	// ApplicationId A UUID made by the server.
 	//
@@ -1898,6 +1898,11 @@ type TimelineRecipient struct {
 	Read   *Timestamp `json:"read,omitempty"`
 	Reason *string    `json:"reason,omitempty"`
 	Role   string     `json:"role"`
+
+	// Shown ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Shown *Timestamp `json:"shown,omitempty"`
 }
 
 // TimelineRefused defines model for TimelineRefused.

@@ -62,6 +62,11 @@ func toTimeline(c *parley.Conversation, moment *directory.Moment) TimelineMessag
 				to.Dead, to.Reason = new(DeadState(d.State)), api.Some(d.Reason)
 			}
 		}
+		for _, mark := range moment.Shown {
+			if mark.Slot == slot {
+				to.Shown = someTime(mark.At)
+			}
+		}
 		for _, mark := range moment.Read {
 			if mark.Slot == slot {
 				to.Read = someTime(mark.At)

@@ -1,0 +1,35 @@
+package ws
+
+import (
+	"testing"
+
+	"parley"
+)
+
+// An answer belongs to the oldest heartbeat that has none: what came after that one may be on its way still. One that nobody asked for says nothing.
+func TestAnswersBelongToHeartbeats(t *testing.T) {
+	f := &follow{reach: reach{slot: -1}} // nobody's, so that no hub hears of it
+	s := &session{follows: map[parley.ConversationID]*follow{{1}: f}}
+	beat := func(sent int64) {
+		f.sent = sent
+		s.ask(map[string]int64{})
+	}
+	answers := func(want int64, when string) {
+		t.Helper()
+		if s.answered(); f.has != want {
+			t.Errorf("%s the client has %d, want %d", when, f.has, want)
+		}
+	}
+	answers(0, "unasked")
+	beat(2)
+	f.sent = 3
+	beat(3)
+	answers(2, "with the first answer")
+	answers(2, "unasked, later")
+	f.filling = true
+	beat(9)
+	answers(2, "while it is being filled")
+	f.filling = false
+	beat(9)
+	answers(9, "with the answer to the last")
+}
