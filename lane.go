@@ -153,8 +153,9 @@ type Lanes interface {
 	Probe(ctx context.Context, lease time.Duration) ([]*Lane, error)
 	// Healths is how receivers do, those of one tenant or, with a zero tenant, of all, in order of their keys.
 	Healths(ctx context.Context, tenant TenantID) ([]Health, error)
-	// Notice says whether somebody may be told of a receiver's failures now: it answers true once in the given time.
-	Notice(ctx context.Context, receiver int64, every time.Duration) (bool, error)
+	// Notice says whether somebody may be told now that deliveries to a receiver are given up, or that it is disabled: of each it answers true
+	// once in the given time.
+	Notice(ctx context.Context, receiver int64, disabled bool, every time.Duration) (bool, error)
 }
 
 // An OverdueLane is one that waits for somebody.

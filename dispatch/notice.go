@@ -30,10 +30,11 @@ type Notifier interface {
 	Notify(n Notice)
 }
 
-// noticeEvery is how often at most somebody is told of one receiver (reference section 10).
+// noticeEvery is how often at most somebody is told of each event of one receiver. The events do not share it: who has heard of deliveries
+// that were given up does not know that the receiver is disabled, which is worse (docs/adr/0019-notices.md).
 const noticeEvery = time.Hour
 
-// notice tells people, once an hour for each receiver, on whichever node.
+// notice tells people, once an hour for each receiver and event, on whichever node.
 func (d *Dispatcher) notice(ctx context.Context, n Notice) {
 	if d.config.Notifier == nil {
 		return
@@ -42,7 +43,7 @@ func (d *Dispatcher) notice(ctx context.Context, n Notice) {
 	if err != nil { // the role is gone, and with it whom to tell
 		return
 	}
-	may, err := d.config.Store.Notice(ctx, n.Receiver.Key, noticeEvery)
+	may, err := d.config.Store.Notice(ctx, n.Receiver.Key, n.Event == ReceiverDisabled, noticeEvery)
 	if err != nil {
 		d.logger.WarnContext(ctx, "looking whether to send a notice", "application", n.Receiver.Application, "error", err)
 		return

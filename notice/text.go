@@ -35,7 +35,7 @@ func (n *Notifier) text(j job) (subject, body string) {
 		fmt.Fprintf(&b, "\nSee all that was given up:\n  GET %s/deadletters\nMend the receiver, then have them tried again:\n  POST %s/deadletters/replay\n", admin, admin)
 		fmt.Fprintf(&b, "If the role is disabled, too, enable it:\n  POST %s/clientapplications/%s/roles/%s/enable\n", admin, j.Receiver.Application, role)
 	}
-	fmt.Fprintf(&b, "\nHow all receivers do:\n  GET %s/receivers\n\nThere is at most one mail an hour about a role, so more may have happened.\n", admin)
+	fmt.Fprintf(&b, "\nHow all receivers do:\n  GET %s/receivers\n\nThere is at most one mail an hour about what is given up of a role, and one about its being disabled, so more may have happened.\n", admin)
 	return subject, b.String()
 }
 

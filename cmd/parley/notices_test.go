@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ func (*letter) Reset()        {}
 func (*letter) Logout() error { return nil }
 
 // When a delivery is given up, its role's people get a mail that names it, and the environment's operations URL a signed
-// callback; once, however many follow within the hour.
+// callback; once, however many follow within the hour. That the role is disabled they are told within it, too.
 func TestPeopleAreToldOfFailures(t *testing.T) {
 	box, address := newMailbox(t)
 	n, url := inProcess(t, func(c *configs.Serve) { c.SMTP = "smtp://" + address + "?from=parley@example.org&tls=off" })
@@ -104,8 +105,10 @@ func TestPeopleAreToldOfFailures(t *testing.T) {
 	hook <- verifier
 
 	tried := make(chan struct{}, 16)
+	var answer atomic.Int64
+	answer.Store(http.StatusUnprocessableEntity)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusUnprocessableEntity)
+		w.WriteHeader(int(answer.Load()))
 		tried <- struct{}{}
 	}))
 	t.Cleanup(receiver.Close)
@@ -157,5 +160,26 @@ func TestPeopleAreToldOfFailures(t *testing.T) {
 	}
 	if _, body := get(t, http.MethodGet, url+"/metrics"); !strings.Contains(body, `parley_notices_total{outcome="sent",way="mail"} 1`) || len(box) > 0 || len(events) > 0 {
 		t.Errorf("%d more mails and %d more events came within the hour", len(box), len(events))
+	}
+	answer.Store(http.StatusGone)
+	if _, _, err := c.post(t.Context(), s.begin("m1", "hello", "dora@example.org")); err != nil {
+		t.Fatal(err)
+	}
+	within = time.After(20 * time.Second)
+	select {
+	case got := <-box:
+		if !strings.Contains(got, "Subject: Parley: failing (custom_bot) is disabled") || !strings.Contains(got, "410") {
+			t.Errorf("the mail says\n%s", got)
+		}
+	case <-within:
+		t.Fatal("no mail says that the role is disabled")
+	}
+	select {
+	case got := <-events:
+		if !strings.Contains(got, `"type":"receiver.disabled"`) {
+			t.Errorf("the operations URL heard %s", got)
+		}
+	case <-within:
+		t.Fatal("the operations URL does not hear that the role is disabled")
 	}
 }

@@ -1016,7 +1016,7 @@ type EnvironmentCreated struct {
 type EnvironmentInput struct {
 	Name string `json:"name"`
 
-	// OperationsUrl Gets a signed POST when deliveries of a role are given up or the role is disabled, at most once an hour about each role.
+	// OperationsUrl Gets a signed POST when deliveries of a role are given up or the role is disabled, at most once an hour about each role and each of the two.
 	OperationsUrl *string `json:"operationsUrl,omitempty"`
 
 	// OrganisationId A UUID made by the server.
