@@ -14,7 +14,12 @@ import (
 type waiters struct {
 	mu     sync.Mutex
 	byTurn map[turnName]map[chan struct{}]struct{}
+	again  chan struct{} // places of those who were woken and look at the record
 }
+
+// lookAtOnce is how many of those who were woken read the record at the same time. When hints were lost all are woken, thousands maybe, and whoever
+// posts or begins to wait must not stand behind them.
+const lookAtOnce = 16
 
 // A turnName is what a turn is waited for by.
 type turnName struct {
@@ -22,7 +27,9 @@ type turnName struct {
 	seq          int64
 }
 
-func newWaiters() *waiters { return &waiters{byTurn: map[turnName]map[chan struct{}]struct{}{}} }
+func newWaiters() *waiters {
+	return &waiters{byTurn: map[turnName]map[chan struct{}]struct{}{}, again: make(chan struct{}, lookAtOnce)}
+}
 
 // join waits from now on. leave must be called.
 func (w *waiters) join(name turnName) (woken chan struct{}, leave func()) {
@@ -95,21 +102,37 @@ func (h *Hub) AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.C
 	t := &parley.Turn{}
 	woken, leave := h.waiters.join(turnName{id, seq})
 	defer leave()
-	for {
-		err := h.config.Store.View(context.WithoutCancel(ctx), func(tx parley.Tx) (err error) {
-			*t, err = tx.Turn(ctx, tenant, id, seq)
-			return err
-		})
-		if err != nil {
-			return t, fmt.Errorf("await turn %d of conversation %s: %w", seq, id, err)
-		}
-		if t.Status != parley.TurnOpen {
-			return t, nil
-		}
+	err := h.readTurn(ctx, t, tenant, id, seq)
+	for err == nil && t.Status == parley.TurnOpen {
 		select {
 		case <-woken:
 		case <-ctx.Done():
 			return t, context.Cause(ctx)
 		}
+		select {
+		case h.waiters.again <- struct{}{}:
+			err = h.readAgain(ctx, t, tenant, id, seq)
+		case <-ctx.Done():
+			return t, context.Cause(ctx)
+		}
 	}
+	return t, err
+}
+
+// readAgain is readTurn for one who has a place, and gives it up.
+func (h *Hub) readAgain(ctx context.Context, t *parley.Turn, tenant parley.TenantID, id parley.ConversationID, seq int64) error {
+	defer func() { <-h.waiters.again }()
+	return h.readTurn(ctx, t, tenant, id, seq)
+}
+
+// readTurn reads a turn into t, also when ctx has ended: whoever asks wants to know how it stands.
+func (h *Hub) readTurn(ctx context.Context, t *parley.Turn, tenant parley.TenantID, id parley.ConversationID, seq int64) error {
+	err := h.config.Store.View(context.WithoutCancel(ctx), func(tx parley.Tx) (err error) {
+		*t, err = tx.Turn(ctx, tenant, id, seq)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("await turn %d of conversation %s: %w", seq, id, err)
+	}
+	return nil
 }
