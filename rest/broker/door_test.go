@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"io"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -44,34 +45,135 @@ func (h *slowHub) Post(ctx context.Context, r hub.PostRequest) ([]hub.Posted, er
 	return h.Hub.Post(ctx, r)
 }
 
-// Turns that come together are let in a few at a time, and all are answered.
-func TestTurnsAreLetInAFewAtATime(t *testing.T) {
-	s := newStage(t)
-	const callers, each = 8, 20 // of one key no more may come together
-	h := &slowHub{Hub: s.hub, enough: broker.DoorWidth, open: make(chan struct{})}
-	router := rest.NewRouter()
-	broker.New(broker.Deps{Store: s.store, Hub: h, Keys: s.admin, Authority: s.tokens, Clock: s.clock}).Register(router)
-	handler := rest.Handler(rest.Config{}, router)
-	var turns sync.WaitGroup
-	for range callers {
-		key := s.newKey(parley.DefaultTenant)
-		for i := range each {
-			turns.Go(func() {
-				r := httptest.NewRequest("POST", s.turns(), strings.NewReader(`{"text":"turn `+strconv.Itoa(i)+`"}`))
-				r.Header.Set("Content-Type", "application/json")
-				for headers := s.headers("Api-Key", key); len(headers) > 0; headers = headers[2:] {
-					r.Header.Set(headers[0], headers[1])
-				}
-				w := httptest.NewRecorder()
-				handler.ServeHTTP(w, r)
-				if w.Code != 200 || !strings.Contains(w.Body.String(), "turn "+strconv.Itoa(i)) {
-					t.Errorf("turn %d = %d %s", i, w.Code, w.Body)
-				}
-			})
+// A slowStore counts how many read at the same time, and lets them go on one by one.
+type slowStore struct {
+	broker.Store
+	gate chan struct{} // closed = all go on
+
+	mu           sync.Mutex
+	inside, most int
+	full         chan struct{} // closed when as many read as the door lets in
+}
+
+func (s *slowStore) View(ctx context.Context, fn func(parley.Tx) error) error {
+	s.mu.Lock()
+	if s.inside++; s.most < s.inside {
+		if s.most = s.inside; s.most == broker.DoorWidth {
+			close(s.full)
 		}
 	}
-	turns.Wait()
+	s.mu.Unlock()
+	<-s.gate
+	s.mu.Lock()
+	s.inside--
+	s.mu.Unlock()
+	return s.Store.View(ctx, fn)
+}
+
+// A crowd are callers that come together: of one key no more than 20 may.
+const crowd, ofOneKey = 160, 20
+
+// asker makes calls of turns to a surface with other parts in it.
+func (s *stage) asker(t *testing.T, store broker.Store, h broker.Hub) func(key string, body io.Reader) *httptest.ResponseRecorder {
+	t.Helper()
+	router := rest.NewRouter()
+	broker.New(broker.Deps{Store: store, Hub: h, Keys: s.admin, Authority: s.tokens, Clock: s.clock}).Register(router)
+	handler := rest.Handler(rest.Config{}, router)
+	return func(key string, body io.Reader) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", s.turns(), body)
+		r.Header.Set("Content-Type", "application/json")
+		for headers := s.headers("Api-Key", key); len(headers) > 0; headers = headers[2:] {
+			r.Header.Set(headers[0], headers[1])
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+}
+
+// come lets a crowd say something at the same time, and wants all of it answered.
+func (s *stage) come(t *testing.T, ask func(key string, body io.Reader) *httptest.ResponseRecorder) *sync.WaitGroup {
+	t.Helper()
+	turns := &sync.WaitGroup{}
+	var keys []string
+	for i := range crowd {
+		if i%ofOneKey == 0 {
+			keys = append(keys, s.newKey(parley.DefaultTenant))
+		}
+
+		key := keys[i/ofOneKey]
+		turns.Go(func() {
+			said := "turn " + strconv.Itoa(i)
+			if w := ask(key, strings.NewReader(`{"text":"`+said+`"}`)); w.Code != 200 || !strings.Contains(w.Body.String(), said) {
+				t.Errorf("turn %d = %d %s", i, w.Code, w.Body)
+			}
+		})
+	}
+	return turns
+}
+
+// Turns that come together are posted a few at a time, and all are answered.
+func TestTurnsAreLetInAFewAtATime(t *testing.T) {
+	s := newStage(t)
+	h := &slowHub{Hub: s.hub, enough: broker.DoorWidth, open: make(chan struct{})}
+	s.come(t, s.asker(t, s.store, h)).Wait()
 	if h.most != broker.DoorWidth {
 		t.Errorf("%d posted at the same time, want %d", h.most, broker.DoorWidth)
 	}
+}
+
+// Whose turns they are is read a few at a time, too; none is posted before that.
+func TestTurnsAreReadAFewAtATime(t *testing.T) {
+	s := newStage(t)
+	store := &slowStore{Store: s.store, gate: make(chan struct{}), full: make(chan struct{})}
+	h := &slowHub{Hub: s.hub, enough: broker.DoorWidth, open: make(chan struct{})}
+	turns := s.come(t, s.asker(t, store, h))
+	<-store.full
+	for range broker.DoorWidth { // whoever is not kept outside comes in while these leave; each turn is read about twice, so that too few post yet to be answered
+		store.gate <- struct{}{}
+	}
+	store.mu.Lock()
+	most := store.most
+	store.mu.Unlock()
+	close(store.gate)
+	turns.Wait()
+	if most != broker.DoorWidth {
+		t.Errorf("of %d turns it was read at the same time whose they are, want %d", most, broker.DoorWidth)
+	}
+}
+
+// Whoever sends a body slowly is not in anybody's way: the doors are not for callers.
+func TestSlowBodiesHoldNoDoor(t *testing.T) {
+	s := newStage(t)
+	ask := s.asker(t, s.store, s.hub)
+	var slow sync.WaitGroup
+	var senders []*io.PipeWriter
+	var keys []string
+	for i := range 2 * broker.DoorWidth {
+		if i%ofOneKey == 0 {
+			keys = append(keys, s.newKey(parley.DefaultTenant))
+		}
+		body, sender := io.Pipe()
+		senders = append(senders, sender)
+
+		key := keys[i/ofOneKey]
+		slow.Go(func() {
+			if w := ask(key, body); w.Code != 200 {
+				t.Errorf("a slow turn = %d %s", w.Code, w.Body)
+			}
+		})
+		if _, err := sender.Write([]byte(`{"text":`)); err != nil { // taken by one who reads bodies
+			t.Fatal(err)
+		}
+	}
+	if w := ask(s.newKey(parley.DefaultTenant), strings.NewReader(`{"text":"hello"}`)); w.Code != 200 {
+		t.Errorf("a turn among slow ones = %d %s", w.Code, w.Body)
+	}
+	for _, sender := range senders {
+		if _, err := sender.Write([]byte(`"turn, slowly"}`)); err != nil {
+			t.Fatal(err)
+		}
+		sender.Close()
+	}
+	slow.Wait()
 }
