@@ -2,12 +2,14 @@ package hub_test
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"parley"
 	"parley/hub"
+	"parley/store"
 	"parley/store/storetest"
 )
 
@@ -51,4 +53,36 @@ func TestDeadlinesTogetherLeaveRoomForOthers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// How long it takes to end conversations that become idle together, on a node that has none of them in memory. With -benchtime 10000x it ends so
+// many at once; the time is that of each.
+func BenchmarkIdleConversationsEnd(b *testing.B) {
+	for name, open := range map[string]func(testing.TB, ...storetest.Option) *store.Store{"sqlite": storetest.Open, "postgres": storetest.OpenPostgres} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, open(b))
+			var starts sync.WaitGroup
+			const together = 32
+			for first := range together {
+				starts.Go(func() {
+					for i := first; i < b.N; i += together {
+						w.start()
+					}
+				})
+			}
+			starts.Wait()
+			w.later(time.Hour)
+			h := hub.New(hub.Config{Store: w.store, Clock: w.now, Dispatcher: w, Logger: slog.New(slog.DiscardHandler)})
+			b.ResetTimer()
+			h.Remind(b.Context())
+			b.StopTimer()
+			var open map[parley.OwnerKind]int
+			if err := w.store.View(b.Context(), func(tx parley.Tx) (err error) {
+				open, err = tx.OpenByOwner(b.Context())
+				return err
+			}); err != nil || len(open) > 0 {
+				b.Errorf("an hour after anything was said these are open: %v, %v", open, err)
+			}
+		})
+	}
 }
