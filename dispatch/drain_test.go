@@ -1,0 +1,116 @@
+package dispatch
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/ident"
+	"parley/store"
+	"parley/store/storetest"
+)
+
+// A countingStore counts the messages that lanes read.
+type countingStore struct {
+	parley.Store
+	read atomic.Int64
+}
+
+func (c *countingStore) Owed(ctx context.Context, lane *parley.Lane, limit int) (parley.Conversation, []parley.Message, error) {
+	conversation, owed, err := c.Store.Owed(ctx, lane, limit)
+	c.read.Add(int64(len(owed)))
+	return conversation, owed, err
+}
+
+// A lane in which a thousand messages wait is emptied by reading each of them once.
+func TestLongLaneReadsEachMessageOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		const waiting = 1000
+		s, app := open(t), ident.New[parley.ClientApplication]()
+		r := newReceiver(t, nil)
+		application(t, s, app, r.URL, nil)
+		_, wake := says(t, s, waiting, app) // before anybody works
+		counting := &countingStore{Store: s}
+		d := start(t, s, func(c *Config) { c.Store = counting })
+		d.Wake(parley.Committed{Wake: wake[:1]})
+		waitFor(t, "all of them", func() bool { return len(r.got()) >= waiting && d.pool.idle() })
+		if n := len(r.got()); n != waiting || counting.read.Load() != waiting {
+			t.Errorf("%d came of %d that were read, want %d", n, counting.read.Load(), waiting)
+		}
+	})
+}
+
+// The first retry comes within a second after the failure, by the schedule and the clock that a hub has, at the longest wait that chance allows. The
+// machine may be busy once, but not each time.
+func TestFirstRetryIsSoon(t *testing.T) {
+	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	r := newReceiver(t, func(n int, _ *http.Request) (int, map[string]string, string) {
+		return []int{http.StatusOK, http.StatusServiceUnavailable}[n%2], nil, ""
+	})
+	application(t, s, app, r.URL, nil)
+	d := start(t, s, func(c *Config) { c.Random = func() float64 { return 0.999 } })
+	var waits []time.Duration
+	for range 3 {
+		first := len(r.got())
+		_, wake := says(t, s, 1, app)
+		d.Wake(parley.Committed{Wake: wake})
+		waitFor(t, "the retry", func() bool { return len(r.got()) == first+2 })
+		got := r.got()[first:]
+		if got[0].id != got[1].id {
+			t.Fatalf("%s was not tried again, but %s", got[0].id, got[1].id)
+		}
+		if waits = append(waits, got[1].at.Sub(got[0].at)); waits[len(waits)-1] < time.Second {
+			return
+		}
+	}
+	t.Errorf("tried again after %v", waits)
+}
+
+// Of an answer 4 KiB are read, however much a receiver says, and 1 KiB is kept if it failed.
+func TestEndlessAnswers(t *testing.T) {
+	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	var tries atomic.Int64
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := tries.Add(1)
+		if n == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		for line := strings.Repeat("x", 1<<10); ; {
+			if _, err := io.WriteString(w, line); err != nil || r.Context().Err() != nil {
+				break
+			}
+		}
+		if n == 2 {
+			close(over)
+		}
+	}))
+	t.Cleanup(server.Close)
+	application(t, s, app, server.URL, nil)
+	d := start(t, s, nil)
+	steps, wake := says(t, s, 1, app)
+	begin := time.Now()
+	d.Wake(parley.Committed{Wake: wake})
+	id := steps[0].Conversation.ID
+	waitFor(t, "the delivery", func() bool { return states(t, s, id).Acked[1] == 1 })
+	<-over // the connection was closed on the rest
+	if wait := time.Since(begin); wait > attemptTimeout {
+		t.Errorf("it took %v", wait)
+	}
+	var all []parley.LaneAttempt
+	if err := s.View(t.Context(), func(tx parley.Tx) (err error) {
+		all, err = tx.Attempts(t.Context(), parley.DefaultTenant, id, 0, 1)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 2 || len(all[0].Answer) != 1<<10 || all[1].Answer != "" {
+		t.Errorf("the attempts are %+v", all)
+	}
+}
