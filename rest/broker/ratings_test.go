@@ -101,7 +101,7 @@ func TestAnswersAreRated(t *testing.T) {
 		{"?requesterId=x", `{"evaluation":true,"interactionId":"` + session.UserInteractionUUID + `"}`, 422},
 		{"?requesterId=x", `{"evaluation":true,"interactionId":"` + plain.Answers[0].InteractionID + `"}`, 422},
 	} {
-		if status, text := rate(test.query, test.body); status != test.want || status == 200 && text != "OK" {
+		if status, text := rate(test.query, test.body); status != test.want || status == 200 && text != "OK" || status == 422 && !strings.Contains(text, `"code":"NOT_EVALUABLE"`) {
 			t.Errorf("%s %s answered %d %s, want %d", test.query, test.body, status, text, test.want)
 		}
 	}

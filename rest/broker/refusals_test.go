@@ -74,6 +74,17 @@ func TestTurnsAreRefused(t *testing.T) {
 	}
 }
 
+// A method that an address does not know is told apart from an address that there is not, and which it knows is said.
+func TestUnknownMethods(t *testing.T) {
+	s := newStage(t)
+	for path, allow := range map[string]string{s.turns(): "POST", "/eva-broker" + s.turns() + "/" + s.bot.ID.String(): "POST", s.environment() + "/history/4711": "GET"} {
+		res, text := s.Do("PUT", path, `{}`, s.headers()...)
+		if res.StatusCode != 405 || !strings.Contains(text, `"code":"METHOD_NOT_ALLOWED"`) || !strings.Contains(res.Header.Get("Allow"), allow) {
+			t.Errorf("PUT %s answered %d %s, Allow %q", path, res.StatusCode, text, res.Header.Get("Allow"))
+		}
+	}
+}
+
 // The header CHANNEL, the vendor's prefix and a trailing slash all lead to the same.
 func TestWaysToASession(t *testing.T) {
 	s := newStage(t)
