@@ -193,6 +193,41 @@ func TestDeadDeliveriesAreReplayed(t *testing.T) {
 	})
 }
 
+// Those that are replayed at a rate come one after the other, by both policies, and none before its time.
+func TestReplayKeepsItsRate(t *testing.T) {
+	for policy, block := range map[string]bool{"skip": false, "block": true} {
+		t.Run(policy, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+				const dead = 4
+				var c clock
+				s, app := open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
+				r, refusing := refuse(t, "message 1")
+				application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) { role.Delivery.Block = block })
+				d := start(t, s, func(config *Config) { config.Clock, config.Sweep = c.now, 10*time.Millisecond })
+				for range dead {
+					_, wake := says(t, s, 1, app)
+					d.Wake(parley.Committed{Wake: wake})
+				}
+				waitFor(t, "the dead deliveries", func() bool { return len(givenUp(t, s, parley.StateDead)) == dead })
+				refusing.Store(false)
+				if err := s.Update(t.Context(), func(tx parley.Tx) error {
+					_, err := tx.Replay(t.Context(), parley.DeadLetterQuery{Tenant: parley.DefaultTenant}, 10, c.now(), time.Hour)
+					return err
+				}); err != nil {
+					t.Fatal(err)
+				}
+				for i := range dead {
+					c.set(time.Duration(i)*time.Hour + time.Minute)
+					waitFor(t, "one more", func() bool { return len(r.got()) >= dead+i+1 && d.pool.idle() })
+					if n := len(r.got()) - dead; n != i+1 {
+						t.Errorf("%d came within %d hours, want %d", n, i, i+1)
+					}
+				}
+			})
+		})
+	}
+}
+
 // What is held for a receiver that fails is not tried again and again: the breaker opens, one delivery tries it, and when
 // that is good everything comes, in order. Another receiver does not notice.
 func TestBreakerHoldsAndProbes(t *testing.T) {
