@@ -219,7 +219,7 @@ func drive(ctx context.Context, pairs []*pair, warm, measure time.Duration, s *s
 			if got := p.delivered.Load(); got < int64(p.next) {
 				p.mu.Lock()
 				defer p.mu.Unlock()
-				return fmt.Errorf("pair %d: %d of %d messages arrived; the last trouble: %v", i, got, p.next, p.ended)
+				return errors.Join(fmt.Errorf("pair %d: %d of %d messages arrived", i, got, p.next), p.ended)
 			}
 		}
 		return nil

@@ -37,6 +37,7 @@ func TestBulksFindTheirRowsByKeys(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", b.text, err)
 			}
+			defer rows.Close()
 			for rows.Next() {
 				var id, parent, unused int
 				var step string
@@ -51,7 +52,6 @@ func TestBulksFindTheirRowsByKeys(t *testing.T) {
 			if err := rows.Err(); err != nil {
 				t.Fatal(err)
 			}
-			rows.Close()
 		}
 	}
 }
