@@ -77,7 +77,8 @@ func findIn(p plain, language string, everything bool) []Found {
 			for i := start; i < end; i++ {
 				taken[i] = true
 			}
-			all = append(all, Found{f.name, p.starts[start], p.ends[end-1], value})
+			from, to := p.origin(start, end)
+			all = append(all, Found{f.name, from, to, value})
 		})
 	}
 	slices.SortFunc(all, func(a, b Found) int { return a.Start - b.Start })

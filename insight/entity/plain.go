@@ -11,10 +11,21 @@ import (
 // as ordinary ones, one dash and one space for all of them, and nothing of what nobody sees.
 type plain struct {
 	text         string
-	starts, ends []int // for each byte of text: the character of the original that it came from
+	starts, ends []int // for each byte of text: the character of the original that it came from; nil = that byte
+}
+
+// origin is where what stands at start to end of the plain text is in the original.
+func (p *plain) origin(start, end int) (int, int) {
+	if p.starts == nil {
+		return start, end
+	}
+	return p.starts[start], p.ends[end-1]
 }
 
 func flatten(text string) plain {
+	if isASCII(text) {
+		return plain{text: text} // looks like what it is
+	}
 	p := plain{starts: make([]int, 0, len(text)), ends: make([]int, 0, len(text))}
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); {
@@ -30,6 +41,15 @@ func flatten(text string) plain {
 	}
 	p.text = string(out)
 	return p
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // look gives the character that a reader takes r for, or -1 if there is nothing to see.
