@@ -11,10 +11,11 @@ var numberPattern = regexp.MustCompile(`[+-]?(?:\d{1,3}(?:[ ']\d{3})+(?:[.,]\d+)
 
 // findNumbers takes numbers that are no part of a word: of B2B and 4th there is none.
 func findNumbers(s, _ string, add func(int, int, string)) {
-	for from, end := 0, 0; from < len(s); from = end {
-		if end = from + 1; !isDigit(s[from]) {
+	for from := 0; from < len(s); from++ {
+		if !isDigit(s[from]) {
 			continue
 		}
+		end := from + 1
 		for end < len(s) && (isDigit(s[end]) || strings.IndexByte("+- '.,", s[end]) >= 0) {
 			end++
 		}
@@ -31,5 +32,6 @@ func findNumbers(s, _ string, add func(int, int, string)) {
 				add(start, end, s[start:end])
 			}
 		}
+		from = end
 	}
 }
