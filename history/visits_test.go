@@ -60,10 +60,15 @@ func exportVisits(t *testing.T, s *store.Store, selection history.VisitSelection
 	if err != nil {
 		t.Fatalf("export visits: %v", err)
 	}
-	if strings.Contains(strings.ToLower(out.String()), "anna") {
-		t.Errorf("who the customer is: %s", out.String())
+	all := lines(t, out.Bytes())
+	for _, line := range all {
+		for name, value := range line { // letters of a cursor may spell any name
+			if name != "cursor" && strings.Contains(strings.ToLower(fmt.Sprint(value)), "anna") {
+				t.Errorf("%s says who the customer is: %v", name, value)
+			}
+		}
 	}
-	return lines(t, out.Bytes())
+	return all
 }
 
 // otherTenant makes one.
