@@ -58,7 +58,7 @@ var users = []struct{ library, by, why string }{
 	{"github.com/hashicorp/golang-lru", "parley/store", "a connection decides what it keeps compiled"},
 	{"github.com/redis/go-redis", "parley/store/live", "Redis is never the record"},
 	{"github.com/alicebob/miniredis", "parley/store/live", "Redis is never the record"},
-	{"github.com/hibiken/asynq", "parley/dispatch/asynqueue", "a queue wakes, it does not decide"},
+	{"github.com/hibiken/asynq", "parley/dispatch/asynqueue parley/bench", "a queue wakes, it does not decide; bench measures a bare one"},
 	{"github.com/coder/websocket", "parley/ws parley/bench parley/chaos parley/forward", "one writer per connection is kept in one place"},
 	{"github.com/wneessen/go-mail", "parley/notice", "who sends mail also keeps its credentials out of logs"},
 	{"github.com/standard-webhooks/standard-webhooks", "parley/signing parley/examples/receiver", "every call is signed in one way"},

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,6 +31,8 @@ type sink struct {
 	server  *http.Server
 	url     string
 	count   atomic.Int64
+	late    atomic.Int64    // messages that came after a later one of their lane
+	last    []atomic.Int64  // by lane: the latest message that came
 	arrived []chan struct{} // by lane; room for the window
 
 	mu        sync.Mutex
@@ -39,12 +42,28 @@ type sink struct {
 
 const laneMark = "lane="
 
+// mark says in a text which message of which lane it is; numbers of a lane grow.
+func mark(lane, n int) string { return fmt.Sprintf("%s%d.%d;", laneMark, lane, n) }
+
+// markIn finds the mark in what came.
+func markIn(body []byte) (lane, n int, ok bool) {
+	_, after, found := bytes.Cut(body, []byte(laneMark))
+	digits, _, ended := bytes.Cut(after, []byte(";"))
+	which, number, both := bytes.Cut(digits, []byte("."))
+	if !found || !ended || !both {
+		return 0, 0, false
+	}
+	lane, errLane := strconv.Atoi(string(which))
+	n, errNumber := strconv.Atoi(string(number))
+	return lane, n, errLane == nil && errNumber == nil && lane >= 0
+}
+
 func startSink(ctx context.Context) (*sink, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{url: "http://" + l.Addr().String(), arrived: make([]chan struct{}, callbackLanes)}
+	s := &sink{url: "http://" + l.Addr().String(), arrived: make([]chan struct{}, callbackLanes), last: make([]atomic.Int64, callbackLanes)}
 	for i := range s.arrived {
 		s.arrived[i] = make(chan struct{}, callbackWindow)
 	}
@@ -68,16 +87,36 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.mu.Unlock()
 	}
-	if _, after, ok := bytes.Cut(body, []byte(laneMark)); ok {
-		digits, _, _ := bytes.Cut(after, []byte(";"))
-		if lane, err := strconv.Atoi(string(digits)); err == nil && lane < len(s.arrived) {
-			select {
-			case s.arrived[lane] <- struct{}{}:
-			default: // an attempt that came twice
-			}
+	if lane, n, ok := markIn(body); ok && lane < len(s.arrived) {
+		s.order(lane, int64(n))
+		select {
+		case s.arrived[lane] <- struct{}{}:
+		default: // an attempt that came twice
 		}
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// order counts a message that is overtaken. One that comes twice is none.
+func (s *sink) order(lane int, n int64) {
+	for {
+		last := s.last[lane].Load()
+		switch {
+		case n < last:
+			s.late.Add(1)
+			return
+		case n == last || s.last[lane].CompareAndSwap(last, n):
+			return
+		}
+	}
+}
+
+// forget begins the count of overtaken messages anew, for a side whose lanes count from where they like.
+func (s *sink) forget() {
+	for i := range s.last {
+		s.last[i].Store(0)
+	}
+	s.late.Store(0)
 }
 
 // stretch counts what arrives in a while.
@@ -94,8 +133,8 @@ func (s *sink) stretch(ctx context.Context, o Options, from *server) (load, erro
 	return load{rate: float64(n) / took.Seconds(), cpu: used.cpu.per(n), counted: used.counted}, nil
 }
 
-// callbacks is case (c): messages from accept to the receiver's answer, attempts recorded, beside a plain net/http client that
-// posts to the same receiver; then how long a message takes to its callback while there is little to do.
+// callbacks is case (c): messages from accept to the receiver's answer, attempts recorded, beside a plain net/http client and a
+// bare asynq handler that post to the same receiver; then how long a message takes to its callback while there is little to do.
 func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
 	receiver, err := startSink(ctx)
 	if err != nil {
@@ -113,16 +152,26 @@ func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
 	}
 	defer closeLanes()
 	const name = "callbacks"
+	sides := []struct {
+		name string
+		run  func() (load, error)
+	}{
+		{"plain net/http sender", func() (load, error) { return baselineSender(ctx, o, receiver, "--send-to", receiver.url) }},
+		{"bare asynq handler", func() (load, error) {
+			return baselineSender(ctx, o, receiver, append([]string{"--queue-to", receiver.url}, t.redisFlag()...)...)
+		}},
+		{"hub", func() (load, error) { return hubSender(ctx, o, receiver, s, lanes, conversations) }},
+	}
 	for range o.Repeats {
-		l, err := plainSender(ctx, o, receiver)
-		if err != nil {
-			return err
+		for _, side := range sides {
+			receiver.forget()
+			l, err := side.run()
+			if err != nil {
+				return err
+			}
+			report.add(t, name, side.name, l)
 		}
-		report.add(t, name, "plain net/http sender", l)
-		if l, err = hubSender(ctx, o, receiver, s, lanes, conversations); err != nil {
-			return err
-		}
-		report.add(t, name, "hub", l)
+		report.note(t, name, sides[len(sides)-1].name, "callbacks out of order", float64(receiver.late.Load()))
 	}
 	for range o.Repeats {
 		for _, rate := range paces {
@@ -134,21 +183,21 @@ func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
 	return nil
 }
 
-// plainSender lets another process post to the sink as fast as it can.
-func plainSender(ctx context.Context, o Options, receiver *sink) (load, error) {
-	s, err := startServer(ctx, "bench", "--send-to", receiver.url)
+// baselineSender lets another process post to the sink as fast as it can.
+func baselineSender(ctx context.Context, o Options, receiver *sink, flags ...string) (load, error) {
+	s, err := startServer(ctx, append([]string{"bench"}, flags...)...)
 	if err != nil {
 		return load{}, err
 	}
-	defer func() { _ = s.stop() }()
-	return receiver.stretch(ctx, o, s)
+	l, err := receiver.stretch(ctx, o, s)
+	return l, errors.Join(err, s.stop(), receiver.settle(ctx))
 }
 
 // say posts a message on a lane. Lanes have one poster each.
 func say(ctx context.Context, l *session, lane int, conversation string) error {
 	l.n++
-	text := fmt.Appendf(nil, `{"id":"%d","post":{"messageId":"m%d","type":{"value":"text"},"content":{"text":"%s%d;%s%s"},"conversation":{"id":"%s"}}}`,
-		l.n, l.n, laneMark, lane, stamp(), padding, conversation)
+	text := fmt.Appendf(nil, `{"id":"%d","post":{"messageId":"m%d","type":{"value":"text"},"content":{"text":"%s%s%s"},"conversation":{"id":"%s"}}}`,
+		l.n, l.n, mark(lane, l.n), stamp(), padding, conversation)
 	return l.write(ctx, text)
 }
 

@@ -100,14 +100,24 @@ var epoch = time.Now()
 
 const stampMark = "stamp="
 
-// stamp is the time in a message's text.
-func stamp() string { return stampMark + strconv.FormatInt(int64(time.Since(epoch)), 10) + ";" }
+// stamp is the time in a message's text, in nanoseconds, its digits written as letters: people do not write numbers of twelve
+// digits, and every one of them would have to be looked at as what may be a telephone number.
+func stamp() string {
+	return stampMark + string(shift(strconv.AppendInt(nil, int64(time.Since(epoch)), 10), 'a'-'0')) + ";"
+}
 
 func stampOf(object []byte) (time.Time, bool) {
 	_, after, ok := bytes.Cut(object, []byte(stampMark))
-	digits, _, ended := bytes.Cut(after, []byte(";"))
-	n, err := strconv.ParseInt(string(digits), 10, 64)
+	letters, _, ended := bytes.Cut(after, []byte(";"))
+	n, err := strconv.ParseInt(string(shift(bytes.Clone(letters[:min(len(letters), 20)]), '0'-'a')), 10, 64)
 	return epoch.Add(time.Duration(n)), ok && ended && err == nil
+}
+
+func shift(digits []byte, by int) []byte {
+	for i := range digits {
+		digits[i] = byte(int(digits[i]) + by)
+	}
+	return digits
 }
 
 // send is not cut short by the end of a stretch: a write that is cancelled breaks the connection.

@@ -84,6 +84,14 @@ func (t Target) folder() (data string, remove func(), err error) {
 	return data, func() { os.RemoveAll(data) }, err
 }
 
+// redisFlag names the target's Redis to a process; none = a private one.
+func (t Target) redisFlag() []string {
+	if t.Redis == "" {
+		return nil
+	}
+	return []string{"--redis", t.Redis}
+}
+
 // Name is what tables call the target.
 func (t Target) Name() string {
 	if t.Database == "" {
@@ -115,9 +123,7 @@ func startHub(ctx context.Context, t Target, data string, more ...string) (*serv
 	if t.Database != "" {
 		args = append(args, "--database", t.Database)
 	}
-	if t.Redis != "" {
-		args = append(args, "--redis", t.Redis)
-	}
+	args = append(args, t.redisFlag()...)
 	s, err := startServer(ctx, append(args, more...)...)
 	if err != nil {
 		if temporary {

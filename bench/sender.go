@@ -38,31 +38,51 @@ func (f Forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, res.Body) // the caller has gone; there is nobody to tell
 }
 
+// A poster is a plain client that posts JSON with an HMAC. Safe for concurrent use.
+type poster struct {
+	url    string
+	client *http.Client
+}
+
+func newPoster(url string) *poster {
+	transport := &http.Transport{MaxIdleConnsPerHost: SenderConcurrency}
+	return &poster{url, &http.Client{Transport: transport, Timeout: 10 * time.Second}}
+}
+
+func (p *poster) post(ctx context.Context, body []byte) error {
+	sign := hmac.New(sha256.New, []byte("a-secret-of-the-benchmark"))
+	sign.Write(body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Signature", hex.EncodeToString(sign.Sum(nil)))
+	res, err := p.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
+}
+
+// posted is 1 KiB of JSON that begins its text so.
+func posted(text string) []byte {
+	body := append([]byte(`{"text":"`+text), bytes.Repeat([]byte("x"), 1024-11-len(text))...)
+	return append(body, `"}`...)
+}
+
 // Send is the baseline for callbacks: it posts 1 KiB of JSON with an HMAC to a URL, as fast as the answers come, until ctx
 // ends. It keeps nothing and orders nothing.
 func Send(ctx context.Context, url string) {
-	body := append(append([]byte(`{"text":"`), bytes.Repeat([]byte("x"), 1024-11)...), `"}`...)
-	transport := &http.Transport{MaxIdleConnsPerHost: SenderConcurrency}
-	defer transport.CloseIdleConnections()
-	sender := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	body, p := posted(""), newPoster(url)
+	defer p.client.CloseIdleConnections()
 	var wg sync.WaitGroup
 	for range SenderConcurrency {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				sign := hmac.New(sha256.New, []byte("a-secret-of-the-benchmark"))
-				sign.Write(body)
-				req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-				if err != nil {
-					return
-				}
-				req.Header.Set("Content-Type", "application/json")
-				req.Header.Set("X-Signature", hex.EncodeToString(sign.Sum(nil)))
-				res, err := sender.Do(req)
-				if err != nil {
-					continue // ctx has ended, or the sink has: the next round tells
-				}
-				_, _ = io.Copy(io.Discard, res.Body)
-				res.Body.Close()
+				_ = p.post(ctx, body) // ctx has ended, or the sink has: the next round tells
 			}
 		})
 	}

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"parley"
 	"parley/bench"
 	"parley/configs"
 	"parley/store"
+	"parley/store/live"
 )
 
 type benchCommand struct {
@@ -42,6 +45,7 @@ type benchCommand struct {
 	RelayPprof   string `hidden:"" help:"Address of its profiles."`
 	ForwardTo    string `hidden:"" help:"Be the baseline forwarder, to this URL."`
 	SendTo       string `hidden:"" help:"Be the baseline sender, to this URL."`
+	QueueTo      string `hidden:"" help:"Be the baseline that sends through asynq, to this URL."`
 	Fill         int    `hidden:"" default:"-1" help:"Fill a record with so many messages."`
 	FillHeld     int    `hidden:"" default:"-1" help:"Fill a record with so many lanes that owe something."`
 	ListGroups   int    `hidden:"" default:"-1" help:"Fill a record with so many conversations of groups, and list them."`
@@ -60,6 +64,8 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.out, "listening: nowhere, it sends")
 		bench.Send(ctx, c.SendTo)
 		return nil
+	case c.QueueTo != "":
+		return c.sendQueued(ctx, s)
 	case c.Fill >= 0, c.FillHeld >= 0, c.ListGroups >= 0, c.CountFigures >= 0:
 		record := configs.Store{Data: c.Data}
 		if len(c.Database) > 0 {
@@ -96,6 +102,20 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		return errors.New("nothing to measure: give --database, or leave out --no-sqlite")
 	}
 	return bench.Run(ctx, o, c.Cases, s.out)
+}
+
+// sendQueued is the process of the baseline that sends through asynq.
+func (c *benchCommand) sendQueued(ctx context.Context, s streams) (err error) {
+	dir, err := os.MkdirTemp("", "parley-bench-")
+	if err != nil {
+		return err
+	}
+	redis, err := live.Open(ctx, live.Config{URL: c.Redis, Dir: dir, Logger: slog.New(slog.NewTextHandler(s.err, nil))})
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	fmt.Fprintln(s.out, "listening: nowhere, it sends")
+	return errors.Join(bench.SendQueued(ctx, redis, c.QueueTo), redis.Close(), os.RemoveAll(dir))
 }
 
 // A lister is a [bench.Lister] over a record.

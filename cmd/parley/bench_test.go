@@ -21,7 +21,7 @@ func TestBenchMeasuresEveryCase(t *testing.T) {
 		t.Fatalf("bench: %v: %s", err, out)
 	}
 	for _, row := range []string{"durable 1:1, 1 in flight hub / relay, plain", "durable 1:1, 8 in flight hub / relay, coalesced", "latency at 5000 messages/s hub",
-		"callbacks hub / plain net/http sender", "post to callback, 20/s hub p99 ms", "post to callback, 300/s hub p99 ms",
+		"callbacks hub / plain net/http sender", "callbacks hub / bare asynq handler", "post to callback, 20/s hub p99 ms", "post to callback, 300/s hub p99 ms",
 		"post to callback, 300/s, beside 10 lanes of a slow receiver hub p99 ms", "start, 200 deliveries held in 50 lanes hub s until ready", "idle, 20 sessions hub / relay", "typing, 8 in flight hub / relay, plain",
 		"20 open conversations hub / relay, coalesced", "1000 stored messages hub / relay, coalesced", "resume, 150 messages missed hub ms to the first 100",
 		"resume, 20 sessions at once hub s to the last one", "churn for 1s hub goroutines at the end",
