@@ -285,13 +285,13 @@ func (s *Store) writeConversations(ctx context.Context, t bun.Tx, chains []*chai
 		seen[parley.ConversationID(id)] = true
 		return nil
 	}
-	if err := insertConversations.run(ctx, s.dialect, t.Tx, inserted, note); err != nil {
+	if err := insertConversations.run(ctx, s.conn(s.writes, t.Tx), inserted, note); err != nil {
 		return err
 	}
-	if err := touchConversations.run(ctx, s.dialect, t.Tx, touched, note); err != nil {
+	if err := touchConversations.run(ctx, s.conn(s.writes, t.Tx), touched, note); err != nil {
 		return err
 	}
-	if err := changeConversations.run(ctx, s.dialect, t.Tx, changed, note); err != nil {
+	if err := changeConversations.run(ctx, s.conn(s.writes, t.Tx), changed, note); err != nil {
 		return err
 	}
 	for id, c := range moving {
@@ -367,7 +367,7 @@ func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) er
 			}
 		}
 	}
-	if err := insertMessages.run(ctx, s.dialect, t.Tx, rows, discard); err != nil {
+	if err := insertMessages.run(ctx, s.conn(s.writes, t.Tx), rows, discard); err != nil {
 		return err
 	}
 	if err := s.writeTurns(ctx, t, chains); err != nil {

@@ -111,10 +111,10 @@ func (t *tx) PutDetections(ctx context.Context, tenant parley.TenantID, found []
 			entities = append(entities, []any{conversation, int64(h.Entity), h.Type, h.SubType, int64(h.Ordinal), h.Seq, int64(h.Offset), key, h.Category, h.Value, int64(h.Length)})
 		}
 	}
-	if err := insertTrackerHits.run(ctx, t.s.dialect, t.db.Tx, trackers, discard); err != nil {
+	if err := insertTrackerHits.run(ctx, t.conn(), trackers, discard); err != nil {
 		return fmt.Errorf("insert tracker hits: %w", err)
 	}
-	if err := insertEntityHits.run(ctx, t.s.dialect, t.db.Tx, entities, discard); err != nil {
+	if err := insertEntityHits.run(ctx, t.conn(), entities, discard); err != nil {
 		return fmt.Errorf("insert entity hits: %w", err)
 	}
 	return nil

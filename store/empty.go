@@ -45,7 +45,7 @@ func (t *tx) emptyMessages(ctx context.Context, owner, conversation int64, left 
 	if err := releaseAssets(ctx, t.db, owner, files); err != nil {
 		return 0, nil, err
 	}
-	return int64(len(rows)), jobs, eraseBodies.run(ctx, t.s.dialect, t.db.Tx, rows, discard)
+	return int64(len(rows)), jobs, eraseBodies.run(ctx, t.conn(), rows, discard)
 }
 
 var eraseBodies = newBulk("UPDATE messages AS m SET deleted = v.deleted, body = v.body FROM %ROWS% WHERE m.conversation = v.conversation AND m.seq = v.seq",

@@ -88,7 +88,7 @@ func (t *tx) keepAttributes(ctx context.Context, tenant int64, e *parley.Tracked
 	for name, v := range values {
 		rows = append(rows, []any{e.Key, name, tenant, e.Bot[:], v, strings.ToLower(v)})
 	}
-	return insertAttributes.run(ctx, t.s.dialect, t.db.Tx, rows, discard)
+	return insertAttributes.run(ctx, t.conn(), rows, discard)
 }
 
 // events reads those that the rest of a query is about.
@@ -187,7 +187,7 @@ func (t *tx) forgetEvents(ctx context.Context, tenant int64, where string, args 
 		rows[i] = []any{key}
 	}
 	for _, b := range []*bulk{eraseEvents, eraseAttributes} {
-		if err := b.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+		if err := b.run(ctx, t.conn(), rows, discard); err != nil {
 			return 0, err
 		}
 	}

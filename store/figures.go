@@ -121,7 +121,7 @@ func (t *tx) AddDimensions(ctx context.Context, generation int64, all []parley.D
 		}
 		rows = append(rows, []any{generation, owner, d.Bot[:], d.Version, d.Channel, d.Language, d.Campaign, d.CampaignSource, string(d.Owner)})
 	}
-	if err := insertDimensions.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+	if err := insertDimensions.run(ctx, t.conn(), rows, discard); err != nil {
 		return nil, fmt.Errorf("add dimensions of figures: %w", err)
 	}
 	if err := t.run(ctx, `UPDATE visit_dimensions SET series = (SELECT MIN(x.key) FROM visit_dimensions AS x

@@ -77,7 +77,7 @@ func (t *tx) CellsOn(ctx context.Context, days []parley.CellName) (found []parle
 	for i, d := range days {
 		rows[i] = []any{d.Dimension, d.Start, d.Start + int64(24*time.Hour/time.Millisecond)}
 	}
-	err = cellsOfHours.run(ctx, t.s.dialect, t.db.Tx, rows, func(rows *sql.Rows) error {
+	err = cellsOfHours.run(ctx, t.conn(), rows, func(rows *sql.Rows) error {
 		var stored []byte
 		c, err := scanCell(rows, &stored)
 		c.Totals = stored
@@ -180,7 +180,7 @@ func (t *tx) putFigures(ctx context.Context, p *parley.FigureProgress, c *parley
 		b    *bulk
 		rows [][]any
 	}{{deleteVisits, gone}, {upsertVisits, visits}, {upsertHours, hours}, {upsertHourTotals, hourTotals}, {upsertDayTotals, dayTotals}, {deleteChanges, seen}} {
-		if err := w.b.run(ctx, t.s.dialect, t.db.Tx, w.rows, discard); err != nil {
+		if err := w.b.run(ctx, t.conn(), w.rows, discard); err != nil {
 			return err
 		}
 	}

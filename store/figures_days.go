@@ -83,7 +83,7 @@ func (t *tx) putDays(ctx context.Context, days []parley.Cell) error {
 		dimensions = append(dimensions, []any{days[i].Dimension})
 	}
 	seriesOf := map[int64]int64{}
-	if err := seriesOfDimensions.run(ctx, t.s.dialect, t.db.Tx, dimensions, func(rows *sql.Rows) error {
+	if err := seriesOfDimensions.run(ctx, t.conn(), dimensions, func(rows *sql.Rows) error {
 		var key, series int64
 		err := rows.Scan(&key, &series)
 		seriesOf[key] = series
@@ -101,7 +101,7 @@ func (t *tx) putDays(ctx context.Context, days []parley.Cell) error {
 			places = append(places, []any{p.series, p.start})
 		}
 	}
-	if err := daysOfSeries.run(ctx, t.s.dialect, t.db.Tx, places, func(rows *sql.Rows) error {
+	if err := daysOfSeries.run(ctx, t.conn(), places, func(rows *sql.Rows) error {
 		var p place
 		var counts []byte
 		if err := rows.Scan(&p.series, &p.start, &counts); err != nil {
@@ -121,7 +121,7 @@ func (t *tx) putDays(ctx context.Context, days []parley.Cell) error {
 	for _, p := range places {
 		rows = append(rows, []any{p[0], p[1], pack(changed[place{p[0].(int64), p[1].(int64)}])})
 	}
-	return upsertDays.run(ctx, t.s.dialect, t.db.Tx, rows, discard)
+	return upsertDays.run(ctx, t.conn(), rows, discard)
 }
 
 // DayCells implements [parley.Figures].

@@ -36,7 +36,7 @@ func (t *tx) Stories(ctx context.Context, generation int64, conversations []int6
 		keys[i] = []any{key}
 	}
 	read := func(b *bulk, rows [][]any, scan func(*sql.Rows) error) error {
-		return b.run(ctx, t.s.dialect, t.db.Tx, rows, scan)
+		return b.run(ctx, t.conn(), rows, scan)
 	}
 	if err := read(storyHeads, keys, func(rows *sql.Rows) error {
 		h := parley.Story{Whole: whole}
@@ -237,7 +237,7 @@ func (t *tx) storedVisits(ctx context.Context, generation int64, conversations [
 }
 
 func (t *tx) visits(ctx context.Context, b *bulk, rows [][]any) ([]parley.StoredVisit, error) {
-	return collectVisits(func(scan func(*sql.Rows) error) error { return b.run(ctx, t.s.dialect, t.db.Tx, rows, scan) })
+	return collectVisits(func(scan func(*sql.Rows) error) error { return b.run(ctx, t.conn(), rows, scan) })
 }
 
 // someVisits reads those that the rest of a query selects.

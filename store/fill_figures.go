@@ -53,7 +53,7 @@ func (s *Store) FillVisits(ctx context.Context, n int) (messages int, err error)
 				b    *bulk
 				rows [][]any
 			}{{fillVisits, conversations}, {insertMessages, said}, {upsertTurns, turns}} {
-				if err := w.b.run(ctx, s.dialect, t.db.Tx, w.rows, discard); err != nil {
+				if err := w.b.run(ctx, t.conn(), w.rows, discard); err != nil {
 					return fmt.Errorf("fill conversations: %w", err)
 				}
 			}

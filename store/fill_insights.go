@@ -51,7 +51,7 @@ func (s *Store) FillInsights(ctx context.Context, n int) error {
 				rows.add(more)
 				key++
 			}
-			if err := fillConversations.run(ctx, s.dialect, t.db.Tx, conversations, discard); err != nil {
+			if err := fillConversations.run(ctx, t.conn(), conversations, discard); err != nil {
 				return fmt.Errorf("fill conversations: %w", err)
 			}
 			if err := rows.write(ctx, t); err != nil {

@@ -35,7 +35,7 @@ func (t *tx) Import(ctx context.Context, tenant parley.TenantID, all []parley.Pa
 		rows = append(rows, row)
 	}
 	made, keys := map[parley.ConversationID]bool{}, map[parley.ConversationID]int64{}
-	if err := insertConversations.run(ctx, t.s.dialect, t.db.Tx, rows, func(rows *sql.Rows) error {
+	if err := insertConversations.run(ctx, t.conn(), rows, func(rows *sql.Rows) error {
 		var key int64
 		var id []byte
 		if err := rows.Scan(&key, &id); err != nil {
@@ -114,8 +114,8 @@ func (t *tx) importMessages(ctx context.Context, tenant int64, all []parley.Past
 			}
 		}
 	}
-	if err := insertMessages.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+	if err := insertMessages.run(ctx, t.conn(), rows, discard); err != nil {
 		return err
 	}
-	return eraseBodies.run(ctx, t.s.dialect, t.db.Tx, erased, discard)
+	return eraseBodies.run(ctx, t.conn(), erased, discard)
 }

@@ -14,9 +14,7 @@ var (
 
 	touchInsights = newBulk("UPDATE insights AS i SET ended = v.end_now, seq = v.seq_now, members = v.members_now FROM %ROWS% WHERE i.place = v.at",
 		column{"at", bigint}, column{"end_now", bigint}, column{"seq_now", bigint}, column{"members_now", text})
-)
 
-var (
 	takenNumbers = newBulk("SELECT i.number FROM %ROWS% CROSS JOIN insights AS i WHERE i.tenant = v.owner_tenant AND i.number = v.wished",
 		column{"owner_tenant", bigint}, column{"wished", bigint})
 	takenPlaces = newBulk("SELECT i.place FROM %ROWS% CROSS JOIN insights AS i WHERE i.place = v.wished", column{"wished", bigint})
@@ -35,7 +33,7 @@ func (t *tx) insightsOf(ctx context.Context, tenant parley.TenantID, keys map[pa
 		rows = append(rows, []any{key})
 	}
 	var of, places []int64
-	err := findPlaces.run(ctx, t.s.dialect, t.db.Tx, rows, func(r *sql.Rows) error {
+	err := findPlaces.run(ctx, t.conn(), rows, func(r *sql.Rows) error {
 		var key, place int64
 		err := r.Scan(&key, &place)
 		of, places = append(of, key), append(places, place)
@@ -94,7 +92,7 @@ func (t *tx) advanceInsights(ctx context.Context, tenant parley.TenantID, keys m
 		}
 		touched = append(touched, []any{old.place, in.Ended.UnixMilli(), in.Seq, members})
 	}
-	if err := touchInsights.run(ctx, t.s.dialect, t.db.Tx, touched, discard); err != nil {
+	if err := touchInsights.run(ctx, t.conn(), touched, discard); err != nil {
 		return fmt.Errorf("advance insights: %w", err)
 	}
 	return t.makeInsights(ctx, tenant, keys, made)
@@ -151,7 +149,7 @@ func (t *tx) makeInsights(ctx context.Context, tenant parley.TenantID, keys map[
 // taken are those of the wished numbers or places that somebody has.
 func (t *tx) taken(ctx context.Context, b *bulk, wished [][]any) (map[int64]bool, error) {
 	taken := map[int64]bool{}
-	err := b.run(ctx, t.s.dialect, t.db.Tx, wished, func(rows *sql.Rows) error {
+	err := b.run(ctx, t.conn(), wished, func(rows *sql.Rows) error {
 		var n int64
 		err := rows.Scan(&n)
 		taken[n] = true

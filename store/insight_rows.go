@@ -83,7 +83,7 @@ func (r *insightRows) write(ctx context.Context, t *tx) error {
 		bulk *bulk
 		rows [][]any
 	}{{insertInsights, r.insights}, {insertMetadata, r.metadata}, {insertLabels, r.labels}} {
-		if err := part.bulk.run(ctx, t.s.dialect, t.db.Tx, part.rows, discard); err != nil {
+		if err := part.bulk.run(ctx, t.conn(), part.rows, discard); err != nil {
 			return fmt.Errorf("write insight: %w", err)
 		}
 	}
@@ -96,7 +96,7 @@ func (t *tx) insertTerms(ctx context.Context, rows [][]any) error {
 	if t.s.dialect.unnest {
 		terms = insertTerms
 	}
-	if err := terms.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+	if err := terms.run(ctx, t.conn(), rows, discard); err != nil {
 		return fmt.Errorf("write words: %w", err)
 	}
 	return nil

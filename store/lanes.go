@@ -129,7 +129,7 @@ func (s *Store) upsertLanes(ctx context.Context, t bun.Tx, lanes laneRows) error
 		}
 		rows[i] = []any{row.tenant, name.conversation, name.slot, row.receiver, row.tail, now, lease, until}
 	}
-	return upsertLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
+	return upsertLanes.run(ctx, s.conn(s.writes, t.Tx), rows, func(r *sql.Rows) error {
 		l := &parley.Lane{Lease: token}
 		var name laneName
 		var lease, until, blocked sql.NullInt64

@@ -20,8 +20,8 @@ type metrics struct {
 	errors     *prometheus.CounterVec
 }
 
-// A pool counts the statements of one pool of connections that go through bun; bulks count themselves. It implements
-// bun.QueryHook.
+// A pool counts the statements of one pool of connections: those that go through bun, whose hook it is, and those of bulks.
+// It implements bun.QueryHook.
 type pool struct {
 	m      *metrics
 	name   string // "write" or "read"
@@ -32,11 +32,14 @@ type pool struct {
 func (p pool) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
 
 // AfterQuery implements bun.QueryHook.
-func (p pool) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+func (p pool) AfterQuery(_ context.Context, e *bun.QueryEvent) { p.ran(e.Err) }
+
+// ran counts a statement and what came of it.
+func (p pool) ran(err error) {
 	if p.writes {
 		p.m.statements.Inc()
 	}
-	p.m.failed(p.name, e.Err)
+	p.m.failed(p.name, err)
 }
 
 // failed counts an error of the database. What is an answer is none: no row, a row that is there already, or a caller who

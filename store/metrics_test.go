@@ -35,6 +35,41 @@ func TestFailedCommitsAreCounted(t *testing.T) {
 	})
 }
 
+// Statements that take many rows count for the pool that they run on: those of a View neither as writing nor as failed writes.
+func TestBulksOfViewsAreReads(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		meter := prometheus.NewRegistry()
+		s := open(t, func(c *store.Config) { c.Meter = meter })
+		metrics := func() string {
+			text, err := testutil.CollectAndFormat(meter, expfmt.TypeTextPlain, "parley_write_statements_total", "parley_store_errors_total")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
+		}
+		read := func() error {
+			return s.View(t.Context(), func(tx parley.Tx) error {
+				_, err := tx.CellsOn(t.Context(), []parley.CellName{{Dimension: 1}})
+				return err
+			})
+		}
+		before := metrics()
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+		if after := metrics(); after != before {
+			t.Errorf("a View counted as\n%s\nafter\n%s", after, before)
+		}
+		s.Exec(t, "ALTER TABLE visit_hours RENAME TO elsewhere")
+		if err := read(); err == nil {
+			t.Fatal("figures were read from nowhere")
+		}
+		if text := metrics(); !strings.Contains(text, `{kind="failed",pool="read"} 1`) || !strings.Contains(text, `{kind="failed",pool="write"} 0`) {
+			t.Errorf("the failed read is counted as\n%s", text)
+		}
+	})
+}
+
 // Operators see what the database did not carry out. What is an answer does not look like a failure.
 func TestDatabaseErrorsAreCounted(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {

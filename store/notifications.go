@@ -74,7 +74,7 @@ func (t *tx) owe(ctx context.Context, to []int64, what []about) error {
 		id := ident.New[parley.Notification]()
 		rows[i] = []any{to[i], id[:], t.s.now().UnixMilli(), string(body)}
 	}
-	if err := insertNotifications.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+	if err := insertNotifications.run(ctx, t.conn(), rows, discard); err != nil {
 		return fmt.Errorf("note what subscriptions are owed: %w", err)
 	}
 	return nil

@@ -23,7 +23,7 @@ func (t *tx) ofConversations(ctx context.Context, b *bulk, tenant int64, ids []p
 	for i := range ids {
 		rows[i] = []any{ids[i][:], tenant}
 	}
-	return b.run(ctx, t.s.dialect, t.db.Tx, rows, scan)
+	return b.run(ctx, t.conn(), rows, scan)
 }
 
 // noteConversation is the scan of a query for the ids of conversations.

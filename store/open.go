@@ -45,6 +45,8 @@ type Store struct {
 	metrics *metrics
 	words   wordCipher
 
+	writes, reads pool // whom statements of write and read are counted for
+
 	mu        sync.RWMutex
 	tenants   map[parley.TenantID]int64 // keys never change, so they are cached for good
 	receivers map[receiverName]int64
@@ -63,8 +65,6 @@ type dialect struct {
 	isolation sql.IsolationLevel
 	snapshot  sql.IsolationLevel
 	open      func(url string, dialer *dialer) (write, read *bun.DB, err error)
-
-	metrics *metrics // counts what bulks run
 }
 
 // Open connects, brings the schema up to date, and starts the writers. A database newer than this program is refused.
@@ -92,10 +92,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{config: c, dialect: d, write: write, read: read, updates: make(chan struct{}, d.updates), metrics: newMetrics(c.Meter),
 		tenants: map[parley.TenantID]int64{}, receivers: map[receiverName]int64{}}
-	s.dialect.metrics = s.metrics
+	s.writes, s.reads = pool{s.metrics, "write", true}, pool{s.metrics, "read", false}
 	s.owed = &owedReader{s: s}
-	s.write = s.write.WithQueryHook(pool{s.metrics, "write", true})
-	s.read = s.read.WithQueryHook(pool{s.metrics, "read", false})
+	s.write = s.write.WithQueryHook(s.writes)
+	s.read = s.read.WithQueryHook(s.reads)
 	err = s.migrate(ctx)
 	if err == nil {
 		err = s.openWords(ctx)

@@ -122,7 +122,7 @@ func (s *Store) readOwed(ctx context.Context, together []*owedRequest) error {
 		rows[i] = []any{int64(i), r.lane.Key, r.lane.Acked, int64(1) << r.lane.Slot, int64(r.limit)}
 	}
 	var request int64
-	err := owedMessages.run(ctx, s.dialect, s.read.DB, rows, func(row *sql.Rows) error {
+	err := owedMessages.run(ctx, s.conn(s.reads, s.read.DB), rows, func(row *sql.Rows) error {
 		m, err := scanMessage(row, &request)
 		if err == nil {
 			together[request].messages = append(together[request].messages, m)
@@ -138,7 +138,7 @@ func (s *Store) readOwed(ctx context.Context, together []*owedRequest) error {
 			of = append(of, []any{int64(i), r.lane.Key})
 		}
 	}
-	return owedConversations.run(ctx, s.dialect, s.read.DB, of, func(row *sql.Rows) error {
+	return owedConversations.run(ctx, s.conn(s.reads, s.read.DB), of, func(row *sql.Rows) error {
 		c, err := scanConversation(row, &request)
 		if err == nil {
 			together[request].conversation = c

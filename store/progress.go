@@ -129,7 +129,7 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 		byLane[p.Lane.Key] = e
 		e.err = parley.ErrLeaseLost
 	}
-	err := progressLanes.run(ctx, s.dialect, t.Tx, rows, func(r *sql.Rows) error {
+	err := progressLanes.run(ctx, s.conn(s.writes, t.Tx), rows, func(r *sql.Rows) error {
 		var key, tail int64
 		var again int
 		if err := r.Scan(&key, &tail, &again); err != nil {
@@ -161,10 +161,10 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 			exceptions = append(exceptions, []any{p.Lane.Key, d.Seq, tenant, d.Reason, now, d.Delivery[:]})
 		}
 	}
-	if err := insertAttempts.run(ctx, s.dialect, t.Tx, attempts, discard); err != nil {
+	if err := insertAttempts.run(ctx, s.conn(s.writes, t.Tx), attempts, discard); err != nil {
 		return err
 	}
-	return insertExceptions.run(ctx, s.dialect, t.Tx, exceptions, discard)
+	return insertExceptions.run(ctx, s.conn(s.writes, t.Tx), exceptions, discard)
 }
 
 // writeReplays records what became of deliveries that were to be replayed.
@@ -179,5 +179,5 @@ func (s *Store) writeReplays(ctx context.Context, t bun.Tx, entries []*entry, no
 			rows = append(rows, []any{e.progress.Lane.Key, e.progress.Lane.Lease, r.Seq, state, r.Problem, now})
 		}
 	}
-	return writeReplays.run(ctx, s.dialect, t.Tx, rows, discard)
+	return writeReplays.run(ctx, s.conn(s.writes, t.Tx), rows, discard)
 }

@@ -30,7 +30,7 @@ func (t *tx) MarkRead(ctx context.Context, marks []parley.ReadMark) error {
 			rows[i] = row
 		}
 	}
-	if err := upsertReceipts.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+	if err := upsertReceipts.run(ctx, t.conn(), rows, discard); err != nil {
 		return fmt.Errorf("mark as read: %w", err)
 	}
 	return nil

@@ -66,26 +66,24 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
+// A conn is what a bulk runs on: a transaction or a pool, how rows travel there, and who counts.
+type conn struct {
+	querier
+	unnest bool
+	pool   pool
+}
+
+// conn is one of a pool's connections as bulks use it.
+func (s *Store) conn(of pool, q querier) conn { return conn{q, s.dialect.unnest, of} }
+
 // run executes the statement with all rows and calls scan for each row that it returns. Each row has a value a column:
 // int64, *int64 (nil = NULL), []byte (nil = NULL) or string.
-func (b *bulk) run(ctx context.Context, d dialect, q querier, rows [][]any, scan func(*sql.Rows) error) error {
+func (b *bulk) run(ctx context.Context, on conn, rows [][]any, scan func(*sql.Rows) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	err := b.each(ctx, d, q, rows, scan)
-	name := "write"
-	if _, outside := q.(*sql.DB); outside { // bulks that write do so in a transaction
-		name = "read"
-	}
-	d.metrics.failed(name, err)
-	return err
-}
-
-// each runs the statement as often as the dialect needs it.
-func (b *bulk) each(ctx context.Context, d dialect, q querier, rows [][]any, scan func(*sql.Rows) error) error {
-	if d.unnest {
-		d.metrics.statements.Inc()
-		return query(ctx, q, b.unnest, b.arrays(rows), scan)
+	if on.unnest {
+		return on.query(ctx, b.unnest, b.arrays(rows), scan)
 	}
 	for _, n := range chunks {
 		for len(rows) >= n {
@@ -93,14 +91,20 @@ func (b *bulk) each(ctx context.Context, d dialect, q querier, rows [][]any, sca
 			for _, r := range rows[:n] {
 				args = append(args, r...)
 			}
-			d.metrics.statements.Inc()
-			if err := query(ctx, q, b.values[n], args, scan); err != nil {
+			if err := on.query(ctx, b.values[n], args, scan); err != nil {
 				return err
 			}
 			rows = rows[n:]
 		}
 	}
 	return nil
+}
+
+// query runs one statement, which is counted.
+func (c conn) query(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
+	err := query(ctx, c.querier, text, args, scan)
+	c.pool.ran(err)
+	return err
 }
 
 // arrays turns rows into one typed array a column.

@@ -28,7 +28,7 @@ func (s *Store) writeInteractions(ctx context.Context, t bun.Tx, chains []*chain
 			}
 		}
 	}
-	return insertInteractions.run(ctx, s.dialect, t.Tx, rows, discard)
+	return insertInteractions.run(ctx, s.conn(s.writes, t.Tx), rows, discard)
 }
 
 // conversationKey is the key of a conversation's row.

@@ -24,7 +24,7 @@ func (t *tx) MarkShown(ctx context.Context, marks []parley.ReadMark) error {
 		}
 		rows[i] = []any{m.Conversation[:], int64(m.Slot), tenant, m.Seq, m.At.UnixMilli()}
 	}
-	if err := insertShown.run(ctx, t.s.dialect, t.db.Tx, rows, discard); err != nil {
+	if err := insertShown.run(ctx, t.conn(), rows, discard); err != nil {
 		return fmt.Errorf("mark as shown: %w", err)
 	}
 	return nil

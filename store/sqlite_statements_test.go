@@ -116,7 +116,7 @@ func TestBulksAreKept(t *testing.T) {
 	}
 	b := newBulk("INSERT INTO n SELECT n FROM %ROWS% WHERE true", column{"n", bigint})
 	for range 3 {
-		if err := b.each(t.Context(), dialect{metrics: newMetrics(nil)}, w.DB, [][]any{{int64(1)}, {int64(2)}, {int64(3)}, {int64(4)}, {int64(5)}}, discard); err != nil {
+		if err := b.run(t.Context(), conn{querier: w.DB, pool: pool{m: newMetrics(nil)}}, [][]any{{int64(1)}, {int64(2)}, {int64(3)}, {int64(4)}, {int64(5)}}, discard); err != nil {
 			t.Fatal(err)
 		}
 	}

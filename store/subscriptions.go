@@ -137,7 +137,7 @@ func (t *tx) SettleSubscription(ctx context.Context, s *parley.Subscription, tol
 	for i, key := range told {
 		rows[i] = []any{key}
 	}
-	return deleteTold.run(ctx, t.s.dialect, t.db.Tx, rows, discard)
+	return deleteTold.run(ctx, t.conn(), rows, discard)
 }
 
 // DropSubscriptions implements [parley.Subscriptions].

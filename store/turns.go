@@ -48,10 +48,10 @@ func (s *Store) writeTurns(ctx context.Context, t bun.Tx, chains []*chain) error
 			}
 		}
 	}
-	if err := insertChanges.run(ctx, s.dialect, t.Tx, changed, discard); err != nil {
+	if err := insertChanges.run(ctx, s.conn(s.writes, t.Tx), changed, discard); err != nil {
 		return fmt.Errorf("note what is to be counted: %w", err)
 	}
-	return upsertTurns.run(ctx, s.dialect, t.Tx, rows, discard)
+	return upsertTurns.run(ctx, s.conn(s.writes, t.Tx), rows, discard)
 }
 
 // Turn implements [parley.Conversations].

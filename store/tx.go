@@ -14,9 +14,13 @@ import (
 
 // A tx implements [parley.Tx]. Its queries are in the files named for what they read.
 type tx struct {
-	s  *Store
-	db bun.Tx
+	s    *Store
+	db   bun.Tx
+	pool pool // that its connection is of
 }
+
+// conn is the transaction as bulks use it.
+func (t *tx) conn() conn { return t.s.conn(t.pool, t.db.Tx) }
 
 // updateTries bounds how often Update runs its function after serialization failures.
 const updateTries = 10
@@ -52,21 +56,21 @@ func (s *Store) updateOnce(ctx context.Context, fn func(parley.Tx) error) error 
 		return fmt.Errorf("begin: %w", ctx.Err())
 	}
 	defer func() { <-s.updates }()
-	return s.inTx(ctx, s.write, &sql.TxOptions{Isolation: s.dialect.isolation}, fn)
+	return s.inTx(ctx, s.write, s.writes, &sql.TxOptions{Isolation: s.dialect.isolation}, fn)
 }
 
 // View implements [parley.Store].
 func (s *Store) View(ctx context.Context, fn func(parley.Tx) error) error {
-	return s.inTx(ctx, s.read, &sql.TxOptions{Isolation: s.dialect.snapshot, ReadOnly: s.dialect.unnest}, fn)
+	return s.inTx(ctx, s.read, s.reads, &sql.TxOptions{Isolation: s.dialect.snapshot, ReadOnly: s.dialect.unnest}, fn)
 }
 
-func (s *Store) inTx(ctx context.Context, db *bun.DB, options *sql.TxOptions, fn func(parley.Tx) error) error {
+func (s *Store) inTx(ctx context.Context, db *bun.DB, of pool, options *sql.TxOptions, fn func(parley.Tx) error) error {
 	t, err := db.BeginTx(ctx, options)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer t.Rollback() // after a commit it does nothing; after an error or a panic it is what we want
-	if err := fn(&tx{s: s, db: t}); err != nil {
+	if err := fn(&tx{s: s, db: t, pool: of}); err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {
