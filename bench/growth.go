@@ -172,9 +172,15 @@ func (g *growing) measure(ctx context.Context, o Options, t Target, report *Repo
 			return err
 		}
 		report.add(t, name, "hub", l)
+		for _, f := range followers {
+			report.note(t, name, "hub", "s from accepted to "+f.does+", mean", l.counted.per(f.lag+"_sum", f.lag+"_count"))
+		}
 	}
 	return nil
 }
+
+// followers are who looks at what was said, after it was accepted, with the metric that says how long after.
+var followers = []struct{ does, lag string }{{"detected", "parley_detection_lag_seconds"}, {"counted", "parley_figures_lag_seconds"}}
 
 // load posts to conversations at random for a while.
 func (g *growing) load(ctx context.Context, o Options) (load, error) {
