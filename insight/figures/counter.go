@@ -59,7 +59,7 @@ const (
 	// conversation, the less each costs. walkPage is how many conversations of the old record it does. Each is one transaction of
 	// writing, for which whoever posts may have to wait on SQLite.
 	feedPage  = 50_000
-	feedTalks = 500
+	feedTalks = 2500
 	walkPage  = 250
 )
 
