@@ -20,6 +20,13 @@ type Lane struct {
 	Probe        bool      // claimed to try a receiver whose circuit breaker is open
 	Lease        int64     // proof of the claim; Finish wants it back
 	Until        time.Time // end of the lease, by the clock of the store
+	Fresh        *Fresh    // what it owes, if it was claimed as that was committed; nil = [Lanes.Owed] tells
+}
+
+// A Fresh is all that a lane owed when it was claimed, and the conversation after that. Neither may be changed.
+type Fresh struct {
+	Conversation *Conversation
+	Messages     []Message
 }
 
 // A Delivery is one message seen from a lane. It has no row of its own while all goes well.

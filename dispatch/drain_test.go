@@ -46,6 +46,36 @@ func TestLongLaneReadsEachMessageOnce(t *testing.T) {
 	})
 }
 
+// What a lane owed when it was claimed with its commit goes out as it was committed, and is not read again; what came later is.
+func TestFreshLanesAreNotRead(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, app := open(t), ident.New[parley.ClientApplication]()
+		r := newReceiver(t, nil)
+		application(t, s, app, r.URL, nil)
+		counting := &countingStore{Store: s}
+		d := start(t, s, func(c *Config) { c.Store = counting })
+		first := storetest.Start("")
+		first.Conversation.State.Parties[1].Application = app
+		second := storetest.Say(first.Conversation, parley.Customer, "", 2)
+		first.Lease, second.Lease = lease, lease
+		committed := storetest.MustCommit(t, s, first, second)
+		third := storetest.Say(second.Conversation, parley.Customer, "", 2)
+		storetest.MustCommit(t, s, third)
+		for _, c := range committed {
+			d.Wake(c)
+		}
+		waitFor(t, "all three", func() bool { return len(r.got()) == 3 && d.pool.idle() })
+		for i, got := range r.got() {
+			if want := ident.Delivery([]*parley.Step{first, second, third}[i].Messages[0].ID, app, parley.CustomBot).String(); got.id != want {
+				t.Errorf("callback %d is %s, want %s", i, got.id, want)
+			}
+		}
+		if n := counting.read.Load(); n != 1 {
+			t.Errorf("%d messages were read, want the one that came later", n)
+		}
+	})
+}
+
 // The first retry comes within a second after the failure, by the schedule and the clock that a hub has, at the longest wait that chance allows. The
 // machine may be busy once, but not each time.
 func TestFirstRetryIsSoon(t *testing.T) {

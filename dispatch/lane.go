@@ -116,8 +116,13 @@ func (s *shift) run(ctx context.Context) error {
 	}
 }
 
-// owed reads what the lane owes, aside: see there.
+// owed is what the lane owes: as it was committed, the first time, or else as it is read, aside: see there. What was kept for
+// the first time is let go of, since a bot may take long.
 func (s *shift) owed(ctx context.Context) (*parley.Conversation, []parley.Message, error) {
+	if f := s.lane.Fresh; f != nil {
+		s.lane.Fresh = nil
+		return f.Conversation, f.Messages, nil
+	}
 	type found struct {
 		c    parley.Conversation
 		owed []parley.Message

@@ -47,7 +47,9 @@ var upsertLanes = newBulk(`INSERT INTO lanes (tenant, conversation, slot, receiv
 type laneRow struct {
 	tenant, receiver, tail int64
 	lease                  time.Duration
-	owners                 []*entry // whose messages are addressed to it, in order
+	owners                 []*entry          // whose messages are addressed to it, in order
+	fresh                  []*parley.Message // these messages
+	more                   bool              // it may owe others, or owe these in another way
 }
 
 // laneRows gathers the lanes that a batch moves, in the order in which it names them first.
@@ -57,12 +59,12 @@ type laneRows struct {
 }
 
 // moved notes that a step of e moves the tail of a lane. receiver says which one the lane is of, if it is not noted yet.
-func (l *laneRows) moved(name laneName, tenant, tail int64, e *entry, receiver func() (int64, error)) error {
+func (l *laneRows) moved(name laneName, tenant, tail int64, e *entry, receiver func() (int64, error)) (*laneRow, error) {
 	row := l.rows[name]
 	if row == nil {
 		key, err := receiver()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		row = &laneRow{tenant: tenant, receiver: key}
 		l.rows[name] = row
@@ -75,7 +77,20 @@ func (l *laneRows) moved(name laneName, tenant, tail int64, e *entry, receiver f
 	if n := len(row.owners); n == 0 || row.owners[n-1] != e {
 		row.owners = append(row.owners, e)
 	}
-	return nil
+	return row, nil
+}
+
+// handover is all that a lane which was claimed now owes, if this batch tells: before, the lane owed nothing. If it was not there,
+// earlier messages may have been addressed to its slot, unless the conversation begins here.
+func (r *laneRow) handover(acked int64) *parley.Fresh {
+	if r.more || acked == 0 && !r.owners[0].step.New {
+		return nil
+	}
+	f := &parley.Fresh{Conversation: r.owners[len(r.owners)-1].step.Conversation, Messages: make([]parley.Message, len(r.fresh))}
+	for i, m := range r.fresh {
+		f.Messages[i] = *m
+	}
+	return f
 }
 
 // writeLanes moves the tails of the lanes that the messages are addressed to, making lanes as needed, and tells each
@@ -84,6 +99,7 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 	learned = map[receiverName]int64{}
 	lanes := laneRows{rows: map[laneName]*laneRow{}}
 	for _, c := range chains {
+		deletes := slices.ContainsFunc(c.entries, func(e *entry) bool { return len(e.step.Deletions) > 0 })
 		for _, e := range c.entries {
 			parties := e.step.Conversation.State.Parties
 			receiver := func(slot int) func() (int64, error) {
@@ -97,19 +113,24 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 					return nil, err
 				}
 				if tail > 0 {
-					if err := lanes.moved(laneName{c.key, int64(r.Slot)}, c.tenant, tail, e, receiver(r.Slot)); err != nil {
+					row, err := lanes.moved(laneName{c.key, int64(r.Slot)}, c.tenant, tail, e, receiver(r.Slot))
+					if err != nil {
 						return nil, err
 					}
+					row.more = true
 				}
 			}
-			for _, m := range e.step.Messages {
+			for i := range e.step.Messages {
+				m := &e.step.Messages[i]
 				for slot, p := range parties {
 					if !p.Callback || m.To&(int64(1)<<slot) == 0 {
 						continue
 					}
-					if err := lanes.moved(laneName{c.key, int64(slot)}, c.tenant, m.Seq, e, receiver(slot)); err != nil {
+					row, err := lanes.moved(laneName{c.key, int64(slot)}, c.tenant, m.Seq, e, receiver(slot))
+					if err != nil {
 						return nil, err
 					}
+					row.fresh, row.more = append(row.fresh, m), row.more || deletes
 				}
 			}
 		}
@@ -136,8 +157,8 @@ func (s *Store) upsertLanes(ctx context.Context, t bun.Tx, lanes laneRows) error
 		if err := r.Scan(&l.Key, &name.conversation, &name.slot, &l.Receiver.Key, &l.Acked, &l.Tail, &l.Attempts, &lease, &until, &blocked); err != nil {
 			return err
 		}
-		owners := lanes.rows[name].owners
-		last := owners[len(owners)-1]
+		row := lanes.rows[name]
+		last := row.owners[len(row.owners)-1]
 		switch c := last.step.Conversation; {
 		case blocked.Valid: // until somebody replays or skips the dead delivery
 		case lease.Valid && lease.Int64 == token:
@@ -145,9 +166,10 @@ func (s *Store) upsertLanes(ctx context.Context, t bun.Tx, lanes laneRows) error
 			l.Until = time.UnixMilli(until.Int64)
 			l.Tenant, l.Conversation, l.Slot = c.Tenant, c.ID, int(name.slot)
 			l.Receiver.Tenant, l.Receiver.Application, l.Receiver.Role = c.Tenant, party.Application, party.Role
+			l.Fresh = row.handover(l.Acked)
 			last.committed.Claimed = append(last.committed.Claimed, l)
 		case !lease.Valid || until.Int64 < now: // else who has the lane hears when he gives it back that it owes more
-			for _, e := range owners {
+			for _, e := range row.owners {
 				e.committed.Wake = append(e.committed.Wake, l.Key)
 			}
 		}
