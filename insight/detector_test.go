@@ -351,6 +351,44 @@ func TestHistoryIsLookedAt(t *testing.T) {
 	})
 }
 
+// How far the record was followed is written once a second at most, and also when nothing is said any more.
+func TestProgressIsKept(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		behind := func() (n int64) {
+			err := s.store.View(t.Context(), func(tx parley.Tx) error {
+				last, err := tx.LastFed(t.Context())
+				if err != nil {
+					return err
+				}
+				cursor, err := tx.FeedCursor(t.Context(), parley.FeedDetection)
+				n = last - cursor
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		s.round()
+		s.say(insight.Text{}, "one")
+		s.round()
+		if n := behind(); n != 0 {
+			t.Errorf("the first progress is %d messages behind", n)
+		}
+		s.say(insight.Text{}, "two")
+		s.round()
+		if n := behind(); n != 1 {
+			t.Errorf("within a second the progress is %d messages behind, want it not written", n)
+		}
+		s.clock = s.clock.Add(time.Second)
+		s.round()
+		if n := behind(); n != 0 {
+			t.Errorf("after a second the progress is %d messages behind", n)
+		}
+	})
+}
+
 // What is said after the hub began is fresh, also if no round was made before.
 func TestBeginningIsWhenTheHubSays(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {

@@ -14,12 +14,18 @@ import (
 type follower struct {
 	loaded bool
 	feed.Places
-	saved   int64 // what the record has of the cursor
+	saved   int64     // what the record has of the cursor
+	at      time.Time // when that was written
 	history int64 // key up to which the messages from before the first start were looked at
 	until   int64 // where that ends
 }
 
-const feedPage = 1000
+const (
+	feedPage = 1000
+	// saveEvery is how often the cursor is written at most: who takes over looks again at what was said since, which costs him time
+	// and changes nothing, and on SQLite whoever posts may have to wait for each transaction.
+	saveEvery = time.Second
+)
 
 // load reads how far the follower of the last leader was. The very first one begins with what is said from now on, and goes
 // through what was said before beside that.
@@ -123,11 +129,11 @@ func (d *Detector) follow(ctx context.Context) error {
 			return err
 		}
 		f.Passed(keysOf(page), keysOf(late), d.now())
-		if safe := f.Safe(); safe > f.saved {
+		if safe := f.Safe(); safe > f.saved && d.now().Sub(f.at) >= saveEvery {
 			if err := d.save(ctx, parley.FeedDetection, safe); err != nil {
 				return err
 			}
-			f.saved = safe
+			f.saved, f.at = safe, d.now()
 		}
 		if len(page) < feedPage {
 			break
