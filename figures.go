@@ -169,7 +169,7 @@ type CellName struct {
 	Part      int   // several cells share an hour in which many visits began; a day has one
 }
 
-// MaxCell bounds the visits of an hour's [Cell]: so much is read when one of them changes.
+// MaxCell bounds the visits of an hour's [Cell]: so much is read when it cannot be counted on (docs/adr/0020-counting-on.md).
 const MaxCell = 500
 
 // A Count is what the published operations add up.

@@ -91,6 +91,7 @@ func (c *Counter) replace(ctx context.Context, generation int64, stories []parle
 				b.say(old.Cell.Dimension, &old.Visit, -1)
 				if old.Cell.Dimension == keyOf[v.Dimensions] && old.Cell.Start == start {
 					n.Cell = old.Cell
+					b.at(old.Cell).was = append(b.at(old.Cell).was, &old.Visit)
 				} else {
 					b.take(old)
 				}
@@ -198,15 +199,6 @@ type board struct {
 	cells map[parley.CellName]*sheet // all hours of the days concerned
 }
 
-// A sheet is one cell of an hour.
-type sheet struct {
-	parley.Cell
-	before  int64                                    // visits that it has in the record
-	changed map[parley.VisitName]*parley.StoredVisit // visits in it; nil = gone from it
-	dirty   bool
-	totals  *Totals // of a dirty one, once it is counted anew
-}
-
 func (b *board) load(ctx context.Context, record Record, days map[parley.CellName]bool) error {
 	names := make([]parley.CellName, 0, len(days))
 	for d := range days {
@@ -250,7 +242,9 @@ func (b *board) put(v *parley.StoredVisit) {
 }
 
 func (b *board) take(v *parley.StoredVisit) {
-	b.at(v.Cell).changed[parley.VisitName{Conversation: v.Conversation, Part: v.Part}] = nil
+	s := b.at(v.Cell)
+	s.changed[parley.VisitName{Conversation: v.Conversation, Part: v.Part}] = nil
+	s.was = append(s.was, &v.Visit)
 }
 
 // say adds what was said in a visit to the hours in which it was, or takes it away.
@@ -263,11 +257,18 @@ func (b *board) say(dimension int64, v *parley.Visit, sign int64) {
 	}
 }
 
-// finish counts the cells concerned anew, and the days that they are part of.
+// finish counts the cells concerned, on or anew, and the days that they are part of.
 func (b *board) finish(ctx context.Context, record Record) (hours, days []parley.Cell, err error) {
 	var names []parley.CellName
 	for name, s := range b.cells {
-		if s.dirty && s.before > 0 && len(s.changed) > 0 {
+		if !s.dirty || s.before == 0 || len(s.changed) == 0 {
+			continue
+		}
+		on, err := s.countOn()
+		if err != nil {
+			return nil, nil, fmt.Errorf("hour %d of dimensions %d: %w", name.Start, name.Dimension, err)
+		}
+		if !on {
 			names = append(names, name)
 		}
 	}
@@ -289,8 +290,13 @@ func (b *board) finish(ctx context.Context, record Record) (hours, days []parley
 			continue
 		}
 		concerned[parley.CellName{Dimension: name.Dimension, Start: name.Start - name.Start%int64(day)}] = true
-		if err := s.recount(inside[name]); err != nil {
-			return nil, nil, err
+		if !s.counted() {
+			if s.totals == nil {
+				s.recount(inside[name])
+			}
+			if s.Cell.Totals, err = s.totals.encode(); err != nil {
+				return nil, nil, err
+			}
 		}
 		hours = append(hours, s.Cell)
 	}
@@ -307,31 +313,6 @@ func (b *board) finish(ctx context.Context, record Record) (hours, days []parley
 	slices.SortFunc(hours, order)
 	slices.SortFunc(days, order)
 	return hours, days, nil
-}
-
-// recount counts a cell anew from the visits that the record has in it.
-func (s *sheet) recount(stored []parley.StoredVisit) (err error) {
-	if len(s.changed) == 0 && s.Cell.Totals != nil { // only what was said in it
-		return nil
-	}
-	s.Count, s.totals = parley.Count{}, &Totals{}
-	for i := range stored {
-		if _, ok := s.changed[parley.VisitName{Conversation: stored[i].Conversation, Part: stored[i].Part}]; !ok {
-			s.add(&stored[i].Visit)
-		}
-	}
-	for _, v := range s.changed {
-		if v != nil {
-			s.add(&v.Visit)
-		}
-	}
-	s.Cell.Totals, err = s.totals.encode()
-	return err
-}
-
-func (s *sheet) add(v *parley.Visit) {
-	s.totals.Add(v)
-	addTo(&s.Count, v)
 }
 
 // day adds up the hours of one.

@@ -24,15 +24,49 @@ type Quantiles struct {
 	n      int64
 }
 
-func (q *Quantiles) add(value int64) {
-	if q.sketch == nil {
+// add sees a value so many times; -1 = once less than it did.
+func (q *Quantiles) add(value, times int64) {
+	seen := float64(max(value, 0))
+	switch {
+	case seen > logarithmic.MaxIndexableValue():
+		return
+	case q.sketch == nil:
 		q.sketch = ddsketch.NewDDSketchFromStoreProvider(logarithmic, store.SparseStoreConstructor)
 	}
-	if err := q.sketch.Add(float64(max(value, 0))); err != nil { // only what is no number, or beyond any
-		return
+	if times > 0 {
+		if err := q.sketch.AddWithCount(seen, float64(times)); err != nil { // only what is no number, or beyond any
+			return
+		}
+	} else {
+		q.less(seen, float64(-times))
 	}
-	q.n++
-	q.sum += value
+	q.n += times
+	q.sum += times * value
+	if q.n == 0 {
+		*q = Quantiles{}
+	}
+}
+
+// less makes the sketch one that saw a value so many times less: sketches can only grow.
+func (q *Quantiles) less(value, times float64) {
+	zero, left := q.sketch.GetZeroCount(), store.NewSparseStore()
+	at := -1
+	if value > logarithmic.MinIndexableValue() {
+		at = logarithmic.Index(value)
+	} else {
+		zero -= times
+	}
+	q.sketch.GetPositiveValueStore().ForEach(func(index int, count float64) bool {
+		if index == at && value > logarithmic.MinIndexableValue() {
+			count -= times
+		}
+		if count > 0 {
+			left.AddWithCount(index, count)
+		}
+		return false
+	})
+	q.sketch = ddsketch.NewDDSketch(logarithmic, left, store.NewSparseStore())
+	_ = q.sketch.AddWithCount(0, max(zero, 0)) // it takes any count that is not negative
 }
 
 func (q *Quantiles) merge(o *Quantiles) error {

@@ -41,6 +41,9 @@ type Totals struct {
 	RatedSum          int64                     `json:"rs,omitempty"`
 	Quarters          [4]int64                  `json:"q"` // visits by the quarter of an hour in which they began
 
+	// Least is how many visits of an hour's cell have the least messages, and the least seconds; nothing of what is added up.
+	Least [2]int64 `json:"lm,omitzero"`
+
 	BotReply   Quantiles `json:"qb,omitzero"` // milliseconds
 	AgentReply Quantiles `json:"qa,omitzero"`
 	Resolution Quantiles `json:"qr,omitzero"`
@@ -57,7 +60,9 @@ func (t *tally[K]) add(name K, n int64) {
 	if *t == nil {
 		*t = tally[K]{}
 	}
-	(*t)[name] += n
+	if (*t)[name] += n; (*t)[name] == 0 {
+		delete(*t, name)
+	}
 }
 
 func (t *tally[K]) merge(o tally[K]) {
@@ -93,12 +98,26 @@ func (e *Edge) UnmarshalText(text []byte) error {
 
 // Add counts a visit.
 func (t *Totals) Add(v *parley.Visit) {
+	t.count(v, 1)
+	if v.Person != 0 {
+		t.People.add(mix(v.Person))
+	}
+}
+
+// take counts a visit no more that was counted. Who the customer was stays among the people.
+func (t *Totals) take(v *parley.Visit) { t.count(v, -1) }
+
+// count counts a visit so many times.
+func (t *Totals) count(v *parley.Visit, times int64) {
 	f := &v.Facts
-	t.User, t.Bot, t.Agent = t.User+int64(f.User), t.Bot+int64(f.Bot), t.Agent+int64(f.Agent)
+	add := func(n *int64, facts int) { *n += times * int64(facts) }
+	add(&t.User, f.User)
+	add(&t.Bot, f.Bot)
+	add(&t.Agent, f.Agent)
 	engaged, ended, handed := f.User > 0, f.Ended > 0, f.HandedOver > 0
 	count := func(n *int64, yes bool) {
 		if yes {
-			*n++
+			*n += times
 		}
 	}
 	count(&t.Engaged, engaged)
@@ -112,35 +131,38 @@ func (t *Totals) Add(v *parley.Visit) {
 	resolved := f.Ending == parley.EndingByBot || f.Ending == parley.EndingByAgent
 	count(&t.Resolved, resolved)
 	if ended {
-		t.Endings.add(f.Ending, 1)
+		t.Endings.add(f.Ending, times)
 	}
-	t.Turns, t.Missed = t.Turns+int64(f.Turns), t.Missed+int64(f.Missed)
+	add(&t.Turns, f.Turns)
+	add(&t.Missed, f.Missed)
 	for why, n := range f.Failures {
-		t.Failures.add(why, int64(n))
+		t.Failures.add(why, times*int64(n))
 	}
 	for name, n := range f.Intents {
-		t.Intents.add(name, int64(n))
+		t.Intents.add(name, times*int64(n))
 	}
 	seen := map[string]bool{}
 	for depth, s := range f.Steps {
-		t.Edges.add(Edge{Depth: min(depth, MaxDepth), From: s.From, To: s.To}, 1)
+		t.Edges.add(Edge{Depth: min(depth, MaxDepth), From: s.From, To: s.To}, times)
 		if s.To.Type == parley.PlaceDialog && !seen[s.To.ID] {
 			seen[s.To.ID] = true
-			t.Visited.add(s.To.ID, 1)
+			t.Visited.add(s.To.ID, times)
 		}
 	}
 	for name, n := range f.Said {
-		t.Said.add(name, int64(n))
+		t.Said.add(name, times*int64(n))
 	}
-	t.Helped, t.Unhelpful, t.Asked = t.Helped+int64(f.Helped), t.Unhelpful+int64(f.Unhelpful), t.Asked+int64(f.Asked)
+	add(&t.Helped, f.Helped)
+	add(&t.Unhelpful, f.Unhelpful)
+	add(&t.Asked, f.Asked)
 	count(&t.Rated, f.Rated > 0)
 	count(&t.Satisfied, f.Rated >= 4)
-	t.RatedSum += int64(f.Rated)
-	t.Quarters[v.Started.Minute()/15]++
+	add(&t.RatedSum, f.Rated)
+	t.Quarters[v.Started.Minute()/15] += times
 
 	since := func(q *Quantiles, from, to int64) {
 		if from > 0 && to > 0 {
-			q.add(to - from)
+			q.add(to-from, times)
 		}
 	}
 	started := v.Started.UnixMilli()
@@ -154,13 +176,10 @@ func (t *Totals) Add(v *parley.Visit) {
 		since(&t.Resolution, started, f.Ended)
 	}
 	for _, took := range f.Took {
-		t.Took.add(took)
+		t.Took.add(took, times)
 	}
-	t.Duration.add(v.Last.Sub(v.Started).Milliseconds())
-	t.Length.add(int64(f.Messages()))
-	if v.Person != 0 {
-		t.People.add(mix(v.Person))
-	}
+	t.Duration.add(v.Last.Sub(v.Started).Milliseconds(), times)
+	t.Length.add(int64(f.Messages()), times)
 }
 
 // mix spreads a hash anew: sketches look at its first bits.
