@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"parley"
 	"parley/rest/api"
@@ -24,7 +25,7 @@ func refuse(status int, format string, args ...any) error {
 // A problem is the body of every error (reference 1.1).
 type problem struct {
 	Message    string `json:"message"`
-	StatusCode int    `json:"statusCode,omitempty"` // of 429 only
+	StatusCode int    `json:"statusCode,omitempty"` // of 429 to a text only
 }
 
 var statuses = map[parley.Kind]int{
@@ -47,9 +48,6 @@ func problemOf(err error) (int, problem) {
 	if e, ok := errors.AsType[*parley.Error](err); ok && kind != parley.Internal && e.Msg != "" {
 		p.Message = e.Msg
 	}
-	if status == http.StatusTooManyRequests {
-		p.StatusCode = status
-	}
 	return status, p
 }
 
@@ -61,6 +59,9 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 section 11.6.1
 	case http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "1")
+		if strings.HasPrefix(r.URL.Path, texts+"/") {
+			p.StatusCode = status
+		}
 	}
 	api.WriteJSON(w, status, p)
 }

@@ -50,8 +50,11 @@ const (
 	maxText = 16 << 20
 )
 
+// texts is where texts come in.
+const texts = "/v1/process"
+
 // prefixes are the trees of paths that belong to this surface. Other surfaces share /v1 with it.
-var prefixes = []string{"/v1/manage", "/v1/groups", "/v1/conversations", "/v1/process", "/v1/job"}
+var prefixes = []string{"/v1/manage", "/v1/groups", "/v1/conversations", texts, "/v1/job"}
 
 // Register adds the routes.
 func (s *Surface) Register(root *mux.Router) {
@@ -120,8 +123,8 @@ func (s *Surface) routes() (all []route) {
 	add(http.MethodGet, s.trackersOf, c+"/{id}/trackers", c+"/{id}/trackers-detected")
 	add(http.MethodGet, s.entitiesOf, c+"/{id}/entities")
 
-	add(http.MethodPost, s.processText, "/v1/process/text")
-	add(http.MethodPut, s.appendText, "/v1/process/text/{id}")
+	add(http.MethodPost, s.processText, texts+"/text")
+	add(http.MethodPut, s.appendText, texts+"/text/{id}")
 	for i := len(all) - 2; i < len(all); i++ {
 		all[i].limit = maxText
 	}
