@@ -15,8 +15,8 @@ import (
 // Patch applies operations to a tracker, in order, all of them or none (reference 3.3): like RFC 6902, but that a list may be
 // added to, or have items removed, as a whole.
 func (s Trackers) Patch(ctx context.Context, tenant parley.TenantID, n parley.Number, ops []PatchOperation) (parley.Tracker, error) {
-	if len(ops) == 0 {
-		return parley.Tracker{}, invalid("", "the body must be an array of at least one operation")
+	if err := checkCount(ops); err != nil {
+		return parley.Tracker{}, err
 	}
 	return s.change(ctx, tenant, n, func(_ parley.Tx, t *parley.Tracker) error {
 		for i, op := range ops {
@@ -26,6 +26,22 @@ func (s Trackers) Patch(ctx context.Context, tenant parley.TenantID, n parley.Nu
 		}
 		return nil
 	})
+}
+
+// The limits of a patch: of its operations, and of a list between two of them, which may be longer than the one that is left in the end.
+const (
+	maxOperations = 1000
+	maxBetween    = 10 * maxPhrases
+)
+
+func checkCount(ops []PatchOperation) error {
+	switch n := len(ops); {
+	case n == 0:
+		return invalid("", "the body must be an array of at least one operation")
+	case n > maxOperations:
+		return invalid("", "the body may have %d operations, not %d", maxOperations, n)
+	}
+	return nil
 }
 
 func patchTracker(t *parley.Tracker, op PatchOperation) error {
@@ -40,7 +56,7 @@ func patchTracker(t *parley.Tracker, op PatchOperation) error {
 	member, index, indexed := strings.Cut(strings.TrimPrefix(op.Path, "/"), "/")
 	text, list := texts[member], lists[member]
 	switch {
-	case !strings.HasPrefix(op.Path, "/"), text == nil && list == nil, text != nil && indexed:
+	case !strings.HasPrefix(op.Path, "/"), text == nil && list == nil, text != nil && indexed, strings.Contains(index, "/"):
 		return invalid("path", "%q must be one of /name, /description, /categories, /languages, /vocabulary, /excludeVocabulary, not %q", "path", op.Path)
 	case text != nil:
 		return patchText(text, member, op)
@@ -84,9 +100,14 @@ func patchList(list *[]string, member string, op PatchOperation) error {
 	case "add":
 		*list = append(slices.Clone(*list), values...)
 	case "remove":
-		*list = slices.DeleteFunc(slices.Clone(*list), func(have string) bool {
-			return slices.ContainsFunc(values, func(v string) bool { return folded(v) == folded(have) })
-		})
+		gone := make(map[string]bool, len(values))
+		for _, v := range values {
+			gone[folded(v)] = true
+		}
+		*list = slices.DeleteFunc(slices.Clone(*list), func(have string) bool { return gone[folded(have)] })
+	}
+	if len(*list) > maxBetween {
+		return invalid("value", "%q of %s makes a list of %d items; it may have %d until the patch is over", "value", op.Path, len(*list), maxBetween)
 	}
 	return nil
 }
@@ -135,16 +156,20 @@ func patchIndex(list *[]string, index string, op PatchOperation) error {
 // an error; "" = as it is.
 func applyPatch(document []byte, ops []PatchOperation, shown string) ([]byte, error) {
 	for _, op := range ops {
-		patch, err := json.Marshal([]map[string]any{{"op": op.Op, "path": op.Path, "value": op.Value}})
+		var patch []map[string]any
+		if op.Op == "add" {
+			patch = parents(document, op.Path)
+		}
+		encoded, err := json.Marshal(append(patch, map[string]any{"op": op.Op, "path": op.Path, "value": op.Value}))
 		if err != nil {
 			return nil, invalid("value", "%q is not JSON", "value")
 		}
-		decoded, err := jsonpatch.DecodePatch(patch)
+		decoded, err := jsonpatch.DecodePatch(encoded)
 		if err != nil {
 			return nil, invalid("", "the operation on %q cannot be read", op.Path)
 		}
 		options := jsonpatch.NewApplyOptions()
-		options.EnsurePathExistsOnAdd, options.SupportNegativeIndices = true, false
+		options.SupportNegativeIndices = false
 		if document, err = decoded.ApplyWithOptions(document, options); err != nil {
 			if shown == "" {
 				shown = op.Path
@@ -155,3 +180,35 @@ func applyPatch(document []byte, ops []PatchOperation, shown string) ([]byte, er
 	}
 	return document, nil
 }
+
+// parents are operations that make what is missing in a document on the way to a path: lists where something is put first or last
+// into them, else objects. The library would make them as well, but fills a list up to whatever index the path names: two
+// thousand million nulls, if it says so.
+func parents(document []byte, path string) (made []map[string]any) {
+	var at any
+	if json.Unmarshal(document, &at) != nil {
+		return nil
+	}
+	steps := strings.Split(path, "/")
+	for i := 1; i < len(steps)-1; i++ {
+		if len(made) == 0 {
+			object, ok := at.(map[string]any)
+			if !ok {
+				return nil // a list, which has the index or not
+			}
+			if child, there := object[unescape.Replace(steps[i])]; there {
+				at = child
+				continue
+			}
+		}
+		var empty any = map[string]any{}
+		if next := steps[i+1]; next == "-" || next == "0" {
+			empty = []any{}
+		}
+		made = append(made, map[string]any{"op": "add", "path": strings.Join(steps[:i+1], "/"), "value": empty})
+	}
+	return made
+}
+
+// unescape reads a step of a path (RFC 6901).
+var unescape = strings.NewReplacer("~1", "/", "~0", "~")

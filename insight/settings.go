@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"parley/insight/entity"
 
@@ -27,8 +28,8 @@ func (s Settings) Of(ctx context.Context, tenant parley.TenantID) (u parley.User
 
 // Patch applies operations (RFC 6902: add, replace, remove), all of them or none.
 func (s Settings) Patch(ctx context.Context, tenant parley.TenantID, ops []PatchOperation) (u parley.UserSettings, err error) {
-	if len(ops) == 0 {
-		return u, invalid("", "the body must be an array of at least one operation")
+	if err := checkCount(ops); err != nil {
+		return u, err
 	}
 	for i, op := range ops {
 		if err := checkOperation(op); err != nil {
@@ -66,11 +67,16 @@ func checkOperation(op PatchOperation) error {
 		return invalid("op", "%q must be add, replace or remove, not %q", "op", op.Op)
 	case len(op.Path) < 2 || op.Path[0] != '/':
 		return invalid("path", "%q must name a setting, as /redaction/type does, not %q", "path", op.Path)
+	case strings.Count(op.Path, "/") > settingsDepth:
+		return invalid("path", "%q: there is no such setting", "path")
 	case op.Op != "remove" && op.Value == nil:
 		return invalid("value", "%q is required for %s", "value", op.Op)
 	}
 	return nil
 }
+
+// settingsDepth is how deep settings lie, as /intelligence/bookmarks/duration and /redaction/exclude/0 do.
+const settingsDepth = 3
 
 // settings is the document of a tenant's settings.
 type settings struct {
