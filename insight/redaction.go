@@ -1,7 +1,6 @@
 package insight
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -50,7 +49,7 @@ func redactorOf(ctx context.Context, tx parley.Tx, tenant parley.TenantID, alway
 	if err != nil {
 		return nil, err
 	}
-	rule := entity.Redaction{Type: cmp.Or(settings.Type, entity.Default), Exclude: slices.Concat(settings.Exclude, exclude), Custom: settings.Custom}
+	rule := entity.Redaction{Type: settings.mode(), Exclude: slices.Concat(settings.Exclude, exclude), Custom: settings.Custom}
 	return func(said, language string) string {
 		said = rule.Redact(said, language)
 		var spans []entity.Span

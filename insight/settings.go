@@ -95,13 +95,21 @@ type bookmarks struct {
 // Redaction says what is made unrecognisable, and how.
 type Redaction struct {
 	Default *bool             `json:"default,omitempty"` // everything that is said from now on
-	Type    string            `json:"type,omitempty"`    // "default", "obfuscation" or "custom"; "" = "default"
+	Type    *string           `json:"type,omitempty"`    // "default", "obfuscation" or "custom"; nil = "default"
 	Exclude []string          `json:"exclude,omitempty"` // entity names
 	Custom  map[string]string `json:"custom,omitempty"`  // entity name → replacement; "default" → the mode of all others
 }
 
 // ByDefault says whether everything that is said is redacted.
 func (r *Redaction) ByDefault() bool { return r != nil && r.Default != nil && *r.Default }
+
+// mode is how it is done.
+func (r *Redaction) mode() string {
+	if r.Type == nil {
+		return entity.Default
+	}
+	return *r.Type
+}
 
 var entityName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
@@ -127,7 +135,7 @@ func formSettings(document []byte) ([]byte, error) {
 		if err := s.Redaction.check(); err != nil {
 			return nil, err
 		}
-		if s.Redaction.Default == nil && s.Redaction.Type == "" && len(s.Redaction.Exclude) == 0 && len(s.Redaction.Custom) == 0 {
+		if s.Redaction.Default == nil && s.Redaction.Type == nil && len(s.Redaction.Exclude) == 0 && len(s.Redaction.Custom) == 0 {
 			s.Redaction = nil
 		}
 	}
@@ -138,10 +146,10 @@ func formSettings(document []byte) ([]byte, error) {
 }
 
 func (r *Redaction) check() error {
-	switch r.Type {
-	case "", entity.Default, entity.Obfuscation, entity.Custom:
+	switch mode := r.mode(); mode {
+	case entity.Default, entity.Obfuscation, entity.Custom:
 	default:
-		return invalid("type", "%q must be default, obfuscation or custom, not %q", "type", r.Type)
+		return invalid("type", "%q must be default, obfuscation or custom, not %q", "type", mode)
 	}
 	for i, name := range r.Exclude {
 		if !entityName.MatchString(name) {
