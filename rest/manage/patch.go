@@ -13,7 +13,7 @@ type operation struct {
 	Value jsontext.Value `json:"value"`
 }
 
-// patch reads a body that is a JSON Patch.
+// patch reads a body that is a JSON Patch. A value that is null is absent, as null is everywhere: clients write it beside remove.
 func patch(r *request) ([]insight.PatchOperation, error) {
 	all, err := array[operation](r)
 	if err != nil {
@@ -27,7 +27,10 @@ func patch(r *request) ([]insight.PatchOperation, error) {
 		if err := given("path", o.Path != nil); err != nil {
 			return nil, atItem(err, i, len(all) > 1)
 		}
-		ops[i] = insight.PatchOperation{Op: *o.Op, Path: *o.Path, Value: []byte(o.Value)}
+		ops[i] = insight.PatchOperation{Op: *o.Op, Path: *o.Path}
+		if len(o.Value) > 0 && o.Value.Kind() != jsontext.KindNull {
+			ops[i].Value = []byte(o.Value)
+		}
 	}
 	return ops, nil
 }
