@@ -237,16 +237,16 @@ func languageOf(c *parley.Conversation) string { return cmp.Or(c.State.Language,
 
 // detect looks at the messages of one conversation.
 func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (parley.Detection, []parley.Detected) {
-	first, last := t.messages[0], t.messages[len(t.messages)-1]
-	out := parley.Detection{At: d.now(), Insight: insightOf(&t.conversation, first, last, nil)}
+	out := parley.Detection{At: d.now()}
 	var acts []parley.Detected
 	var members []parley.Member
+	var job *parley.Job // that added the last of them
 	for _, m := range t.messages {
 		with := e
 		if j := jobs[m.Body.Job]; j != nil {
 			with = j.engine
 			j.seqs = append(j.seqs, m.Seq)
-			out.Insight = insightOf(&t.conversation, first, last, &j.job)
+			job = &j.job
 		}
 		said := Said(&m)
 		if said == "" {
@@ -269,6 +269,7 @@ func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (p
 		}
 		d.metrics.hits.WithLabelValues("entity").Add(float64(len(entities)))
 	}
+	out.Insight = insightOf(&t.conversation, t.messages, job)
 	out.Insight.Members = members
 	return out, acts
 }
@@ -308,33 +309,6 @@ func Said(m *parley.Message) string {
 	}
 	return said
 }
-
-// endOf is when a message was said to its end.
-func endOf(m *parley.Message) time.Time {
-	return m.Created.Add(time.Duration(m.Body.Duration) * time.Millisecond)
-}
-
-// insightOf is the insight of a conversation with what its messages from first to last add.
-func insightOf(c *parley.Conversation, first, last parley.Message, job *parley.Job) parley.Insight {
-	i := parley.Insight{Conversation: c.ID, Tenant: c.Tenant, Number: parley.NumberOf(c.ID), Type: "meeting", Seq: last.Seq,
-		Started: first.Created, Ended: endOf(&last), Metadata: map[string]string{}}
-	if job != nil {
-		i.Name = job.Request.Name
-		for name, value := range job.Request.Metadata {
-			i.Metadata[name] = value
-		}
-		return i
-	}
-	for _, a := range c.State.Customer.Attributes {
-		if a.Name != "" && utf8.RuneCountInString(a.Value) <= maxMetadata {
-			i.Metadata[a.Name] = a.Value
-		}
-	}
-	return i
-}
-
-// maxMetadata is the length of a value of metadata, in characters (reference 5.5).
-const maxMetadata = 128
 
 // act does what hits ask for. What fails because too much is going on is an error, and the messages are looked at again;
 // what fails otherwise is given up, so that it holds up nothing else.

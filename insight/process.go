@@ -151,15 +151,11 @@ func (c *Conversations) announce(ctx context.Context, tenant parley.TenantID, id
 		if err != nil {
 			return err
 		}
-		var ends [2]parley.Message
-		for i, newest := range []bool{false, true} {
-			page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: tenant, Conversation: id, Limit: 1, Newest: newest})
-			if err != nil || len(page) == 0 {
-				return err
-			}
-			ends[i] = page[0]
+		messages, err := messagesUpTo(ctx, tx, tenant, id, 0, conversation.Seq)
+		if err != nil || len(messages) == 0 {
+			return err
 		}
-		in = insightOf(&conversation, ends[0], ends[1], job)
+		in = insightOf(&conversation, messages, job)
 		in.Seq = 0 // nothing was looked at yet
 		in.Members = membersOf(nil, id, t)
 		if err := tx.PutInsight(ctx, &in); err != nil {

@@ -168,6 +168,9 @@ func advanced(old *parley.Insight, d *parley.Detection) *parley.Insight {
 	if d.Insight.Ended.After(in.Ended) {
 		in.Ended = d.Insight.Ended
 	}
+	if d.Insight.Started.Before(in.Started) { // of a text, to which earlier messages were added later
+		in.Started = d.Insight.Started
+	}
 	in.Labels = sortedLabels(slices.Concat(in.Labels, d.Labels))
 	in.Members = slices.Clone(in.Members)
 	for _, m := range d.Insight.Members {

@@ -1,0 +1,45 @@
+package insight
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"parley"
+)
+
+// endOf is when a message was said to its end.
+func endOf(m *parley.Message) time.Time {
+	return m.Created.Add(time.Duration(m.Body.Duration) * time.Millisecond)
+}
+
+// insightOf is the insight of a conversation with what these messages add, at least one, in order of Seq. In texts the order of Seq need
+// not be that of time.
+func insightOf(c *parley.Conversation, messages []parley.Message, job *parley.Job) parley.Insight {
+	i := parley.Insight{Conversation: c.ID, Tenant: c.Tenant, Number: parley.NumberOf(c.ID), Type: "meeting", Metadata: map[string]string{},
+		Seq: messages[len(messages)-1].Seq, Started: messages[0].Created, Ended: messages[0].Created}
+	for j := range messages {
+		m := &messages[j]
+		if m.Created.Before(i.Started) {
+			i.Started = m.Created
+		}
+		if end := endOf(m); end.After(i.Ended) {
+			i.Ended = end
+		}
+	}
+	if job != nil {
+		i.Name = job.Request.Name
+		for name, value := range job.Request.Metadata {
+			i.Metadata[name] = value
+		}
+		return i
+	}
+	for _, a := range c.State.Customer.Attributes {
+		if a.Name != "" && utf8.RuneCountInString(a.Value) <= maxMetadata {
+			i.Metadata[a.Name] = a.Value
+		}
+	}
+	return i
+}
+
+// maxMetadata is the length of a value of metadata, in characters (reference 5.5).
+const maxMetadata = 128
