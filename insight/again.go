@@ -134,7 +134,7 @@ func (d *Detector) lookAgain(ctx context.Context, i parley.Insight, own, e *engi
 		}
 		for _, h := range trackers {
 			if label := e.action(h.Tracker).Label; label != "" {
-				found.Labels = append(found.Labels, label)
+				found.Labels = append(found.Labels, storable(label))
 			}
 		}
 	}

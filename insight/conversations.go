@@ -84,7 +84,7 @@ func (c *Conversations) query(tenant parley.TenantID, q ListQuery) (parley.Insig
 			continue
 		}
 		s, ok := parley.ParseSelector(strings.TrimSpace(name))
-		if !ok || s.Kind == parley.SelectLabel {
+		if !ok || s.Kind == parley.SelectLabel || storable(name) != name {
 			return query, invalid("sort", "%q: there is no order by %q", "sort", name)
 		}
 		query.Sort = append(query.Sort, s)

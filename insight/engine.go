@@ -93,7 +93,7 @@ func (e *engine) find(said, language string, seq int64) (trackers []parley.Track
 	}
 	if e.managed {
 		for _, f := range entity.Find(said, language) {
-			entities = append(entities, parley.EntityHit{Type: f.Name, SubType: f.Name, Category: categoryManaged, Value: f.Value, Seq: seq,
+			entities = append(entities, parley.EntityHit{Type: f.Name, SubType: f.Name, Category: categoryManaged, Value: storable(f.Value), Seq: seq,
 				Offset: place(f.Start), Length: place(f.End) - place(f.Start)})
 		}
 	}

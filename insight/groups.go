@@ -88,6 +88,9 @@ func formGroup(g *parley.Group) error {
 	if len([]rune(g.Description)) > maxDescription {
 		return invalid("description", "%q may have %d characters", "description", maxDescription)
 	}
+	if err := checkText("description", g.Description); err != nil {
+		return err
+	}
 	if g.Criteria == "" {
 		return invalid("criteria", "%q is not allowed to be empty", "criteria")
 	}

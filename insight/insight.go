@@ -26,16 +26,17 @@ func insightOf(c *parley.Conversation, messages []parley.Message, job *parley.Jo
 			i.Ended = end
 		}
 	}
+	i.Started, i.Ended = datable(i.Started), datable(i.Ended)
 	if job != nil {
-		i.Name = job.Request.Name
+		i.Name = storable(job.Request.Name)
 		for name, value := range job.Request.Metadata {
-			i.Metadata[name] = value
+			i.Metadata[storable(name)] = storable(value)
 		}
 		return i
 	}
 	for _, a := range c.State.Customer.Attributes {
-		if a.Name != "" && utf8.RuneCountInString(a.Value) <= maxMetadata {
-			i.Metadata[a.Name] = a.Value
+		if name := storable(a.Name); name != "" && utf8.RuneCountInString(a.Value) <= maxMetadata {
+			i.Metadata[name] = storable(a.Value)
 		}
 	}
 	return i

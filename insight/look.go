@@ -261,7 +261,7 @@ func (d *Detector) detect(t *talk, e *engine, jobs map[parley.JobID]*textJob) (p
 			d.metrics.hits.WithLabelValues(hitKind(h)).Inc()
 			action := with.action(h.Tracker)
 			if action.Label != "" {
-				out.Labels = append(out.Labels, action.Label)
+				out.Labels = append(out.Labels, storable(action.Label))
 			}
 			if action.Callback || action.HandOver {
 				acts = append(acts, parley.Detected{Tracker: h.Tracker, Name: h.Name, Phrase: h.Value, Message: m, Action: action})

@@ -32,10 +32,8 @@ func memberOf(conversation parley.ConversationID, email string, m *parley.Messag
 	if user == "" && m.Sender == parley.Customer {
 		user = email
 	}
-	out := parley.Member{Name: m.Body.Name}
-	if out.Name == "" {
-		out.Name = cmp.Or(user, string(m.Sender))
-	}
+	user = storable(user)
+	out := parley.Member{Name: cmp.Or(storable(m.Body.Name), user, string(m.Sender))}
 	if at := strings.IndexByte(user, '@'); at > 0 && at < len(user)-1 {
 		out.Email = user
 	}

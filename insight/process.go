@@ -1,6 +1,7 @@
 package insight
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -235,6 +236,9 @@ func formText(t *Text, allow []netip.Prefix) error {
 		if m.Start.IsZero() != m.End.IsZero() || m.End.Before(m.Start) {
 			return invalid("duration", "%q needs a startTime and an endTime that is not before it", fmt.Sprintf("messages[%d].duration", i))
 		}
+		if !m.Start.IsZero() && (datable(m.Start) != m.Start || datable(m.End) != m.End) {
+			return invalid("duration", "%q must be between the years %d and %d", fmt.Sprintf("messages[%d].duration", i), firstYear, lastYear)
+		}
 	}
 	slices.SortStableFunc(t.Messages, func(a, b TextMessage) int {
 		if a.Start.IsZero() || b.Start.IsZero() {
@@ -248,7 +252,7 @@ func formText(t *Text, allow []netip.Prefix) error {
 	if t.Language == "" {
 		t.Language = defaultLanguage
 	}
-	if err := checkMetadata(t.Metadata); err != nil {
+	if err := cmp.Or(checkText("name", t.Name), checkMetadata(t.Metadata)); err != nil {
 		return err
 	}
 	if t.Webhook != "" {
@@ -302,6 +306,9 @@ func checkMetadata(metadata map[string]string) error {
 		}
 		if utf8.RuneCountInString(value) > maxMetadata {
 			return invalid("metadata", "%q may have %d characters", "metadata."+name, maxMetadata)
+		}
+		if err := cmp.Or(checkText("metadata", name), checkText("metadata."+name, value)); err != nil {
+			return err
 		}
 	}
 	return nil

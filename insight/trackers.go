@@ -154,6 +154,9 @@ func formTracker(t *parley.Tracker) error {
 	if err := checkName("name", t.Name); err != nil {
 		return err
 	}
+	if err := checkText("description", t.Description); err != nil {
+		return err
+	}
 	if len(t.Vocabulary) == 0 {
 		return errNoPhrase
 	}
@@ -171,6 +174,9 @@ func formTracker(t *parley.Tracker) error {
 	for i, c := range t.Categories {
 		if strings.TrimSpace(c) == "" {
 			return invalid("categories", "%q is not allowed to be empty", fmt.Sprintf("categories[%d]", i))
+		}
+		if err := checkText(fmt.Sprintf("categories[%d]", i), c); err != nil {
+			return err
 		}
 	}
 	t.Vocabulary, t.Exclude = trimmed(t.Vocabulary), trimmed(t.Exclude)
@@ -199,6 +205,9 @@ func checkValues(field string, values []string) error {
 	for i, v := range values {
 		if strings.TrimSpace(v) == "" {
 			return invalid(field, "%q is not allowed to be empty", fmt.Sprintf("%s[%d]", field, i))
+		}
+		if err := checkText(fmt.Sprintf("%s[%d]", field, i), v); err != nil {
+			return err
 		}
 		if seen[folded(v)] {
 			return invalid(field, "%q has %q twice", field, strings.TrimSpace(v))

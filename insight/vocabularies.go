@@ -118,7 +118,7 @@ func checkName(field, name string) error {
 	case n > maxName:
 		return invalid(field, "%q may have %d characters, not %d", field, maxName, n)
 	}
-	return nil
+	return checkText(field, name)
 }
 
 // folded is how phrases and values are compared: trimmed, and without a difference of case.
