@@ -58,7 +58,9 @@ var prefixes = []string{"/v1/manage", "/v1/groups", "/v1/conversations", texts, 
 
 // Register adds the routes.
 func (s *Surface) Register(root *mux.Router) {
-	root.Path("/oauth2/token:generate").Methods(http.MethodPost).Handler(rest.LimitBody(maxBody)(http.HandlerFunc(s.generateToken)))
+	token := root.PathPrefix("/oauth2/token:generate").Subrouter()
+	token.Path("").Methods(http.MethodPost).Handler(rest.LimitBody(maxBody)(http.HandlerFunc(s.generateToken)))
+	unknown(token)
 	for _, prefix := range prefixes {
 		r := root.PathPrefix(prefix).Subrouter()
 		for _, route := range s.routes() {
