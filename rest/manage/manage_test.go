@@ -228,6 +228,18 @@ Authorization: -
 {"type":"application","appId":"$appId","appSecret":"$appSecret"}
 -> 401
 `, vars)
+	// An OAuth2 client will do as well, if it has the scope.
+	for scope, want := range map[string]string{parley.ScopeUnderstanding: "200", parley.ScopeRead: "401"} {
+		client, secret, err := s.administration.CreateClient(t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Scopes: []string{scope}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Play(`
+POST /oauth2/token:generate
+Authorization: -
+{"type":"application","appId":"$client","appSecret":"$secret"}
+-> `+want+"\n", map[string]string{"$client": client.PublicID, "$secret": secret})
+	}
 }
 
 // Every operation needs a token, and one with the scope.
