@@ -280,6 +280,12 @@ func checkWebhook(address string, guard *egress.Guard) error {
 // formInline checks the trackers and entities that a text brings along, and numbers them: made up, but in order and apart from
 // each other.
 func formInline(t *Text) error {
+	if n := len(t.Trackers) + len(t.Stored); n > maxTrackers {
+		return invalid("trackers", "%q may have %d trackers, not %d", "trackers", maxTrackers, n)
+	}
+	if n := len(t.Entities); n > maxValues {
+		return invalid("entities", "%q may have %d entities, not %d", "entities", maxValues, n)
+	}
 	t.Trackers, t.Entities = slices.Clone(t.Trackers), slices.Clone(t.Entities)
 	for i := range t.Trackers {
 		x := &t.Trackers[i]
