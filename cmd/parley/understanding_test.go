@@ -216,9 +216,18 @@ func TestRedactionReachesEverySurface(t *testing.T) {
 				t.Errorf("messages: %s", messages)
 			}
 			dump := dumpOf(t, record)
+			exported := c.text(t, http.MethodGet, "/admin/v1/export/conversations", "")
 			for _, secret := range []string{"4111 1111", "5500 0000"} {
 				if strings.Contains(dump, secret) {
 					t.Errorf("the record holds %q", secret)
+				}
+				if strings.Contains(exported, secret) {
+					t.Errorf("the export has %q", secret)
+				}
+			}
+			for _, told := range []string{shown, "Charge [CARD_NUMBER] please"} {
+				if !strings.Contains(exported, told) {
+					t.Errorf("the export is without %q: %s", told, exported)
 				}
 			}
 			if !strings.Contains(dump, "Charge [CARD_NUMBER] please") {
