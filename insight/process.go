@@ -22,7 +22,7 @@ const TextChannel = "text"
 // The limits of a text.
 const (
 	maxTextMessages = 10_000
-	maxTextRunes    = 100_000 // of one message
+	maxTextBytes    = 100_000 // of one message
 )
 
 // A Text is a conversation that took place elsewhere, or some more of one.
@@ -230,8 +230,8 @@ func formText(t *Text, allow []netip.Prefix) error {
 		if strings.TrimSpace(m.Content) == "" {
 			return invalid("content", "%q is not allowed to be empty", fmt.Sprintf("messages[%d].payload.content", i))
 		}
-		if len(m.Content) > maxTextRunes {
-			return invalid("content", "%q may have %d bytes", fmt.Sprintf("messages[%d].payload.content", i), maxTextRunes)
+		if len(m.Content) > maxTextBytes {
+			return invalid("content", "%q may have %d bytes", fmt.Sprintf("messages[%d].payload.content", i), maxTextBytes)
 		}
 		if m.Start.IsZero() != m.End.IsZero() || m.End.Before(m.Start) {
 			return invalid("duration", "%q needs a startTime and an endTime that is not before it", fmt.Sprintf("messages[%d].duration", i))
