@@ -35,12 +35,13 @@ func insightOf(c *parley.Conversation, messages []parley.Message, job *parley.Jo
 		return i
 	}
 	for _, a := range c.State.Customer.Attributes {
-		if name := storable(a.Name); name != "" && utf8.RuneCountInString(a.Value) <= maxMetadata {
+		if name := storable(a.Name); name != "" && utf8.RuneCountInString(name) <= maxMetadata && utf8.RuneCountInString(a.Value) <= maxMetadata {
 			i.Metadata[name] = storable(a.Value)
 		}
 	}
 	return i
 }
 
-// maxMetadata is the length of a value of metadata, in characters (reference 5.5).
+// maxMetadata is the length of a key and of a value of metadata, in characters. Reference 5.5 has it for values; a key goes into an
+// index, which PostgreSQL bounds.
 const maxMetadata = 128

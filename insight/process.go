@@ -310,6 +310,9 @@ func checkMetadata(metadata map[string]string) error {
 		if name == "" {
 			return invalid("metadata", "%q has a key that is empty", "metadata")
 		}
+		if utf8.RuneCountInString(name) > maxMetadata {
+			return invalid("metadata", "%q has a key of more than %d characters", "metadata", maxMetadata)
+		}
 		if utf8.RuneCountInString(value) > maxMetadata {
 			return invalid("metadata", "%q may have %d characters", "metadata."+name, maxMetadata)
 		}

@@ -1,6 +1,8 @@
 package insight_test
 
 import (
+	"encoding/hex"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +29,14 @@ func TestDetectionGoesOnWhateverIsSaid(t *testing.T) {
 			"nothing but that": func(s *parley.Step) {
 				s.Conversation.State.Customer.Attributes = []parley.NameValue{{Name: "\x00", Value: "gold"}}
 			},
+			"a long name": func(s *parley.Step) { first(s).Body.Name = noise(100_000) },
+			"a long attribute": func(s *parley.Step) {
+				s.Conversation.State.Customer.Attributes = []parley.NameValue{{Name: noise(10_000), Value: "gold"}}
+			},
+			"a long value of it": func(s *parley.Step) {
+				s.Conversation.State.Customer.Attributes = []parley.NameValue{{Name: "tier", Value: noise(10_000)}}
+			},
+			"long words":             func(s *parley.Step) { first(s).Body.Content.Text = "hello http://example.org/" + noise(90_000) },
 			"a URL":                  func(s *parley.Step) { first(s).Body.Content.Text = "hello, see http://example.org/\x00x" },
 			"a word":                 func(s *parley.Step) { first(s).Body.Content.Text = "hel\x00lo hello\x00 \x00" },
 			"a language":             func(s *parley.Step) { s.Conversation.State.Language = "en-US\x00" },
@@ -57,6 +67,14 @@ func TestDetectionGoesOnWhateverIsSaid(t *testing.T) {
 			}
 		}
 	})
+}
+
+// noise is text that cannot be made shorter.
+func noise(n int) string {
+	random := rand.NewChaCha8([32]byte{7})
+	b := make([]byte, n/2)
+	_, _ = random.Read(b) // never fails
+	return hex.EncodeToString(b)
 }
 
 // What the record does not take is refused where somebody tells it the manage surface, and nothing is stored.
@@ -103,6 +121,7 @@ func TestWhatCannotBeStoredIsRefused(t *testing.T) {
 			{text(insight.Text{Messages: at(2201)}), "messages[0].duration"},
 			{text(insight.Text{Messages: said, Name: "a\x00"}), "name"}, {text(insight.Text{Messages: said, Metadata: map[string]string{"a\x00": "b"}}), "metadata"},
 			{text(insight.Text{Messages: said, Metadata: map[string]string{"a": "b\x00"}}), "metadata.a"},
+			{text(insight.Text{Messages: said, Metadata: map[string]string{strings.Repeat("ä", 129): "b"}}), "a key of more than 128"},
 			{text(insight.Text{Messages: said, Trackers: []parley.Tracker{{Name: "a", Vocabulary: []string{"b\x00"}}}}), "vocabulary[0]"},
 			{text(insight.Text{Messages: said, Entities: []parley.Entity{{Type: "a", SubType: "a", Values: []string{"b\x00"}}}}), "values[0]"},
 			{tracker(parley.Tracker{Name: "a\x00", Vocabulary: []string{"b"}}), "name"}, {tracker(parley.Tracker{Name: "a", Description: "a\x00", Vocabulary: []string{"b"}}), "description"},
@@ -119,6 +138,9 @@ func TestWhatCannotBeStoredIsRefused(t *testing.T) {
 			if parley.KindOf(test.what) != parley.Invalid || !strings.Contains(test.what.Error(), test.names) {
 				t.Errorf("%v, want Invalid with %s", test.what, test.names)
 			}
+		}
+		if err := metadata(map[string]string{strings.Repeat("\U0001F600", 128): strings.Repeat("\U0001F600", 128)}); err != nil {
+			t.Errorf("a key and a value of 128 characters: %v", err)
 		}
 		for _, year := range []int{1970, 2200} {
 			if err := text(insight.Text{Messages: at(year)}); err != nil {
