@@ -38,6 +38,7 @@ func (d *Detector) again(ctx context.Context, j parley.Job) error {
 	engine := d.engines.ofJob(own, &j, func() *engine { return own.only(j.Request.Only) })
 	last := len(page) < rangePage
 	var found []parley.Detection
+	left := map[parley.ConversationID]bool{}
 	for messages := 0; len(found) < len(page); {
 		if messages >= rangeMessages {
 			page, last = page[:len(found)], false
@@ -47,6 +48,7 @@ func (d *Detector) again(ctx context.Context, j parley.Job) error {
 		if err != nil {
 			return err
 		}
+		left[detection.Insight.Conversation] = looked == 0
 		messages += looked
 		found = append(found, detection)
 	}
@@ -56,6 +58,9 @@ func (d *Detector) again(ctx context.Context, j parley.Job) error {
 			return err
 		}
 		for _, i := range page {
+			if left[i.Conversation] {
+				continue
+			}
 			if err := tx.DropHits(ctx, i.Tenant, i.Conversation, i.Seq, j.Request.Only); err != nil {
 				return err
 			}
@@ -75,7 +80,8 @@ func (d *Detector) again(ctx context.Context, j parley.Job) error {
 }
 
 // lookAgain finds what there is in what was looked at of a conversation, and says how many messages that were. e is made of own, the
-// tenant's engine; a text that brought trackers along, or wanted none, is looked at as it asked for.
+// tenant's engine; a text that brought trackers along, or wanted none, is looked at as it asked for. One of which that is not known any
+// more, since its job was removed for its age, is left as it is, and no message counts as looked at.
 func (d *Detector) lookAgain(ctx context.Context, i parley.Insight, own, e *engine, only []parley.Number) (parley.Detection, int, error) {
 	found := parley.Detection{Insight: i, At: d.now()}
 	var language string
@@ -106,7 +112,7 @@ func (d *Detector) lookAgain(ctx context.Context, i parley.Insight, own, e *engi
 		return nil
 	})
 	if parley.KindOf(err) == parley.NotFound {
-		return found, 0, nil // gone meanwhile
+		return found, 0, nil // gone, or its job is
 	}
 	if err != nil {
 		return found, 0, err

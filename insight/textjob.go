@@ -30,6 +30,10 @@ func (d *Detector) jobsOf(ctx context.Context, tenant parley.TenantID, talks []t
 	err := d.config.Record.View(ctx, func(tx parley.Tx) error {
 		for id := range jobs {
 			job, err := tx.Job(ctx, tenant, id)
+			if parley.KindOf(err) == parley.NotFound { // removed for its age: nobody waits for it
+				delete(jobs, id)
+				continue
+			}
 			if err != nil {
 				return err
 			}
