@@ -27,6 +27,7 @@ const (
 	maxList       = 65536
 	defaultList   = 20
 	defaultWindow = 7 * 24 * time.Hour
+	maxSorts      = 8
 )
 
 // NewListQuery is the query that asks for what is listed by default.
@@ -88,6 +89,9 @@ func (c *Conversations) query(tenant parley.TenantID, q ListQuery) (parley.Insig
 			return query, invalid("sort", "%q: there is no order by %q", "sort", name)
 		}
 		query.Sort = append(query.Sort, s)
+	}
+	if n := len(query.Sort); n > maxSorts {
+		return query, invalid("sort", "%q may name %d fields, not %d", "sort", maxSorts, n)
 	}
 	if q.Filter != "" {
 		condition, err := criteria.ParseFilter(q.Filter)
