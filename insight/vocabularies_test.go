@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,9 +81,14 @@ func TestTrackerIsChanged(t *testing.T) {
 		s := newStage(t, open(t))
 		s.tracker(parley.Tracker{Name: "Other", Vocabulary: []string{"x"}})
 		n := s.tracker(parley.Tracker{Name: "A", Description: "d", Vocabulary: []string{"one", "two"}}).Number
+		made := s.clock
+		s.clock = made.Add(time.Hour)
 		merged, err := s.trackers.Merge(t.Context(), parley.DefaultTenant, n, insight.TrackerChange{Name: new("B"), Vocabulary: []string{"three", "TWO"}})
 		if diff := cmp.Diff([]string{"three", "TWO", "one"}, merged.Vocabulary); err != nil || diff != "" || merged.Name != "B" || merged.Description != "d" {
 			t.Errorf("Merge = %+v, %v (-want +got):\n%s", merged, err, diff)
+		}
+		if found, err := s.trackers.Find(t.Context(), parley.DefaultTenant, n); err != nil || !found.Created.Equal(made) || !found.Modified.Equal(s.clock) {
+			t.Errorf("made %v and changed %v, %v; want %v and %v", found.Created, found.Modified, err, made, s.clock)
 		}
 		patch := func(ops ...string) (parley.Tracker, error) {
 			var all []insight.PatchOperation
