@@ -133,7 +133,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_detection_lag_seconds",
 			Help: "From accepting a message to storing what was found in it.", Buckets: []float64{.1, .25, .5, 1, 2, 5, 10, 60, 600}}),
 		errors: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_detection_errors_total",
-			Help: "Rounds of detection that failed and are tried again."}),
+			Help: "Rounds of detection that failed and are tried again, and conversations whose findings could not be stored."}),
 	}
 	if r != nil {
 		r.MustRegister(m.messages, m.hits, m.seconds, m.lag, m.errors)

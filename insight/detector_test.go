@@ -1,12 +1,15 @@
 package insight_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -385,6 +388,74 @@ func TestProgressIsKept(t *testing.T) {
 		s.round()
 		if n := behind(); n != 0 {
 			t.Errorf("after a second the progress is %d messages behind", n)
+		}
+	})
+}
+
+// picky is a record that takes no detection with a hit on a phrase, or none at all.
+type picky struct {
+	*store.Store
+	phrase string
+	down   bool
+}
+
+type pickyTx struct {
+	parley.Tx
+	p *picky
+}
+
+var errPicky = errors.New("this cannot be stored")
+
+func (p *picky) Update(ctx context.Context, fn func(parley.Tx) error) error {
+	return p.Store.Update(ctx, func(tx parley.Tx) error { return fn(pickyTx{tx, p}) })
+}
+
+func (t pickyTx) PutDetections(ctx context.Context, tenant parley.TenantID, found []parley.Detection) error {
+	for i := range found {
+		if t.p.down || slices.ContainsFunc(found[i].Trackers, func(h parley.TrackerHit) bool { return h.Value == t.p.phrase }) {
+			return errPicky
+		}
+	}
+	return t.Tx.PutDetections(ctx, tenant, found)
+}
+
+// What the record does not take holds up nothing else; a record that takes nothing at all loses nothing.
+func TestDetectionsThatCannotBeStored(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		record := &picky{Store: s.store, phrase: "poison"}
+		var log bytes.Buffer
+		s.detector = insight.NewDetector(insight.Config{Record: record, Clock: func() time.Time { return s.clock }, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		s.tracker(parley.Tracker{Name: "T", Vocabulary: []string{"poison", "hello"}})
+		s.round()
+		first, _ := s.say(insight.Text{}, "hello first")
+		poison, job := s.say(insight.Text{Name: "planted"}, "hello and poison")
+		last, _ := s.say(insight.Text{}, "hello last")
+		record.down = true
+		if err := s.detector.Round(t.Context()); !errors.Is(err, errPicky) {
+			t.Fatalf("Round = %v while the record takes nothing", err)
+		}
+		record.down = false
+		s.round()
+		for n, want := range map[parley.Number]int{first: 1, poison: 0, last: 1} {
+			if got := s.found(n); len(got) != want {
+				t.Errorf("found in %s = %v, want %d", n, got, want)
+			}
+		}
+		var done parley.Job
+		if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
+			done, err = tx.Job(t.Context(), parley.DefaultTenant, job)
+			return err
+		}); err != nil || done.Status != parley.JobCompleted {
+			t.Errorf("the job of the text that could not be stored is %+v, %v", done, err)
+		}
+		if !strings.Contains(log.String(), "counts as nothing") || strings.Contains(log.String(), "poison") {
+			t.Errorf("the log says %s", log.String())
+		}
+		after, _ := s.say(insight.Text{}, "hello after")
+		s.round()
+		if got := s.found(after); len(got) != 1 {
+			t.Errorf("found after that = %v", got)
 		}
 	})
 }

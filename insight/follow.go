@@ -16,8 +16,8 @@ type follower struct {
 	feed.Places
 	saved   int64     // what the record has of the cursor
 	at      time.Time // when that was written
-	history int64 // key up to which the messages from before the first start were looked at
-	until   int64 // where that ends
+	history int64     // key up to which the messages from before the first start were looked at
+	until   int64     // where that ends
 }
 
 const (

@@ -76,15 +76,7 @@ func (d *Detector) lookAt(ctx context.Context, tenant parley.TenantID, fed []par
 	if len(found) == 0 {
 		return nil
 	}
-	err = d.config.Record.Update(ctx, func(tx parley.Tx) error {
-		for _, j := range jobs {
-			if err := j.advance(ctx, tx, d.now()); err != nil {
-				return err
-			}
-		}
-		return tx.PutDetections(ctx, tenant, found)
-	})
-	if err != nil {
+	if err := d.keep(ctx, tenant, found, jobs); err != nil {
 		return err
 	}
 	d.remember(talks, fresh)
