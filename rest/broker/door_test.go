@@ -95,13 +95,7 @@ func (s *stage) asker(t *testing.T, store broker.Store, h broker.Hub) func(key s
 func (s *stage) come(t *testing.T, ask func(key string, body io.Reader) *httptest.ResponseRecorder) *sync.WaitGroup {
 	t.Helper()
 	turns := &sync.WaitGroup{}
-	var keys []string
-	for i := range crowd {
-		if i%ofOneKey == 0 {
-			keys = append(keys, s.newKey(parley.DefaultTenant))
-		}
-
-		key := keys[i/ofOneKey]
+	for i, key := range s.keysFor(crowd) {
 		turns.Go(func() {
 			said := "turn " + strconv.Itoa(i)
 			if w := ask(key, strings.NewReader(`{"text":"`+said+`"}`)); w.Code != 200 || !strings.Contains(w.Body.String(), said) {
@@ -148,15 +142,9 @@ func TestSlowBodiesHoldNoDoor(t *testing.T) {
 	ask := s.asker(t, s.store, s.hub)
 	var slow sync.WaitGroup
 	var senders []*io.PipeWriter
-	var keys []string
-	for i := range 2 * broker.DoorWidth {
-		if i%ofOneKey == 0 {
-			keys = append(keys, s.newKey(parley.DefaultTenant))
-		}
+	for _, key := range s.keysFor(2 * broker.DoorWidth) {
 		body, sender := io.Pipe()
 		senders = append(senders, sender)
-
-		key := keys[i/ofOneKey]
 		slow.Go(func() {
 			if w := ask(key, body); w.Code != 200 {
 				t.Errorf("a slow turn = %d %s", w.Code, w.Body)

@@ -181,6 +181,18 @@ func (s *stage) newKey(tenant parley.TenantID) string {
 	return directory.WholeKey(&k, secret)
 }
 
+// keysFor are keys for callers that come together: no key has more of them than its rate lets pass at once.
+func (s *stage) keysFor(callers int) (keys []string) {
+	s.t.Helper()
+	for len(keys) < callers {
+		key := s.newKey(parley.DefaultTenant)
+		for range min(ofOneKey, callers-len(keys)) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // token is one of a client with the scopes.
 func (s *stage) token(tenant parley.TenantID, scopes ...string) string {
 	s.t.Helper()

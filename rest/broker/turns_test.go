@@ -159,14 +159,14 @@ func TestRepeatsAreSafe(t *testing.T) {
 	}
 }
 
-// Turns of one session go one after the other; who waits too long for a place is told so.
+// Turns of one session go one after the other, however many callers come at once: each waits for its place and gets its own answer.
 func TestTurnsOfASessionAreSerial(t *testing.T) {
 	s := newStage(t)
 	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
 	var all sync.WaitGroup
-	for i := range 15 { // as many as the rate lets pass at once
+	for i, key := range s.keysFor(50) {
 		all.Go(func() {
-			res, text := s.Do("POST", s.turns()+"/"+session, fmt.Sprintf(`{"text":"number %d"}`, i), s.headers()...)
+			res, text := s.Do("POST", s.turns()+"/"+session, fmt.Sprintf(`{"text":"number %d"}`, i), s.headers("Api-Key", key)...)
 			if res.StatusCode != 200 || !strings.Contains(text, fmt.Sprintf("you said|number %d|", i)) {
 				t.Errorf("turn %d answered %d %s", i, res.StatusCode, text)
 			}
@@ -179,10 +179,13 @@ func TestTurnsOfASessionAreSerial(t *testing.T) {
 	}
 	var messages []parley.Message
 	if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
-		messages, err = tx.Messages(t.Context(), parley.MessageQuery{Tenant: parley.DefaultTenant, Conversation: conversation, Limit: 100})
+		messages, err = tx.Messages(t.Context(), parley.MessageQuery{Tenant: parley.DefaultTenant, Conversation: conversation, Limit: 200})
 		return err
 	}); err != nil {
 		t.Fatal(err)
+	}
+	if len(messages) != 2*51 {
+		t.Errorf("%d messages were said, want %d", len(messages), 2*51)
 	}
 	for i, m := range messages {
 		if want := []parley.Role{parley.Customer, parley.CustomBot}[i%2]; m.Sender != want {
@@ -191,7 +194,7 @@ func TestTurnsOfASessionAreSerial(t *testing.T) {
 	}
 }
 
-// Slower than its place is a turn that waits for another of the session.
+// A turn that is slower than others wait for their places leaves them without one: each of them is a conflict, asks the bot nothing, and may come again.
 func TestPlaceIsWaitedFor(t *testing.T) {
 	s := newStage(t, func(b *parley.BotSettings) { b.TurnDeadline = 30 * time.Second })
 	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
@@ -205,12 +208,26 @@ func TestPlaceIsWaitedFor(t *testing.T) {
 		done <- got
 	}()
 	<-s.thinks
-	if res, text := s.Do("POST", s.turns()+"/"+session, `{"text":"me too"}`, s.headers()...); res.StatusCode != 409 || !strings.Contains(text, "TURN_IN_PROGRESS") || strings.Contains(text, "sessionCode") {
-		t.Errorf("beside a slow turn: %d %s", res.StatusCode, text)
+	asked := s.asked.Load()
+	var others sync.WaitGroup
+	for _, key := range s.keysFor(49) {
+		others.Go(func() {
+			res, text := s.Do("POST", s.turns()+"/"+session, `{"text":"me too"}`, s.headers("Api-Key", key)...)
+			if res.StatusCode != 409 || !strings.Contains(text, "TURN_IN_PROGRESS") || strings.Contains(text, "sessionCode") {
+				t.Errorf("beside a slow turn: %d %s", res.StatusCode, text)
+			}
+		})
+	}
+	others.Wait()
+	if s.asked.Load() != asked {
+		t.Errorf("the bot was asked %d times by those who had no place", s.asked.Load()-asked)
 	}
 	close(s.hold)
 	if got := <-done; got.first() != "at last" {
 		t.Errorf("the slow turn said %q", got.first())
+	}
+	if got := s.turn(session, `{"text":"now"}`, 200); !strings.HasPrefix(got.first(), "you said|now|") {
+		t.Errorf("after it the answer is %q", got.first())
 	}
 }
 
