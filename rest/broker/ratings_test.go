@@ -136,7 +136,7 @@ func TestHistory(t *testing.T) {
 	}
 	one := all[0].Session
 	want := map[string]any{"sessionCode": first.SessionCode, "createDate": one["createDate"], "expireDate": one["expireDate"], "businessKey": key, "sessionType": "UPDATED", "botId": s.bot.ID.String(),
-		"channelId": s.channel.String(), "operatingSystem": "Windows", "operatingSystemVersion": nil, "browser": nil, "browserVersion": nil, "userRef": "203.0.113.7", "locale": "es-ES", "test": false}
+		"channelId": s.channel.String(), "operatingSystem": "Windows", "operatingSystemVersion": "11", "browser": strings.Repeat("f", 20), "browserVersion": nil, "userRef": "203.0.113.7", "locale": "es-ES", "test": false}
 	if diff := cmp.Diff(want, one); diff != "" {
 		t.Errorf("the first session (-want +got)\n%s", diff)
 	}
@@ -158,6 +158,13 @@ func TestHistory(t *testing.T) {
 	}
 	if last := said[len(said)-1]["text"].(string); !strings.HasPrefix(last, `[{"imageUrl":`) {
 		t.Errorf("a carousel reads %s", last)
+	}
+	if picture := said[5]["text"]; picture != `"https://a.example/i.png"` {
+		t.Errorf("a picture reads %s", picture)
+	}
+	asked, err := time.Parse("2006-01-02T15:04:05.000Z", said[2]["createDate"].(string)) // also the form of every date
+	if expires, wrong := time.Parse("2006-01-02T15:04:05.000Z", one["expireDate"].(string)); err != nil || wrong != nil || expires.Sub(asked).Round(time.Second) != 30*time.Minute {
+		t.Errorf("asked at %v, the session expires at %v", said[2]["createDate"], one["expireDate"])
 	}
 	for i, m := range said[1:] {
 		if m["id"].(float64) <= said[i]["id"].(float64) {

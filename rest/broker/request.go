@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -46,8 +47,8 @@ func (s *Surface) handler(handle func(w http.ResponseWriter, r *http.Request) er
 	})
 }
 
-func (s *Surface) preflight(w http.ResponseWriter, method string) {
-	w.Header().Set("Access-Control-Allow-Methods", method+", OPTIONS")
+func (s *Surface) preflight(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
 	w.Header().Set("Access-Control-Allow-Headers", corsHeaders)
 	w.Header().Set("Access-Control-Max-Age", "600") // seconds
 	w.WriteHeader(http.StatusNoContent)
@@ -98,6 +99,14 @@ func clientOf(r *http.Request) (c parley.ClientInfo, err error) {
 		}
 	}
 	return c, nil
+}
+
+// laterClient is where a customer is with a further turn: what the turn says replaces what was said before, but for the first USER-REF, which
+// for pages is an address that changes (reference 3). What it does not say stays.
+func laterClient(before, said parley.ClientInfo) parley.ClientInfo {
+	return parley.ClientInfo{System: said.System, SystemVersion: cmp.Or(said.SystemVersion, before.SystemVersion), Browser: cmp.Or(said.Browser, before.Browser),
+		BrowserVersion: cmp.Or(said.BrowserVersion, before.BrowserVersion), UserRef: cmp.Or(before.UserRef, said.UserRef),
+		BusinessKey: cmp.Or(said.BusinessKey, before.BusinessKey), Locale: said.Locale}
 }
 
 // isTest reads the query of a turn.

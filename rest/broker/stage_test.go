@@ -35,14 +35,15 @@ type stage struct {
 	admin   *directory.Administration
 	bots    *directory.Bots
 	server  string
-	late    atomic.Int64              // how far the surface's clock is ahead
-	stands  atomic.Pointer[time.Time] // where the surface's clock stands; nil = it goes
+	late    atomic.Int64              // how far the clock of surface and hub is ahead
+	stands  atomic.Pointer[time.Time] // where that clock stands; nil = it goes
 	bot     directory.Bot
 	channel parley.AccountID
 	key     string
 	hold    chan struct{} // what "slow" waits for
 	thinks  chan struct{} // closed when it does
 	asked   atomic.Int64
+	told    atomic.Pointer[bots.Turn] // what the bot was asked last
 }
 
 // deaf hubs end accounts, and hear of nothing.
@@ -51,6 +52,7 @@ type deaf struct{ *hub.Hub }
 // reply is the script of the bot.
 func (s *stage) reply(ctx context.Context, t *bots.Turn) (parley.BotReply, error) {
 	s.asked.Add(1)
+	s.told.Store(t)
 	text := func(text string) parley.BotReply {
 		return parley.BotReply{Answers: []parley.BotAnswer{{Type: parley.AnswerText, Text: text, Evaluable: true, ID: "author-1"}}}
 	}
@@ -106,7 +108,7 @@ func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parle
 	return c.s.reply(ctx, t)
 }
 
-// clock is that of the surface.
+// clock is that of the surface and the hub.
 func (s *stage) clock() time.Time {
 	if at := s.stands.Load(); at != nil {
 		return *at
@@ -122,7 +124,7 @@ func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
 		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{s} }}})
 	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner})
-	s.hub = hub.New(hub.Config{Store: s.store, Dispatcher: d, Logger: log})
+	s.hub = hub.New(hub.Config{Store: s.store, Dispatcher: d, Logger: log, Clock: s.clock})
 	late.Hub = s.hub
 	ctx, stop := context.WithCancel(context.Background())
 	var parts sync.WaitGroup

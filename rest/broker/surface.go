@@ -110,7 +110,7 @@ func (s *Surface) unknown(root *mux.Router, w http.ResponseWriter, r *http.Reque
 	}
 	w.Header().Set("Allow", allowed[0])
 	if r.Method == http.MethodOptions {
-		s.preflight(w, allowed[0])
+		s.preflight(w)
 		return nil
 	}
 	return fail(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "this address does not know the method")

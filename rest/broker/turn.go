@@ -372,12 +372,8 @@ func (s *Surface) nextDraft(ctx context.Context, a *ask, now *session) (*parley.
 		return nil, err
 	}
 	d.Conversation = now.Conversation
-	if first := clientIn(&now.conversation); first.UserRef != "" && first.UserRef != a.client.UserRef { // the first one stays (reference 3)
-		kept := a.client
-		kept.UserRef = first.UserRef
-		if d.ClientInfo, err = json.Marshal(kept); err != nil {
-			return nil, err
-		}
+	if d.ClientInfo, err = json.Marshal(laterClient(clientIn(&now.conversation), a.client)); err != nil {
+		return nil, err
 	}
 	if a.client.BusinessKey != "" && a.client.BusinessKey != now.BusinessKey {
 		changed := now.BotSession
