@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"parley/directory"
+
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
@@ -56,6 +58,19 @@ func TestSurveys(t *testing.T) {
 	}
 	if res, _ := s.Do("POST", strings.Replace(path, session.SessionCode, s.bot.ID.String(), 1), `{"evaluation":5}`, headers...); res.StatusCode != 404 {
 		t.Errorf("of an unknown session answered %d", res.StatusCode)
+	}
+	bot, _, err := s.bots.Create(t.Context(), parley.DefaultTenant, directory.Bot{Name: "Other", Active: true, Settings: parley.BotSettings{Connector: parley.ConnectorRules, Language: "en-US"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, text := s.Do("POST", strings.Replace(path, s.bot.ID.String(), bot.ID.String(), 1), `{"evaluation":5}`, headers...); res.StatusCode != 404 || !strings.Contains(text, "SESSION_NOT_FOUND") {
+		t.Errorf("of another bot's session answered %d %s", res.StatusCode, text)
+	}
+	if survey := kept(); survey.Evaluation != 4 {
+		t.Errorf("what was refused is kept: %+v", survey)
+	}
+	if res, _ := s.Do("POST", path, `{"answered":true,"evaluation":null,"userComments":"`+strings.Repeat("é", 2000)+`"}`, headers...); res.StatusCode != 200 || !kept().Answered || kept().Evaluation != 0 {
+		t.Errorf("answered without a score: %d, kept %+v", res.StatusCode, kept())
 	}
 	// Dismissed, and the end.
 	if res, text := s.Do("POST", path, `{"answered":false,"evaluation":2,"expireSession":true}`, headers...); res.StatusCode != 200 {

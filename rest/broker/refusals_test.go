@@ -172,11 +172,13 @@ func TestBearerIsWantedWhereItIs(t *testing.T) {
 	if res, _ := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Authorization", "Bearer nonsense")...); res.StatusCode != 200 {
 		t.Errorf("a token that nobody wants made it %d", res.StatusCode)
 	}
-	if err := s.admin.ChangeEnvironment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.DefaultTenant, func(n *parley.Tenant) { n.RequireBearer = true }); err != nil {
+	if err := s.admin.ChangeEnvironment(t.Context(), administrator, parley.DefaultTenant, func(n *parley.Tenant) { n.RequireBearer = true }); err != nil {
 		t.Fatal(err)
 	}
+	other := s.newEnvironment()
 	asked := s.asked.Load()
-	for authorization, want := range map[string]int{"": 401, "Bearer nonsense": 401, "Basic x": 401, "Bearer " + s.token(parley.DefaultTenant, parley.ScopeRead): 403} {
+	for authorization, want := range map[string]int{"": 401, "Bearer nonsense": 401, "Basic x": 401, "Bearer " + s.token(parley.DefaultTenant, parley.ScopeRead): 403,
+		"Bearer " + s.token(other.ID, parley.ScopeBroker): 403, "Bearer " + s.token(other.ID, parley.ScopeAdmin): 403} {
 		if res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Authorization", authorization)...); res.StatusCode != want {
 			t.Errorf("%.12q answered %d %s, want %d", authorization, res.StatusCode, text, want)
 		}
@@ -189,41 +191,41 @@ func TestBearerIsWantedWhereItIs(t *testing.T) {
 	}
 }
 
-// A key has only so many turns a second. The clock stands, or a slow machine would give it more meanwhile.
+// A key has ten turns a second, and twenty at once. The clock stands, or a slow machine would give it more meanwhile.
 func TestRateIsLimited(t *testing.T) {
 	s := newStage(t)
-	s.stands.Store(new(time.Now()))
+	begun := time.Now()
+	s.stands.Store(&begun)
 	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
-	for range 60 {
-		res, text := s.Do("POST", s.turns()+"/"+session, `{"text":"nothing"}`, s.headers()...)
-		if res.StatusCode == 200 {
-			continue
-		}
-		if res.StatusCode != 429 || res.Header.Get("Retry-After") == "" || !strings.Contains(text, "RATE_LIMITED") || !strings.Contains(text, `"sessionCode":"`+session+`"`) {
-			t.Errorf("over the rate: %d %s", res.StatusCode, text)
-		}
-		if res, text = s.Do("POST", s.turns(), `{"text":"nothing"}`, s.headers()...); res.StatusCode != 429 || strings.Contains(text, "sessionCode") {
-			t.Errorf("over the rate, at the start: %d %s", res.StatusCode, text)
-		}
-		return
+	for range 19 {
+		s.turn(session, `{"text":"nothing"}`, 200)
 	}
-	t.Error("sixty turns at once met no limit")
+	asked := s.asked.Load()
+	res, text := s.Do("POST", s.turns()+"/"+session, `{"text":"nothing"}`, s.headers()...)
+	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "1" || !strings.Contains(text, "RATE_LIMITED") || !strings.Contains(text, `"sessionCode":"`+session+`"`) {
+		t.Errorf("over the rate: %d %s", res.StatusCode, text)
+	}
+	if res, text = s.Do("POST", s.turns(), `{"text":"nothing"}`, s.headers()...); res.StatusCode != 429 || strings.Contains(text, "sessionCode") {
+		t.Errorf("over the rate, at the start: %d %s", res.StatusCode, text)
+	}
+	if s.asked.Load() != asked {
+		t.Error("the bot was asked by turns over the rate")
+	}
+	s.turn(session, `{"text":"nothing"}`, 200, "Api-Key", s.newKey(parley.DefaultTenant)) // another key has its own
+	later := begun.Add(100 * time.Millisecond)
+	s.stands.Store(&later)
+	s.turn(session, `{"text":"nothing"}`, 200)
+	s.turn(session, `{"text":"nothing"}`, 429)
 }
 
-// Nobody else's (guarantee G8): a key of another environment gets 403 or 404 on every route, and never a session.
+// Nobody else's (guarantee G8): a key of another environment gets 403 or 404 on every route, and never a session; nothing is changed by it.
 func TestOtherEnvironmentsAreForeign(t *testing.T) {
 	s := newStage(t)
 	session := s.turn("", `{"text":"hello"}`, 200, "Business-Key", "4711")
-	organisation, err := s.admin.CreateOrganisation(t.Context(), directory.Administrator(parley.DefaultTenant), "Other")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := s.admin.CreateEnvironment(t.Context(), directory.Administrator(parley.DefaultTenant), parley.Tenant{Organisation: organisation, Name: "other"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, before := s.Do("GET", s.environment()+"/history/4711", "", "Api-Key", s.key)
+	other := s.newEnvironment()
 	key, token := s.newKey(other.ID), s.token(other.ID, parley.ScopeAdmin)
-	theirs := "/org/" + organisation.String() + "/env/" + other.ID.String()
+	theirs := "/org/" + other.Organisation.String() + "/env/" + other.ID.String()
 	tried := 0
 	for _, environment := range []string{s.environment(), theirs} {
 		for path, item := range resttest.Document(t, broker.Document).Paths.Map() {
@@ -245,6 +247,19 @@ func TestOtherEnvironmentsAreForeign(t *testing.T) {
 	}
 	if tried != 20 {
 		t.Errorf("%d calls tried", tried)
+	}
+	if _, after := s.Do("GET", s.environment()+"/history/4711", "", "Api-Key", s.key); after != before {
+		t.Errorf("afterwards the history is %s, before it was %s", after, before)
+	}
+	id, err := parley.ParseID[parley.Conversation](session.SessionCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.View(t.Context(), func(tx parley.Tx) error {
+		_, err := tx.Survey(t.Context(), parley.DefaultTenant, id)
+		return err
+	}); parley.KindOf(err) != parley.NotFound {
+		t.Errorf("afterwards there is a survey, or %v", err)
 	}
 }
 
@@ -279,7 +294,7 @@ func TestChangedContractHasNewVersion(t *testing.T) {
 // Tokens for connectors, in the three ways they ask.
 func TestTokens(t *testing.T) {
 	s := newStage(t)
-	c, secret, err := s.admin.CreateClient(t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Scopes: []string{parley.ScopeBroker}})
+	c, secret, err := s.admin.CreateClient(t.Context(), administrator, parley.APIClient{Scopes: []string{parley.ScopeBroker}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,7 @@ func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 
 func (s *stage) newKey(tenant parley.TenantID) string {
 	s.t.Helper()
-	k, secret, err := s.admin.CreateKey(s.t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Kind: parley.KeyBroker, Tenant: tenant})
+	k, secret, err := s.admin.CreateKey(s.t.Context(), administrator, parley.APIClient{Kind: parley.KeyBroker, Tenant: tenant})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -195,10 +195,24 @@ func (s *stage) keysFor(callers int) (keys []string) {
 	return keys
 }
 
+// newEnvironment is one of another organisation.
+func (s *stage) newEnvironment() parley.Tenant {
+	s.t.Helper()
+	organisation, err := s.admin.CreateOrganisation(s.t.Context(), administrator, "Other")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	other, err := s.admin.CreateEnvironment(s.t.Context(), administrator, parley.Tenant{Organisation: organisation, Name: "other"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return other
+}
+
 // token is one of a client with the scopes.
 func (s *stage) token(tenant parley.TenantID, scopes ...string) string {
 	s.t.Helper()
-	c, _, err := s.admin.CreateClient(s.t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Tenant: tenant, Scopes: scopes})
+	c, _, err := s.admin.CreateClient(s.t.Context(), administrator, parley.APIClient{Tenant: tenant, Scopes: scopes})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -79,20 +79,12 @@ func newStatuses(t *testing.T) *statuses {
 	t.Helper()
 	s := &statuses{stage: newStage(t)}
 	s.session, s.ended = s.turn("", `{"text":"hello"}`, 200, "Business-Key", "4711"), s.turn("", `{"text":"bye"}`, 200)
-	organisation, err := s.admin.CreateOrganisation(t.Context(), administrator, "Other")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := s.admin.CreateEnvironment(t.Context(), administrator, parley.Tenant{Organisation: organisation, Name: "other"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	client, secret, err := s.admin.CreateClient(t.Context(), administrator, parley.APIClient{Scopes: []string{parley.ScopeBroker}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.client = url.Values{"grant_type": {"client_credentials"}, "client_id": {client.PublicID}, "client_secret": {secret}}
-	s.foreign, s.spent = s.newKey(other.ID), s.newKey(parley.DefaultTenant)
+	s.foreign, s.spent = s.newKey(s.newEnvironment().ID), s.newKey(parley.DefaultTenant)
 	s.adminToken, s.connectorToken = s.token(parley.DefaultTenant, parley.ScopeAdmin), s.token(parley.DefaultTenant, parley.ScopeBroker)
 	s.stands.Store(new(time.Now())) // or a slow machine gives keys more turns meanwhile
 	for range ofOneKey {
