@@ -117,7 +117,7 @@ const WelcomeCode = "%EVA_WELCOME_MSG"
 type TurnInput struct {
 	Code       string          `json:"code,omitempty"`
 	Intent     string          `json:"intent,omitempty"`     // decided by the channel
-	Confidence float64         `json:"confidence,omitempty"` // of Intent, 0 to 1
+	Confidence float64         `json:"confidence,omitempty"` // of Intent, 0 to 1; 1 where the channel does not say
 	UserInput  string          `json:"userInput,omitempty"`  // what the bot had waited for
 	Entities   json.RawMessage `json:"entities,omitempty"`   // an object: name → value or list of values
 	Context    json.RawMessage `json:"context,omitempty"`    // an object that is merged into the open context; null removes a member

@@ -27,11 +27,7 @@ func (w *walk) answer() error {
 		}
 		return w.missed()
 	case in.Intent != "":
-		score := in.Confidence
-		if score == 0 { // not given
-			score = 1
-		}
-		return w.intent(w.flow.Intent(in.Intent), score)
+		return w.intent(w.flow.Intent(in.Intent), in.Confidence)
 	case strings.TrimSpace(in.UserInput) != "":
 		return w.said(strings.TrimSpace(in.UserInput))
 	case text != "":

@@ -157,9 +157,10 @@ func TestWhatSteersATurn(t *testing.T) {
 		{"code", "cancel", parley.TurnInput{Code: "PING", Intent: "cancel"}, "pong PING", parley.NLPResult{Type: parley.NLPNone}},
 		{"unknown code", "cancel", parley.TurnInput{Code: "PONG"}, "sorry", parley.NLPResult{Type: parley.NLPNone}},
 		{"intent", "bye", parley.TurnInput{Intent: "cancel", Confidence: 0.7}, "cancelled", parley.NLPResult{Type: parley.NLPIntent, Name: "cancel", Score: 0.7}},
-		{"intent without confidence", "", parley.TurnInput{Intent: "cancel"}, "cancelled", parley.NLPResult{Type: parley.NLPIntent, Name: "cancel", Score: 1}},
+		{"sure intent", "", parley.TurnInput{Intent: "cancel", Confidence: 1}, "cancelled", parley.NLPResult{Type: parley.NLPIntent, Name: "cancel", Score: 1}},
+		{"not at all sure intent", "", parley.TurnInput{Intent: "cancel"}, "sorry", parley.NLPResult{Type: parley.NLPNone}},
 		{"unsure intent", "bye", parley.TurnInput{Intent: "cancel", Confidence: 0.59}, "sorry", parley.NLPResult{Type: parley.NLPNone}},
-		{"unknown intent", "bye", parley.TurnInput{Intent: "dance"}, "sorry", parley.NLPResult{Type: parley.NLPNone}},
+		{"unknown intent", "bye", parley.TurnInput{Intent: "dance", Confidence: 1}, "sorry", parley.NLPResult{Type: parley.NLPNone}},
 		{"userInput", "bye", parley.TurnInput{UserInput: "cancel"}, "cancelled", parley.NLPResult{Type: parley.NLPIntent, Name: "cancel", Score: 1}},
 		{"keyword", "please CANCEL it", parley.TurnInput{}, "cancelled", parley.NLPResult{Type: parley.NLPIntent, Name: "cancel", Score: 1}},
 		{"example", "Order, please!", parley.TurnInput{}, "which size?", parley.NLPResult{Type: parley.NLPIntent, Name: "order", Score: 1}},
@@ -223,9 +224,9 @@ func TestWaitsForAnEntity(t *testing.T) {
 	}
 	k.says("small", "sorry") // nothing waits any more
 
-	k.same("said with the intent", k.turnOf("a small one", parley.TurnInput{Intent: "order"}), "a small shirt")
-	k.same("the channel's entity", k.turnOf("a small one", parley.TurnInput{Intent: "order", Entities: json.RawMessage(`{"size":["large"],"":"x"}`)}), "costs more", "a large shirt")
-	k.same("an entity without a name", k.turnOf("", parley.TurnInput{Intent: "code", Entities: json.RawMessage(`{"":"x"}`)}))
+	k.same("said with the intent", k.turnOf("a small one", parley.TurnInput{Intent: "order", Confidence: 1}), "a small shirt")
+	k.same("the channel's entity", k.turnOf("a small one", parley.TurnInput{Intent: "order", Confidence: 1, Entities: json.RawMessage(`{"size":["large"],"":"x"}`)}), "costs more", "a large shirt")
+	k.same("an entity without a name", k.turnOf("", parley.TurnInput{Intent: "code", Confidence: 1, Entities: json.RawMessage(`{"":"x"}`)}))
 	if k.says("1234", "code 1234"); k.t.Failed() {
 		t.Log("a channel's entity without a name answered a question")
 	}

@@ -45,7 +45,7 @@ type dialogTurn struct {
 	Text       string         `yaml:"text"`
 	Code       string         `yaml:"code"`
 	Intent     string         `yaml:"intent"`
-	Confidence float64        `yaml:"confidence"`
+	Confidence *float64       `yaml:"confidence"` // of the intent; nil = 1
 	UserInput  string         `yaml:"userInput"`
 	Context    map[string]any `yaml:"context"` // merged into the open one; null removes a member
 
@@ -155,7 +155,10 @@ func (p *player) play(ctx context.Context, d *dialog) bool {
 		p.merge(t.Context)
 		p.turn.Seq++
 		p.turn.Text = t.Text
-		p.turn.Input = parley.TurnInput{Code: t.Code, Intent: t.Intent, Confidence: t.Confidence, UserInput: t.UserInput}
+		p.turn.Input = parley.TurnInput{Code: t.Code, Intent: t.Intent, Confidence: 1, UserInput: t.UserInput}
+		if t.Confidence != nil {
+			p.turn.Input.Confidence = *t.Confidence
+		}
 		p.tell("  > %s\n", t.said())
 		r, err := bot.Turn(ctx, &p.turn, nil)
 		if err != nil {
