@@ -3,7 +3,6 @@ package agentapi_test
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,8 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
-	"parley/rest/agentapi"
-	"parley/rest/resttest"
 )
 
 // A conversation begins without a word, is shown with its user, and changes as its caller says.
@@ -68,6 +65,74 @@ func TestConversationsAreMadeAndChanged(t *testing.T) {
 	}
 }
 
+// Whatever is said or changed moves updatedAt, and nothing else does (reference 6).
+func TestWhatMovesUpdatedAt(t *testing.T) {
+	s := newStage(t)
+	path := s.open()
+	_, states := s.call("GET", "/conversations/states", "")
+	state, _, _ := strings.Cut(strings.TrimPrefix(states, `[{"id":"`), `"`)
+	before := s.must("GET", path, "", 200)["updatedAt"].(string)
+	for i, test := range []struct {
+		method, path, body string
+		moves              bool
+	}{
+		{"POST", "/messages", `{"message":"hello"}`, true}, {"GET", "/messages", "", false}, {"PUT", "", `{}`, false}, {"PUT", "", `{"title":"New"}`, true}, {"PUT", "", `{"conversationStateId":"` + state + `"}`, true},
+		{"PUT", "/mode", `{"mode":"ai"}`, false}, {"PUT", "/mode", `{"mode":"manual"}`, true}, {"PUT", "/mode", `{"mode":"manual"}`, false}, {"PUT", "/mode", `{}`, false},
+		{"POST", "/send-manual-message", `{"message":"Me"}`, true}, {"POST", "/messages/async", `{"message":"thanks"}`, true}, {"PUT", "/mode", `{"mode":"ai"}`, true},
+	} {
+		s.late.Store(int64(time.Duration(i+1) * time.Minute))
+		if status, text := s.call(test.method, path+test.path, test.body); status >= 300 {
+			t.Fatalf("%s %s answered %d %s", test.method, test.path, status, text)
+		}
+		after := s.must("GET", path, "", 200)["updatedAt"].(string)
+		if moved := after > before; moved != test.moves || after < before {
+			t.Errorf("%s %s %s moved updatedAt from %s to %s", test.method, test.path, test.body, before, after)
+		}
+		before = after
+	}
+}
+
+// The longest that is allowed is taken, kept, and told to the agent whole.
+func TestLongestTexts(t *testing.T) {
+	s := newStage(t)
+	title, about, message := strings.Repeat("é", 255), strings.Repeat("é", 256_000), strings.Repeat("é", 100_000)
+	made := s.must("POST", "/conversations", `{"conversationUserId":"`+s.user+`","title":"`+title+`","context":"`+about+`","customData":{"x":"`+strings.Repeat("x", 400_000)+`"}}`, 201)
+	path := "/conversations/" + made["id"].(string)
+	if made["title"] != title {
+		t.Errorf("the title has %d bytes", len(made["title"].(string)))
+	}
+	if reply := s.must("POST", path+"/messages", `{"message":"`+message+`","context":"`+about+`"}`, 201); reply["message"] != "you said "+message {
+		t.Errorf("the reply has %d bytes", len(reply["message"].(string)))
+	}
+	if told := s.told.Load(); told.Background != "likes blue\n\n"+about || told.Input.Note != about {
+		t.Errorf("the agent is told %d and %d bytes", len(told.Background), len(told.Input.Note))
+	}
+	s.must("PUT", path, `{"title":"`+title[2:]+`x","context":"`+about+`"}`, 200)
+}
+
+// States are the organisation's, in their order; nobody writes them here.
+func TestStates(t *testing.T) {
+	s := newStage(t)
+	status, text := s.call("GET", "/conversations/states", "")
+	var all []map[string]any
+	if err := json.Unmarshal([]byte(text), &all); err != nil || status != 200 {
+		t.Fatalf("answered %d %s", status, text)
+	}
+	var lines []string
+	for _, one := range all {
+		lines = append(lines, fmt.Sprintf("%v %v %v %v", one["name"], one["description"], one["color"], one["isPersistent"]))
+	}
+	want := []string{"New <nil> #2D9CDB false", "Open <nil> #27AE60 false", "In Process <nil> #F2C94C false", "Escalated <nil> #EB5757 false", "Complete <nil> #828282 true"}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for _, method := range []string{"POST", "PUT", "DELETE"} {
+		if status, _ := s.call(method, "/conversations/states", "{}"); status != 404 {
+			t.Errorf("%s answered %d", method, status)
+		}
+	}
+}
+
 // Lists are paged, ordered and filtered; filters combine.
 func TestConversationsAreListed(t *testing.T) {
 	s := newStage(t)
@@ -89,6 +154,7 @@ func TestConversationsAreListed(t *testing.T) {
 		made := s.must("POST", "/conversations", fmt.Sprintf(`{"conversationUserId":%q,"title":"t%d"}`, user, i), 201)
 		paths = append(paths, "/conversations/"+made["id"].(string))
 	}
+	s.late.Store(0)
 	reply := s.say(paths[0], "hello")
 	s.must("POST", "/conversation-message-feedbacks", fmt.Sprintf(`{"conversationMessageId":%q,"userId":%q,"voteType":"up","question":"hello"}`, reply["id"], s.user), 201)
 	s.late.Store(int64(3 * time.Minute))
@@ -96,7 +162,7 @@ func TestConversationsAreListed(t *testing.T) {
 	middle := time.Now().Add(90 * time.Second).UTC().Format(time.RFC3339)
 	for query, want := range map[string]string{
 		"": "t2 t1! t0", "?orderDirection=ASC": "t0 t1! t2", "?orderBy=updatedAt": "t1! t2 t0", "?orderBy=updatedAt&orderDirection=ASC": "t0 t2 t1!", "?pageSize=2": "t2 t1!", "?pageSize=2&page=2": "t0",
-		"?page=9": "", "?userId=" + other: "t1!", "?searchKeyword=%C5%81UKA": "t1!", "?searchKeyword=T2": "t2", "?searchKeyword=rex": "t2 t1! t0", "?searchKeyword=4912345": "t1!",
+		"?page=9": "", "?userId=" + other: "t1!", "?searchKeyword=%C5%81UKA": "t1!", "?searchKeyword=NOWAK": "t1!", "?searchKeyword=T2": "t2", "?searchKeyword=rex": "t2 t1! t0", "?searchKeyword=4912345": "t1!",
 		"?searchKeyword=INES%40": "t2 t0", "?searchKeyword=t0&userId=" + other: "", "?withFeedbacksOnly=true": "t0", "?withFeedbacksOnly=false": "t2 t1! t0",
 		"?startDate=" + middle: "t2 t1!", "?endDate=" + middle: "t0", "?startDate=2030-01-01T00:00:00%2B02:00": "", "?startDate=" + middle + "&endDate=2020-01-01T00:00:00.123Z": "",
 	} {
@@ -104,11 +170,21 @@ func TestConversationsAreListed(t *testing.T) {
 			t.Errorf("%s lists %v, want %s", query, titles, want)
 		}
 	}
+	for _, status := range []string{"inactive", "archived"} { // those are listed, too
+		s.must("PUT", paths[1], `{"status":"`+status+`"}`, 200)
+		if titles, _ := list(""); strings.Join(titles, " ") != "t2 t1! t0" {
+			t.Errorf("with an %s conversation it lists %v", status, titles)
+		}
+	}
 	if _, page := list("?pageSize=2"); page["totalItems"] != 3.0 || page["totalPages"] != 2.0 || page["hasNextPage"] != true || page["hasPreviousPage"] != false || page["currentPage"] != 1.0 {
 		t.Errorf("the first of two pages is %v", page)
 	}
 	if _, page := list("?pageSize=2&page=9"); page["hasNextPage"] != false || page["hasPreviousPage"] != true {
 		t.Errorf("a page past the end is %v", page)
+	}
+	s.must("DELETE", "/conversations", `{"conversationUserId":"`+other+`"}`, 204)
+	if titles, page := list(""); strings.Join(titles, " ") != "t2 t0" || page["totalItems"] != 2.0 {
+		t.Errorf("with a deleted conversation it lists %v of %v", titles, page["totalItems"])
 	}
 	for _, query := range []string{"page=0", "page=x", "pageSize=101", "pageSize=0", "orderBy=title", "orderDirection=asc", "userId=x", "startDate=today", "endDate=1", "withFeedbacksOnly=1"} {
 		if status, text := s.call("GET", "/conversations?"+query, ""); status != 400 || !strings.Contains(text, `"field":"`+strings.SplitN(query, "=", 2)[0]+`"`) {
@@ -178,90 +254,5 @@ func TestRequestsAreRefused(t *testing.T) {
 	}
 	if status, text := s.call("GET", "/conversations", ""); status != 200 || !strings.Contains(text, `"totalItems":1`) {
 		t.Errorf("refused requests left something behind: %s", text)
-	}
-}
-
-// Keys that are none are forbidden, before anything else is looked at.
-func TestKeysAreWanted(t *testing.T) {
-	s := newStage(t)
-	soon := s.newKey(s.agent.ID, time.Now().Add(time.Hour))
-	for key, want := range map[string]int{"": 403, "x": 403, s.key + "x": 403, "  " + s.key + " ": 200, soon: 200} {
-		if status, text := s.call("GET", "/conversations", "", "Agent-Secret-Key", key); status != want {
-			t.Errorf("key %.8q answered %d %s", key, status, text)
-		}
-	}
-	if res, text := s.Do("GET", agentapi.Prefix+"/unknown", "", "Agent-Secret-Key", "x"); res.StatusCode != 403 || text != `{"status":403,"name":"FORBIDDEN_ERROR","message":"INVALID_CREDENTIALS","details":[]}` {
-		t.Errorf("an unknown route with a bad key answered %d %s", res.StatusCode, text)
-	}
-	s.late.Store(int64(6 * time.Second)) // a good key is not looked up again for 5 s
-	id, _, _ := strings.Cut(s.key, ".")
-	if err := s.admin.RevokeKey(t.Context(), administrator, id); err != nil {
-		t.Fatal(err)
-	}
-	if status, _ := s.call("GET", "/conversations", ""); status != 403 {
-		t.Errorf("a revoked key answered %d", status)
-	}
-	if status, _ := s.call("GET", "/conversations", "", "Agent-Secret-Key", soon); status != 200 {
-		t.Errorf("another key of the agent answered %d", status)
-	}
-	if err := s.bots.Delete(t.Context(), parley.DefaultTenant, s.agent.ID); err != nil {
-		t.Fatal(err)
-	}
-	if status, _ := s.call("GET", "/conversations", "", "Agent-Secret-Key", soon); status != 403 {
-		t.Errorf("the key of a deleted agent answered %d", status)
-	}
-}
-
-// No agent sees, changes or learns of what is another's: each operation of the document that names something says that there is none
-// (guarantee G8). The other agent is of the same tenant, which keeps them closest.
-func TestOtherAgentsSeeNothing(t *testing.T) {
-	s := newStage(t)
-	path := s.open()
-	reply := s.say(path, "hello")
-	upload := s.must("POST", path+"/message-files/upload-url", `{"fileName":"a.txt","contentType":"text/plain"}`, 200)
-	file := strings.Split(upload["storagePath"].(string), "/")[2]
-	_, stranger := s.newAgent("Other")
-	strangers := s.must("POST", "/users", `{"firstName":"A","lastName":"B","fkId":"crm-881"}`, 201, "Agent-Secret-Key", stranger)["id"].(string) // the same name is free there
-	replace := strings.NewReplacer("{id}", strings.TrimPrefix(path, "/conversations/"), "{questionMessageId}", reply["conversationMessageId"].(string), "{fileId}", file)
-	tried := 0
-	for name, item := range resttest.Document(t, agentapi.Document).Paths.Map() {
-		for method := range item.Operations() {
-			target := replace.Replace(strings.TrimPrefix(name, agentapi.Prefix))
-			want, body := 404, "{}"
-			switch {
-			case name == "/external/users/{id}":
-				target = "/users/" + s.user
-			case name == "/external/users/search":
-				target += "?email=ines@example.org"
-			case name == "/external/conversations" && method == "POST":
-				body = `{"conversationUserId":"` + s.user + `"}`
-			case name == "/external/conversations" && method == "DELETE":
-				want, body = 204, `{"conversationUserId":"`+s.user+`"}`
-			case name == "/external/conversation-message-feedbacks":
-				body = `{"conversationMessageId":"` + reply["id"].(string) + `","userId":"` + strangers + `","voteType":"up","question":"q"}`
-			case !strings.Contains(name, "{"):
-				continue // names nothing
-			}
-			tried++
-			if method == "GET" {
-				body = ""
-			}
-			if status, text := s.call(method, target, body, "Agent-Secret-Key", stranger); status != want || strings.Contains(text, "Ines") {
-				t.Errorf("%s %s answered %d %s to a stranger", method, target, status, text)
-			}
-		}
-	}
-	if tried != 16 {
-		t.Errorf("%d operations name something, want 16", tried)
-	}
-	if _, text := s.call("GET", "/conversations", "", "Agent-Secret-Key", stranger); !strings.Contains(text, `"totalItems":0`) {
-		t.Errorf("a stranger lists %s", text)
-	}
-	if lines := s.transcript(path); !slices.Equal(lines, []string{"conversation_user api: hello", "assistant api: you said hello"}) {
-		t.Errorf("afterwards %v", lines)
-	}
-	profile := s.must("GET", "/agents/by-api-key", "", 200)
-	if profile["id"] != s.agent.ID.String() || profile["name"] != "Rex" || profile["status"] != "active" || profile["organizationId"] != parley.DefaultOrganisation.String() {
-		t.Errorf("the agent is %v", profile)
 	}
 }

@@ -42,7 +42,7 @@ type stage struct {
 	agent  directory.Bot
 	key    string
 	user   string
-	late   atomic.Int64  // how far the surface's clock is ahead
+	late   atomic.Int64  // how far all clocks are ahead
 	hold   chan struct{} // what "slow" waits for
 	thinks chan struct{} // told when it does
 	asked  atomic.Int64
@@ -117,7 +117,7 @@ func newStage(t *testing.T) *stage {
 	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
 		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{s} }}})
 	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner, Allow: loopback, Hooks: agentapi.Hooks{Store: s.store}, Schedule: []time.Duration{time.Millisecond, time.Millisecond}})
-	coarse := func() time.Time { return time.Now().Truncate(time.Second) } // so that much is said in one moment
+	coarse := func() time.Time { return s.clock().Truncate(time.Second) } // so that much is said in one moment
 	s.hub = hub.New(hub.Config{Store: s.store, Dispatcher: d, Logger: log, Clock: coarse})
 	late.Hub = s.hub
 	ctx, stop := context.WithCancel(context.Background())
@@ -129,8 +129,8 @@ func newStage(t *testing.T) *stage {
 		stop()
 		parts.Wait()
 	})
-	authority := tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
-	s.admin = directory.NewAdministration(directory.Config{}, s.store, authority.Forget)
+	authority := tokens.New(tokens.Config{Issuer: "https://hub.example", Now: s.clock}, s.store)
+	s.admin = directory.NewAdministration(directory.Config{Now: s.clock}, s.store, authority.Forget)
 	s.bots = directory.NewBots(directory.Config{Allow: loopback}, s.store, telling{s.hub, d})
 	s.judge = judge.New(judge.Config{Store: s.store, Logger: log})
 	bucket, err := blob.OpenDir(t.TempDir())
@@ -144,8 +144,8 @@ func newStage(t *testing.T) *stage {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	agentapi.New(agentapi.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Channels: s.bots, Clock: func() time.Time { return time.Now().Add(time.Duration(s.late.Load())) },
-		Files: assets.New(assets.Config{URL: server.URL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime}, s.store, bucket, authority)}).Register(router)
+	agentapi.New(agentapi.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Channels: s.bots, Clock: s.clock,
+		Files: assets.New(assets.Config{URL: server.URL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime, Now: s.clock}, s.store, bucket, authority)}).Register(router)
 	s.server = server.URL
 	s.Caller = resttest.NewCaller(t, server.URL, "", agentapi.Document)
 	s.Refuses(refused)
@@ -170,6 +170,27 @@ func refused(status int, body []byte) (string, bool) {
 	return name, len(p) == 4 && details && name+" "+message == want
 }
 
+// clock is that of everything; the hub's goes in seconds.
+func (s *stage) clock() time.Time { return time.Now().Add(time.Duration(s.late.Load())) }
+
+// newAgentElsewhere makes a bot of another tenant, and returns a key of it.
+func (s *stage) newAgentElsewhere(name string) string {
+	s.t.Helper()
+	organisation, err := s.admin.CreateOrganisation(s.t.Context(), administrator, "Other")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	tenant, err := s.admin.CreateEnvironment(s.t.Context(), administrator, parley.Tenant{Organisation: organisation, Name: "other"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	bot, _, err := s.bots.Create(s.t.Context(), tenant.ID, directory.Bot{Name: name, Active: true, Settings: parley.BotSettings{Connector: parley.ConnectorRules, Language: "en-US"}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.makeKey(parley.APIClient{Kind: parley.KeyAgent, Tenant: tenant.ID, Application: bot.ID})
+}
+
 // newAgent makes a bot and a key of it.
 func (s *stage) newAgent(name string, settings ...func(*parley.BotSettings)) (directory.Bot, string) {
 	s.t.Helper()
@@ -186,7 +207,18 @@ func (s *stage) newAgent(name string, settings ...func(*parley.BotSettings)) (di
 
 func (s *stage) newKey(bot parley.ApplicationID, expires time.Time) string {
 	s.t.Helper()
-	k, secret, err := s.admin.CreateKey(s.t.Context(), directory.Administrator(parley.DefaultTenant), parley.APIClient{Kind: parley.KeyAgent, Application: bot, Expires: expires})
+	return s.makeKey(parley.APIClient{Kind: parley.KeyAgent, Application: bot, Expires: expires})
+}
+
+// newBrokerKey is a key of another surface.
+func (s *stage) newBrokerKey() string {
+	s.t.Helper()
+	return s.makeKey(parley.APIClient{Kind: parley.KeyBroker})
+}
+
+func (s *stage) makeKey(of parley.APIClient) string {
+	s.t.Helper()
+	k, secret, err := s.admin.CreateKey(s.t.Context(), administrator, of)
 	if err != nil {
 		s.t.Fatal(err)
 	}

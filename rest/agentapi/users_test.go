@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +40,23 @@ func TestStart(t *testing.T) {
 	if about := s.told.Load().Background; about != "likes blue\n\nquote 7" {
 		t.Errorf("the agent is told %q", about)
 	}
-	if reset := start(email + `,"resetConversation":true}`); reset == first {
+	reset := start(email + `,"resetConversation":true}`)
+	if reset == first {
 		t.Error("a reset goes on with the same")
+	}
+	if err := s.store.View(t.Context(), func(tx parley.Tx) error {
+		for path, want := range map[string]parley.AgentStatus{first: parley.AgentArchived, reset: parley.AgentActive} {
+			id, _ := parley.ParseID[parley.Conversation](strings.TrimPrefix(path, "/conversations/"))
+			if a, err := tx.AgentConversation(t.Context(), parley.DefaultTenant, s.agent.ID, id); err != nil || a.Status != want {
+				t.Errorf("after a reset a conversation is %s, %v; want %s", a.Status, err, want)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if again := start(email + `}`); again != reset { // the newest active one
+		t.Errorf("after a reset the next start goes on with %s", again)
 	}
 	const sms = `{"channel":"sms","firstName":"Bo","lastName":"Li","phoneNumber":"+4912345678","smsIntroduction":"Hi","includeSignatureInSms":false}`
 	one := start(sms)
@@ -66,6 +82,35 @@ func TestStart(t *testing.T) {
 	s.must("PUT", call+"/mode", `{"mode":"manual"}`, 200)
 	if status, text := s.call("POST", call+"/send-manual-message", `{"message":"x"}`); status != 400 || !strings.Contains(text, `"field":"channel"`) {
 		t.Errorf("a person in a call: %d %s", status, text)
+	}
+}
+
+// Who is addressed is known by fkId, else by email, else by number, whichever is given first, and brought up to date.
+func TestStartFindsItsUser(t *testing.T) {
+	s := newStage(t)
+	user := func(body string) string { return s.must("POST", "/users", body, 201)["id"].(string) }
+	byEmail := user(`{"firstName":"A","lastName":"B","email":"b@example.org"}`)
+	byPhone := user(`{"firstName":"A","lastName":"B","phoneNumber":"+4912345678"}`)
+	for _, test := range []struct{ more, want string }{
+		{`,"fkId":"crm-881","email":"new@example.org","phoneNumber":"+4987654321"`, s.user}, {`,"email":"B@example.org","phoneNumber":"+4911111111"`, byEmail}, {`,"phoneNumber":"+4912345678"`, byPhone},
+		{`,"fkId":"crm-882","email":"b@example.org","phoneNumber":"+4912345678"`, ""}, // somebody new, who has the address of another
+	} {
+		made := s.must("POST", "/conversations/start", `{"channel":"voice","firstName":"New","lastName":"Name","firstMessage":"Hello"`+test.more+`}`, 201)
+		got := s.must("GET", "/conversations/"+made["conversationId"].(string), "", 200)["user"].(map[string]any)
+		if known := slices.Contains([]any{s.user, byEmail, byPhone}, got["id"]); got["id"] != test.want && (test.want != "" || known) || got["firstName"] != "New" {
+			t.Errorf("%s addressed %v, want %s", test.more, got, test.want)
+		}
+	}
+	if got := s.must("GET", "/users/"+s.user, "", 200); got["email"] != "new@example.org" || got["phoneNumber"] != "+4987654321" || got["fkId"] != "crm-881" || got["context"] != "likes blue" {
+		t.Errorf("brought up to date it is %v", got)
+	}
+	for body, want := range map[string]int{`"email":"no address"`: 400, `"email":"no address","skipEmailValidation":true`: 201} {
+		if status, text := s.call("POST", "/conversations/start", `{"channel":"email","firstName":"A","lastName":"B","emailSubject":"s","emailIntroduction":"i",`+body+`}`); status != want {
+			t.Errorf("%s answered %d %s", body, status, text)
+		}
+		if status, text := s.call("POST", "/users", `{"firstName":"A","lastName":"B",`+strings.Replace(body, "no", "none", 1)+`}`); status != want {
+			t.Errorf("a user with %s answered %d %s", body, status, text)
+		}
 	}
 }
 
@@ -212,6 +257,18 @@ func TestFiles(t *testing.T) {
 	defer res.Body.Close()
 	if content, _ := io.ReadAll(res.Body); string(content) != "what it says" || res.StatusCode != 200 {
 		t.Errorf("the download answered %d %s", res.StatusCode, content)
+	}
+	other, _ := announce()
+	s.late.Store(int64(14 * time.Minute))
+	if status, text := put(other, "in time"); status != 200 {
+		t.Errorf("an upload after 14 minutes answered %d %s", status, text)
+	}
+	s.late.Store(int64(16 * time.Minute)) // both URLs are good for 15 minutes
+	if status, _ := put(other, "late"); status != 403 {
+		t.Errorf("an upload after 16 minutes answered %d", status)
+	}
+	if res, _ := s.Do("GET", signed["signedUrl"].(string), ""); res.StatusCode != 403 {
+		t.Errorf("a download after 16 minutes answered %d", res.StatusCode)
 	}
 	for _, wrong := range []string{s.open(), path} { // another conversation's, or a name that is not its own
 		with := send
