@@ -211,7 +211,7 @@ func (r *Runner) turn(app *parley.ClientApplication, c *parley.Conversation, m *
 	t := &Turn{Tenant: c.Tenant, Conversation: c.ID, Bot: app.ID, BotName: app.Name, Seq: m.Seq, Contexts: c.State.Bot.Contexts, State: c.State.Bot.Connector,
 		Background: c.State.Bot.Background, Test: c.State.Bot.Test, Client: at}
 	if content := m.Body.Content; content != nil {
-		t.Text = content.Text
+		t.Text = cmp.Or(chosen(content), content.Text)
 	}
 	if in := m.Body.Turn; in != nil {
 		t.Input = *in

@@ -29,11 +29,11 @@ export interface Medium {
 
 const objects = (value: unknown): Fields[] => (Array.isArray(value) ? value.filter(isFields) : [])
 
-/** The choices of a quick reply, or of a card. What leads nowhere that a link may lead to is left out. */
+/** The choices of a quick reply, or the actions of a card that say what they are for. What leads nowhere that a link may lead to is left out. */
 export function choicesOf(items: unknown): Choice[] {
   return objects(items).flatMap((item): Choice[] => {
     const [id, title] = [optionalText(item, 'id'), optionalText(item, 'title')]
-    const action: Fields = objects(item.actions)[0] ?? {}
+    const action: Fields = objects(item.actions)[0] ?? item
     if (title === '') return []
     switch (optionalText(action, 'type')) {
       case 'url':
@@ -49,7 +49,7 @@ export function choicesOf(items: unknown): Choice[] {
 const leading = (id: string, title: string, link: string | null): Choice[] => (link === null ? [] : [{ id, title, link }])
 
 /**
- * The items of a list picker as cards. The hub's own bots put whole choices into an item's actions; for other programs
+ * The items of a list picker as cards. The actions of the hub's own bots are buttons, with a title; for other programs
  * an item is itself what is chosen, and its one action only says that.
  */
 export function cardsOf({ json }: Message, own?: string): { title: string; cards: Card[] } {

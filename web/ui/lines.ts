@@ -63,18 +63,20 @@ function plain(message: Message, side: Side): Look {
   const { text, attachments, sender } = message
   const media = mediaOf(message)
   if (sender.type === 'customer') {
-    // Customers see what they chose. Agents see what bots got, too: the title is whatever the customer's page made of it.
-    const title = chosen(message)
-    return said({ text: title === '' || title === text ? text : side === 'customer' ? title : `${title} (${text})`, media })
+    // Customers see what they chose. Agents see what it stands for, too: the title is whatever the customer's page made of it.
+    const titles = chosen(message, 'title')
+    if (titles === '') return said({ text, media })
+    const others = [...new Set([text, chosen(message, 'id')])].filter((other) => other !== '' && other !== titles)
+    return said({ text: side === 'customer' || others.length === 0 ? titles : `${titles} (${others.join(', ')})`, media })
   }
   // A bot's medium has its description, or else its address, in place of a text.
   const told = attachments.some(({ url, name }) => text === url || text === name) && media.length === attachments.length
   return said(told ? { media } : { text, html: markupOf(message), media })
 }
 
-/** The title of what was chosen; empty if the message is no choice. */
-const chosen = ({ json }: Message): string =>
-  list(Array.isArray(json.selection) ? json.selection : [], 'selection').filter(isFields).map((item) => optionalText(item, 'title')).join(', ')
+/** What was chosen: its title, or what that stands for; empty if the message is no choice. */
+const chosen = ({ json }: Message, part: 'id' | 'title'): string =>
+  list(Array.isArray(json.selection) ? json.selection : [], 'selection').filter(isFields).map((item) => optionalText(item, part)).filter(Boolean).join(', ')
 
 /** Markup that says more than where lines break, which the text says as well. */
 const markupOf = ({ html }: Message): string => (/<(?!br\s*\/?>)[a-z]/i.test(html) ? html : '')

@@ -117,15 +117,11 @@ export class Client {
   }
 }
 
-/**
- * The message that says what a person chose among the answers that a message offered: the title, with what was chosen
- * beside it. Bots that the hub runs read only the text, and what they expect there is the value of a button, which is
- * the choice's id. The hub alone names their messages, so those have no id of the sender's.
- */
+/** The message that says what a person chose among the answers that a message offered: the title, with what was chosen beside it. */
 export const choiceDraft = (offer: Message, { id, title }: { readonly id: string; readonly title: string }): Draft => ({
   messageId: crypto.randomUUID(),
   type: { value: 'text' },
-  content: { text: offer.messageId === offer.id && id !== '' ? id : title, json: { selection: [{ id, title }] } },
+  content: { text: title, json: { selection: [{ id, title }] } },
   parent: { messageId: offer.messageId },
 })
 

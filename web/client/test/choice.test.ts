@@ -9,13 +9,8 @@ describe('what a customer chose', () => {
   const choice = { id: 'last', title: 'Last order' }
   const selection = [{ id: 'last', title: 'Last order' }]
 
-  it('is said by its value to a bot of the hub, and by its title to a program', () => {
-    expect(choiceDraft(offer(), choice)).toMatchObject({ type: { value: 'text' }, content: { text: 'last', json: { selection } }, parent: { messageId: 'hub-4' } })
-    expect(choiceDraft(offer('hub-4'), choice).content?.text).toBe('last') // as the hub names them
+  it('is said by its title, with what it stands for beside it', () => {
+    expect(choiceDraft(offer(), choice)).toMatchObject({ type: { value: 'text' }, content: { text: 'Last order', json: { selection } }, parent: { messageId: 'hub-4' } })
     expect(choiceDraft(offer('q1'), choice)).toMatchObject({ content: { text: 'Last order', json: { selection } }, parent: { messageId: 'q1' } })
-  })
-
-  it('has a text even without a value', () => {
-    expect(choiceDraft(offer(), { id: '', title: 'Yes' }).content?.text).toBe('Yes')
   })
 })

@@ -51,27 +51,50 @@ describe('a quick reply', () => {
 })
 
 describe('a choice', () => {
-  const chose = { content: { text: 'last', json: { selection: [{ id: 'last', title: 'Last order' }] } } }
+  const selection = [{ id: 'last', title: 'Last order' }]
+  const chose = { content: { text: 'Last order', json: { selection } } }
 
-  it('reads as its title; agents see what the bot got, too', () => {
+  it('reads as its title; agents see what it stands for, too', () => {
     expect(seen('text', chose, 'customer', 'customer')).toMatchObject({ text: 'Last order' })
     expect(seen('text', chose, 'agent', 'customer')).toMatchObject({ text: 'Last order (last)' })
+    expect(seen('text', { content: { text: 'Yes', json: { selection: [{ id: 'Yes', title: 'Yes' }] } } }, 'agent', 'customer')).toMatchObject({ text: 'Yes' })
+  })
+
+  it('hides nothing from agents that a page says besides', () => {
+    expect(seen('text', { content: { text: 'last', json: { selection } } }, 'customer', 'customer')).toMatchObject({ text: 'Last order' })
+    expect(seen('text', { content: { text: 'Else', json: { selection } } }, 'agent', 'customer')).toMatchObject({ text: 'Last order (Else, last)' })
   })
 
   it('is nothing that a bot could say', () => {
-    expect(seen('text', chose)).toMatchObject({ text: 'last' })
+    expect(seen('text', chose)).toMatchObject({ text: 'Last order' })
+    expect(seen('text', { content: { text: 'Else', json: { selection } } })).toMatchObject({ text: 'Else' })
   })
 })
 
 describe('cards', () => {
+  const shoes = { id: 'shoes', title: 'Shoes', subtitle: 'To walk', image: 'https://shop.example/shoes.jpg' }
+  const drawn = { title: 'Shoes', subtitle: 'To walk', image: 'https://shop.example/shoes.jpg' }
+
   it('are the items of a bot of the hub, with their buttons', () => {
     const item = {
-      id: 'Shoes', title: 'Shoes', subtitle: 'To walk', image: 'https://shop.example/shoes.jpg',
-      actions: [{ id: 'shoes', title: 'These', actions: [{ type: 'postback' }] }],
+      ...shoes,
+      actions: [
+        { type: 'postback', id: 'shoes', title: 'These' },
+        { type: 'url', id: 'd', title: 'Details', url: 'https://shop.example/1' },
+        { type: 'url', id: 'x', title: 'Trap', url: 'javascript:alert(1)' },
+      ],
     }
-    expect(seen('richMessage.listpicker', { content: { text: 'Shoes', json: { sections: [{ title: 'Our products', items: [item] }] } } })).toMatchObject({
+    const json = { type: 'list', version: '1', title: 'Our products', list: { sections: [{ title: 'Our products', items: [item] }] } }
+    expect(seen('richMessage.listpicker', { content: { text: 'Shoes', json } })).toMatchObject({
       text: 'Our products',
-      cards: [{ title: 'Shoes', subtitle: 'To walk', image: 'https://shop.example/shoes.jpg', choices: [{ id: 'shoes', title: 'These', link: null }] }],
+      cards: [{ ...drawn, choices: [{ id: 'shoes', title: 'These', link: null }, { id: 'd', title: 'Details', link: 'https://shop.example/1' }] }],
+    })
+  })
+
+  it('were items with whole choices in the record of earlier versions', () => {
+    const item = { ...shoes, actions: [{ id: 'shoes', title: 'These', actions: [{ type: 'postback' }] }] }
+    expect(seen('richMessage.listpicker', { content: { text: 'Shoes', json: { sections: [{ title: 'Our products', items: [item] }] } } })).toMatchObject({
+      text: 'Our products', cards: [{ ...drawn, choices: [{ id: 'shoes', title: 'These', link: null }] }],
     })
   })
 
