@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"parley"
 	"parley/bots"
@@ -34,6 +35,7 @@ type stage struct {
 	store  *store.Store
 	hub    *hub.Hub
 	runner *bots.Runner
+	meter  *prometheus.Registry
 	bot    parley.ApplicationID
 	mu     sync.Mutex
 	script scripted
@@ -46,11 +48,11 @@ func (s *stage) does(script scripted) {
 }
 
 func newStage(t *testing.T, s *store.Store, script scripted, settings parley.BotSettings) *stage {
-	st := &stage{T: t, store: s, script: script, bot: ident.New[parley.ClientApplication]()}
+	st := &stage{T: t, store: s, script: script, meter: prometheus.NewRegistry(), bot: ident.New[parley.ClientApplication]()}
 	late := &struct{ *hub.Hub }{}
 	settings.Connector = parley.ConnectorRules
 	log := slog.New(slog.DiscardHandler)
-	st.runner = bots.New(bots.Config{Store: s, Hub: late, Health: s, Logger: log, Connectors: map[parley.Connector]bots.Factory{
+	st.runner = bots.New(bots.Config{Store: s, Hub: late, Health: s, Logger: log, Meter: st.meter, Connectors: map[parley.Connector]bots.Factory{
 		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector {
 			return scripted(func(ctx context.Context, turn *bots.Turn, partial func(string)) (parley.BotReply, error) {
 				st.mu.Lock()

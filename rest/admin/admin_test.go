@@ -69,7 +69,7 @@ func newStage(t *testing.T) *stage {
 	})
 	s.directory = directory.New(directory.Config{PlainHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, s.store, configured{s.dispatch})
 	admin.New(admin.Deps{Administration: s.administration, Receivers: s.directory.Receivers(), Callbacks: s.dispatch, Understanding: s.understanding, Verifier: s.tokens,
-		Bots: directory.NewBots(directory.Config{PlainHTTP: true}, s.store, configured{s.dispatch}), Runner: s.runner(), Record: s.store,
+		Bots: directory.NewBots(directory.Config{PlainHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, s.store, configured{s.dispatch}), Runner: s.runner(), Record: s.store,
 		Deliveries: directory.NewDeliveries(directory.Config{}, s.store, s.store, configured{s.dispatch})}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	t.Cleanup(server.Close)

@@ -8,6 +8,7 @@ import (
 	"parley"
 	"parley/bots"
 	"parley/directory"
+	"parley/dispatch"
 	"parley/rest/api"
 	"parley/rest/contract"
 )
@@ -159,16 +160,32 @@ func (s *Surface) DeleteBot(ctx context.Context, r DeleteBotRequestObject) (Dele
 	return DeleteBot204Response{}, s.deliveries.Note(ctx, actor(ctx), tenant, "bots.delete", id.String(), nil)
 }
 
+// tryCallback sends a bot with a callback a marked message: it takes that, or not, and answers in a call of its own.
+func (s *Surface) tryCallback(ctx context.Context, of parley.Receiver) (out bots.Tryout, err error) {
+	t, err := s.callbacks.Try(ctx, of)
+	if err == nil && t.Outcome != dispatch.Delivered {
+		out.Failure = &bots.Failure{Why: parley.FailureBot, Problem: t.Problem}
+	}
+	out.Took = t.Took
+	return out, err
+}
+
 // TestBot asks one.
 func (s *Surface) TestBot(ctx context.Context, r TestBotRequestObject) (TestBotResponseObject, error) {
 	tenant, id, err := s.botOf(ctx, r.Params.EnvironmentId, r.Id)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.bots.Bot(ctx, tenant, id); err != nil {
+	b, err := s.bots.Bot(ctx, tenant, id)
+	if err != nil {
 		return nil, err
 	}
-	t, err := s.runner.Try(ctx, tenant, id, api.Value(r.Body.Text), api.Value(r.Body.Locale), api.Value(r.Body.Draft))
+	var t bots.Tryout
+	if b.Settings.Connector == parley.ConnectorCallback {
+		t, err = s.tryCallback(ctx, parley.Receiver{Tenant: tenant, Application: id, Role: parley.CustomBot})
+	} else {
+		t, err = s.runner.Try(ctx, tenant, id, api.Value(r.Body.Text), api.Value(r.Body.Locale), api.Value(r.Body.Draft))
+	}
 	if err != nil {
 		return nil, err
 	}
