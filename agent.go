@@ -148,6 +148,8 @@ type AgentConversations interface {
 
 	// AgentStates are those of a tenant in its order; those that every tenant begins with are made if there are none, so it needs an Update.
 	AgentStates(ctx context.Context, tenant TenantID) ([]AgentState, error)
+	// PutAgentStates keeps these, in this order, in place of all that the tenant had; Created stays. Conversations lose a state that is gone.
+	PutAgentStates(ctx context.Context, tenant TenantID, states []AgentState) error
 
 	// PutFeedback keeps a feedback in place of the same user's about the same message, whose ID and Created it keeps, and returns it.
 	PutFeedback(ctx context.Context, tenant TenantID, f Feedback) (Feedback, error)

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/text/cases"
 
 	"parley"
-	"parley/ident"
 )
 
 // folded is a text as keywords are looked for in: a line a part.
@@ -100,49 +99,6 @@ func (t *tx) DeleteAgentUser(ctx context.Context, tenant parley.TenantID, agent 
 		return err
 	}
 	return t.one(ctx, "user", "DELETE FROM agent_users WHERE id = ? AND tenant = ? AND bot = ?", id[:], owner, agent[:])
-}
-
-// agentStates are those that every tenant has (reference/agent-conversations.md 3.6).
-var agentStates = []parley.AgentState{{Name: "New", Color: "#2D9CDB"}, {Name: "Open", Color: "#27AE60"}, {Name: "In Process", Color: "#F2C94C"}, {Name: "Escalated", Color: "#EB5757"},
-	{Name: "Complete", Color: "#828282", Persistent: true}}
-
-// AgentStates implements [parley.AgentConversations].
-func (t *tx) AgentStates(ctx context.Context, tenant parley.TenantID) ([]parley.AgentState, error) {
-	owner, err := t.s.tenantKey(ctx, t.db, tenant)
-	if err != nil {
-		return nil, err
-	}
-	states, err := t.agentStates(ctx, owner)
-	if err != nil || len(states) > 0 {
-		return states, err
-	}
-	now := t.s.now().UnixMilli()
-	for place, s := range agentStates {
-		id := ident.New[parley.AgentState]()
-		if err := t.run(ctx, `INSERT INTO agent_states (id, tenant, place, name, description, color, persistent, created, modified) VALUES (?, ?, ?, ?, '', ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING`, id[:], owner, place, s.Name, s.Color, flag(s.Persistent), now, now); err != nil {
-			return nil, fmt.Errorf("make states: %w", err)
-		}
-	}
-	return t.agentStates(ctx, owner)
-}
-
-func (t *tx) agentStates(ctx context.Context, owner int64) (states []parley.AgentState, err error) {
-	err = query(ctx, t.db, "SELECT id, name, description, color, persistent, created, modified FROM agent_states WHERE tenant = ? ORDER BY place", []any{owner}, func(rows *sql.Rows) error {
-		var s parley.AgentState
-		var id []byte
-		var persistent, created, modified int64
-		if err := rows.Scan(&id, &s.Name, &s.Description, &s.Color, &persistent, &created, &modified); err != nil {
-			return err
-		}
-		s.ID, s.Persistent, s.Created, s.Modified = parley.AgentStateID(id), persistent != 0, moment(&created), moment(&modified)
-		states = append(states, s)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read states: %w", err)
-	}
-	return states, nil
 }
 
 // PutFeedback implements [parley.AgentConversations].

@@ -96,6 +96,51 @@ func TestAgentStates(t *testing.T) {
 	})
 }
 
+// States are replaced as a whole, in the order given; a conversation keeps its state until that is gone, and nothing else that looks like it.
+func TestAgentStatesAreReplaced(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s, ctx := open(t), t.Context()
+		states := func() (all []parley.AgentState) {
+			update(t, s, func(tx parley.Tx) (err error) {
+				all, err = tx.AgentStates(ctx, parley.DefaultTenant)
+				return err
+			})
+			return all
+		}
+		before := states()
+		u := agentUser("Ines", "", "", "crm-1")
+		var conversations []parley.AgentConversation
+		for i, state := range []parley.AgentStateID{before[0].ID, before[1].ID} {
+			step := storetest.Start("")
+			storetest.MustCommit(t, s, step)
+			a := agentConversation(step.Conversation, &u)
+			a.State, a.CustomData = state, []byte(`{"state":"`+before[1-i].ID.String()+`"}`)
+			conversations = append(conversations, a)
+		}
+		update(t, s, func(tx parley.Tx) error {
+			return cmp.Or(tx.PutAgentUser(ctx, u), tx.PutAgentConversation(ctx, conversations[0]), tx.PutAgentConversation(ctx, conversations[1]))
+		})
+		at := before[0].Created.Add(time.Hour)
+		renamed, added := before[1], parley.AgentState{ID: ident.New[parley.AgentState](), Name: "Waiting", Description: "for the customer", Color: "#000000", Created: at, Modified: at}
+		renamed.Name, renamed.Created, renamed.Modified = "Begun", at, at
+		want := []parley.AgentState{added, before[4], renamed}
+		update(t, s, func(tx parley.Tx) error { return tx.PutAgentStates(ctx, parley.DefaultTenant, want) })
+		want[2].Created = before[1].Created
+		if diff := gocmp.Diff(want, states()); diff != "" {
+			t.Errorf("states (-want +got)\n%s", diff)
+		}
+		for i, want := range []parley.AgentStateID{{}, before[1].ID} {
+			view(t, s, func(tx parley.Tx) error {
+				got, err := tx.AgentConversation(ctx, parley.DefaultTenant, anAgent, conversations[i].Conversation.ID)
+				if got.State != want || string(got.CustomData) != string(conversations[i].CustomData) {
+					t.Errorf("conversation %d has the state %s and %s, want %s", i, got.State, got.CustomData, want)
+				}
+				return err
+			})
+		}
+	})
+}
+
 // What is known of a conversation is kept beside it, and goes with it.
 func TestAgentConversations(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {

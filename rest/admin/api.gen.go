@@ -520,6 +520,51 @@ func (e ReportStepsParamsFormat) Valid() bool {
 	}
 }
 
+// AgentState defines model for AgentState.
+type AgentState struct {
+	Color *string `json:"color,omitempty"`
+
+	// Created ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Created     Timestamp `json:"created"`
+	Description *string   `json:"description,omitempty"`
+
+	// Id A UUID made by the server.
+	//
+	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+	Id ID `json:"id"`
+
+	// Modified ISO 8601, UTC, milliseconds.
+	//
+	// Example: 2026-03-01T12:00:00.000Z
+	Modified Timestamp `json:"modified"`
+	Name     string    `json:"name"`
+
+	// Persistent That it cannot be removed.
+	Persistent bool `json:"persistent"`
+}
+
+// AgentStates defines model for AgentStates.
+type AgentStates struct {
+	State []AgentState `json:"state"`
+}
+
+// AgentStatesInput defines model for AgentStatesInput.
+type AgentStatesInput struct {
+	State []struct {
+		// Color Such as #2D9CDB.
+		Color       *string `json:"color,omitempty"`
+		Description *string `json:"description,omitempty"`
+
+		// Id A UUID made by the server.
+		//
+		// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
+		Id   *ID    `json:"id,omitempty"`
+		Name string `json:"name"`
+	} `json:"state"`
+}
+
 // Attempt defines model for Attempt.
 type Attempt struct {
 	Answer *string `json:"answer,omitempty"`
@@ -2102,6 +2147,30 @@ type TooMany = Error
 // Unauthorized Every answer of status 400 and above.
 type Unauthorized = Error
 
+// GetAgentStatesParams defines parameters for GetAgentStates.
+type GetAgentStatesParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
+// PutAgentStatesParams defines parameters for PutAgentStates.
+type PutAgentStatesParams struct {
+	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
+	EnvironmentId *EnvironmentID `form:"environmentId,omitempty" json:"environmentId,omitempty"`
+
+	// AcceptLanguage Language of userMessage; en-US without it.
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+
+	// XEgainErrorMessage yes asks for userMessage in error bodies.
+	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
+}
+
 // ListAuditParams defines parameters for ListAudit.
 type ListAuditParams struct {
 	// EnvironmentId Left out: the default environment, for administrators of another one theirs.
@@ -3281,6 +3350,9 @@ type UpdateTrackerParams struct {
 	XEgainErrorMessage *ErrorMessage `json:"X-egain-error-message,omitempty"`
 }
 
+// PutAgentStatesJSONRequestBody defines body for PutAgentStates for application/json ContentType.
+type PutAgentStatesJSONRequestBody = AgentStatesInput
+
 // CreateBotJSONRequestBody defines body for CreateBot for application/json ContentType.
 type CreateBotJSONRequestBody = BotInput
 
@@ -3358,6 +3430,12 @@ type UpdateTrackerJSONRequestBody = TrackerPatch
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetAgentStates The states of agents' conversations
+	// (GET /agent-states)
+	GetAgentStates(w http.ResponseWriter, r *http.Request, params GetAgentStatesParams)
+	// PutAgentStates Change the states of agents' conversations
+	// (PUT /agent-states)
+	PutAgentStates(w http.ResponseWriter, r *http.Request, params PutAgentStatesParams)
 	// ListAudit What administrators did
 	// (GET /audit)
 	ListAudit(w http.ResponseWriter, r *http.Request, params ListAuditParams)
@@ -3608,6 +3686,152 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// GetAgentStates operation middleware
+func (siw *ServerInterfaceWrapper) GetAgentStates(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAgentStatesParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAgentStates(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutAgentStates operation middleware
+func (siw *ServerInterfaceWrapper) PutAgentStates(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutAgentStatesParams
+
+	// ------------- Optional query parameter "environmentId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environmentId", r.URL.Query(), &params.EnvironmentId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environmentId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environmentId", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept-Language", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept-Language", Err: err})
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	// ------------- Optional header parameter "X-egain-error-message" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-egain-error-message")]; found {
+		var XEgainErrorMessage ErrorMessage
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-egain-error-message", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-egain-error-message", valueList[0], &XEgainErrorMessage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-egain-error-message", Err: err})
+			return
+		}
+
+		params.XEgainErrorMessage = &XEgainErrorMessage
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutAgentStates(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListAudit operation middleware
 func (siw *ServerInterfaceWrapper) ListAudit(w http.ResponseWriter, r *http.Request) {
@@ -11233,6 +11457,10 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/bots/{id}/channels/{channel}", wrapper.UpdateBotChannel).Methods(http.MethodPatch)
 
+	r.HandleFunc(options.BaseURL+"/agent-states", wrapper.GetAgentStates).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/agent-states", wrapper.PutAgentStates).Methods(http.MethodPut)
+
 	r.HandleFunc(options.BaseURL+"/trackers", wrapper.ListTrackers).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/trackers/{id}", wrapper.GetTracker).Methods(http.MethodGet)
@@ -11305,6 +11533,247 @@ type NotFoundJSONResponse Error
 type TooManyJSONResponse Error
 
 type UnauthorizedJSONResponse Error
+
+type GetAgentStatesRequestObject struct {
+	Params GetAgentStatesParams
+}
+
+type GetAgentStatesResponseObject interface {
+	VisitGetAgentStatesResponse(w http.ResponseWriter) error
+}
+
+type GetAgentStates200JSONResponse AgentStates
+
+func (response GetAgentStates200JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentStates400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetAgentStates400JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentStates401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetAgentStates401JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentStates403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetAgentStates403JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentStates404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetAgentStates404JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentStates406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response GetAgentStates406JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentStates429JSONResponse struct{ TooManyJSONResponse }
+
+func (response GetAgentStates429JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentStates500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetAgentStates500JSONResponse) VisitGetAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStatesRequestObject struct {
+	Params PutAgentStatesParams
+	Body   *PutAgentStatesJSONRequestBody
+}
+
+type PutAgentStatesResponseObject interface {
+	VisitPutAgentStatesResponse(w http.ResponseWriter) error
+}
+
+type PutAgentStates200JSONResponse AgentStates
+
+func (response PutAgentStates200JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStates400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response PutAgentStates400JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStates401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response PutAgentStates401JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStates403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response PutAgentStates403JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStates404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response PutAgentStates404JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStates406JSONResponse struct{ NotAcceptableJSONResponse }
+
+func (response PutAgentStates406JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStates429JSONResponse struct{ TooManyJSONResponse }
+
+func (response PutAgentStates429JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAgentStates500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PutAgentStates500JSONResponse) VisitPutAgentStatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ListAuditRequestObject struct {
 	Params ListAuditParams
@@ -20954,6 +21423,12 @@ func (response UpdateTracker500JSONResponse) VisitUpdateTrackerResponse(w http.R
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetAgentStates The states of agents' conversations
+	// (GET /agent-states)
+	GetAgentStates(ctx context.Context, request GetAgentStatesRequestObject) (GetAgentStatesResponseObject, error)
+	// PutAgentStates Change the states of agents' conversations
+	// (PUT /agent-states)
+	PutAgentStates(ctx context.Context, request PutAgentStatesRequestObject) (PutAgentStatesResponseObject, error)
 	// ListAudit What administrators did
 	// (GET /audit)
 	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
@@ -21233,6 +21708,65 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// GetAgentStates operation middleware
+func (sh *strictHandler) GetAgentStates(w http.ResponseWriter, r *http.Request, params GetAgentStatesParams) {
+	var request GetAgentStatesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentStates(ctx, request.(GetAgentStatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentStates")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAgentStatesResponseObject); ok {
+		if err := validResponse.VisitGetAgentStatesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutAgentStates operation middleware
+func (sh *strictHandler) PutAgentStates(w http.ResponseWriter, r *http.Request, params PutAgentStatesParams) {
+	var request PutAgentStatesRequestObject
+
+	request.Params = params
+
+	var body PutAgentStatesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutAgentStates(ctx, request.(PutAgentStatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutAgentStates")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutAgentStatesResponseObject); ok {
+		if err := validResponse.VisitPutAgentStatesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // ListAudit operation middleware

@@ -110,7 +110,7 @@ func TestLongestTexts(t *testing.T) {
 	s.must("PUT", path, `{"title":"`+title[2:]+`x","context":"`+about+`"}`, 200)
 }
 
-// States are the organisation's, in their order; nobody writes them here.
+// States are the environment's, in its order: whoever administers it changes them, nobody does here. A conversation keeps its state as long as there is one.
 func TestStates(t *testing.T) {
 	s := newStage(t)
 	status, text := s.call("GET", "/conversations/states", "")
@@ -125,6 +125,25 @@ func TestStates(t *testing.T) {
 	want := []string{"New <nil> #2D9CDB false", "Open <nil> #27AE60 false", "In Process <nil> #F2C94C false", "Escalated <nil> #EB5757 false", "Complete <nil> #828282 true"}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+	waiting, open := parley.AgentState{Name: "Waiting", Description: "for the customer"}, all[1]["id"].(string)
+	path := s.open()
+	s.must("PUT", path, `{"conversationStateId":"`+open+`"}`, 200)
+	complete, err := parley.ParseID[parley.AgentState](all[4]["id"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.bots.PutStates(t.Context(), parley.DefaultTenant, []parley.AgentState{waiting, {ID: complete, Name: "Complete"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, text := s.call("GET", "/conversations/states", ""); !strings.Contains(text, `"name":"Waiting","description":"for the customer","color":null,"isPersistent":false`) || strings.Contains(text, open) {
+		t.Errorf("changed, the states are %s", text)
+	}
+	if got := s.must("GET", path, "", 200); got["conversationStateId"] != nil {
+		t.Errorf("without its state the conversation is %v", got)
+	}
+	if status, _ := s.call("PUT", path, `{"conversationStateId":"`+open+`"}`); status != 404 {
+		t.Errorf("a state that is gone answered %d", status)
 	}
 	for _, method := range []string{"POST", "PUT", "DELETE"} {
 		if status, _ := s.call(method, "/conversations/states", "{}"); status != 404 {
