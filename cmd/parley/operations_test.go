@@ -145,7 +145,7 @@ func TestUnknownIsToldAsJSON(t *testing.T) {
 			t.Errorf("%s = %s %s (%s), want %s", request, res.Status, body, res.Header.Get("Content-Type"), want)
 		}
 	}
-	for _, page := range []string{"/widget/v1/", "/console/", "/docs", "/docs/conversationmgr", "/docs/admin", "/docs/manage", "/docs/broker", "/docs/widget"} {
+	for _, page := range []string{"/widget/v1/", "/console/", "/docs", "/docs/conversationmgr", "/docs/admin", "/docs/manage", "/docs/broker", "/docs/agents", "/docs/widget"} {
 		if res, body := get(t, http.MethodGet, url+page); res.StatusCode != 200 || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") || !strings.Contains(body, "<title>") {
 			t.Errorf("%s = %d (%s)", page, res.StatusCode, res.Header.Get("Content-Type"))
 		}

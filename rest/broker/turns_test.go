@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -261,6 +262,16 @@ func TestPeopleGoOn(t *testing.T) {
 	last := start.Answers[len(start.Answers)-1]
 	if last.Type != "CUSTOM" || last.TechnicalText["type"] != "handover" || last.TechnicalText["action"] != "connect" || start.ContextReadOnly["handover"].(map[string]any)["state"] != "waiting" {
 		t.Errorf("the hand-over is %+v, %v", last, start.ContextReadOnly)
+	}
+	page, err := os.ReadFile("../../docs/broker.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, snippet, _ := strings.Cut(string(page), "```json\n")
+	snippet, _, _ = strings.Cut(snippet, "```")
+	var documented map[string]any
+	if err := json.Unmarshal([]byte(snippet), &documented); err != nil || cmp.Diff(documented, last.TechnicalText) != "" {
+		t.Errorf("docs/broker.md says %s, %v (-document +answer)\n%s", snippet, err, cmp.Diff(documented, last.TechnicalText))
 	}
 	asked := s.asked.Load()
 	if waiting := s.turn(start.SessionCode, `{"text":"anybody?"}`, 200); len(waiting.Answers) != 0 || waiting.ContextReadOnly["handover"].(map[string]any)["state"] != "waiting" || waiting.NLPResponse.Type != "NONE" {
