@@ -97,6 +97,10 @@ func TestWebhooks(t *testing.T) {
 	if h := s.hears(triggers["manual"]); h.Message != nil || h.Conversation["mode"] != "manual" || h.Event != "manual" {
 		t.Errorf("manual is %+v", h)
 	}
+	s.say(path, "anybody?")
+	if h := s.hears(each); h.Message["senderRole"] != "conversation_user" || h.Message["message"] != "anybody?" || h.Conversation["mode"] != "manual" {
+		t.Errorf("a user whom people have is %+v", h)
+	}
 	s.must("POST", path+"/send-manual-message", `{"message":"Me"}`, 200)
 	if h := s.hears(each); h.Message["senderRole"] != "manual_assistant" || h.Message["message"] != "Me" {
 		t.Errorf("a person is %+v", h)

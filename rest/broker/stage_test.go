@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 
 	"parley"
 	"parley/bots"
+	"parley/bots/webhook"
 	"parley/directory"
 	"parley/dispatch"
 	"parley/hub"
@@ -48,6 +50,9 @@ type stage struct {
 
 // deaf hubs end accounts, and hear of nothing.
 type deaf struct{ *hub.Hub }
+
+// loopback is where bots of tests are.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 
 // reply is the script of the bot.
 func (s *stage) reply(ctx context.Context, t *bots.Turn) (parley.BotReply, error) {
@@ -122,8 +127,8 @@ func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 	log := slog.New(slog.DiscardHandler)
 	late := &struct{ *hub.Hub }{}
 	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
-		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{s} }}})
-	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner})
+		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{s} }, parley.ConnectorWebhook: webhook.Factory(http.DefaultClient)}})
+	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner, Allow: loopback})
 	s.hub = hub.New(hub.Config{Store: s.store, Dispatcher: d, Logger: log, Clock: s.clock})
 	late.Hub = s.hub
 	ctx, stop := context.WithCancel(context.Background())
@@ -137,7 +142,7 @@ func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 	})
 	s.tokens = tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
 	s.admin = directory.NewAdministration(directory.Config{}, s.store, s.tokens.Forget)
-	s.bots = directory.NewBots(directory.Config{}, s.store, deaf{s.hub})
+	s.bots = directory.NewBots(directory.Config{Allow: loopback}, s.store, deaf{s.hub})
 	made := directory.Bot{Name: "Rex", Active: true, Settings: parley.BotSettings{Connector: parley.ConnectorRules, Language: "en-US"}}
 	for _, change := range settings {
 		change(&made.Settings)
