@@ -240,7 +240,7 @@ type BotSettings struct {
 	SessionTimeout    time.Duration `json:"sessionTimeout,omitempty"`    // without a user's turn; zero = [DefaultSession]
 	RenewExpired      bool          `json:"renewExpired,omitempty"`      // a turn in a session that is over begins a new one
 	MinimumConfidence float64       `json:"minimumConfidence,omitempty"` // 0 to 1; zero = [DefaultConfidence]
-	Settle            time.Duration `json:"settle,omitempty"`            // callback: after an answer without another one the turn is over; zero = [DefaultSettle]
+	Settle            time.Duration `json:"settle,omitempty"`            // callback: after an answer without another one the turn is over; 50 ms to 30 s; zero = [DefaultSettle]
 	Model             ModelSettings `json:"model,omitzero"`
 
 	// Made with the bot: the persona it plays, and the orchestration of its channels.

@@ -57,6 +57,8 @@ const (
 	endless = 10 * 365 * 24 * 60
 	// maxSession bounds the timeout of a session.
 	maxSession = 365 * 24 * time.Hour
+	// Bounds of how long after an answer a turn of a bot with a callback is open: a bot takes a moment to go on, and somebody waits.
+	minSettle, maxSettle = 50 * time.Millisecond, 30 * time.Second
 )
 
 // Create makes a bot with its default channel. Invalid.
@@ -134,6 +136,9 @@ func (s *Bots) form(b *Bot) error {
 	}
 	if d := c.TurnDeadline; d != 0 && (d < time.Second || d > parley.MaxBotDeadline) {
 		p.add(parley.BadValue, "turnDeadlineSeconds", "must be from 1 to 60")
+	}
+	if d := c.Settle; d != 0 && (d < minSettle || d > maxSettle) {
+		p.add(parley.BadValue, "settleSeconds", "must be from 0.05 to 30")
 	}
 	if d := c.SessionTimeout; d != 0 && (d < time.Second || d > maxSession) {
 		p.add(parley.BadValue, "sessionTimeoutSeconds", "must be from 1 second to a year")

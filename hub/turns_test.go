@@ -239,6 +239,39 @@ func TestTurnsOfBotsWithCallbacks(t *testing.T) {
 			}
 		})
 	}
+	t.Run("as long as its bot says", func(t *testing.T) {
+		w := newWorld(t, storetest.Open(t))
+		w.update(func(tx parley.Tx) error {
+			app, err := tx.Applications().Find(context.Background(), w.tenant, w.botApp)
+			if err != nil {
+				return err
+			}
+			app.Bot = &parley.BotSettings{Connector: parley.ConnectorCallback, Settle: 5 * time.Second}
+			return tx.Applications().Replace(context.Background(), &app, nil)
+		})
+		w.hub.ConfigChanged(context.Background(), w.tenant)
+		w.run()
+		starter := w.starter("m1")
+		asks(&starter)
+		posted, err := w.post(starter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := posted[0].Conversation
+		w.say(id, parley.CustomBot, parley.TypeText)
+		w.later(4 * time.Second)
+		w.say(id, parley.CustomBot, parley.TypeText) // in time: part of the same turn
+		w.later(4 * time.Second)
+		if got := w.turn(id, 1); got.Status != parley.TurnOpen {
+			t.Errorf("the turn is %+v, want it open", got)
+		}
+		w.later(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if got, err := w.hub.AwaitTurn(ctx, w.tenant, id, 1); err != nil || got.Status != parley.TurnAnswered || got.First != 2 || got.Last != 3 {
+			t.Errorf("the turn is %+v, %v", got, err)
+		}
+	})
 	t.Run("nobody waits: no turn is kept", func(t *testing.T) {
 		w := newWorld(t, storetest.Open(t))
 		id := w.start()

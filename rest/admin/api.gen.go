@@ -630,6 +630,7 @@ type Bot struct {
 	ParticipantId         ID      `json:"participantId"`
 	RenewExpiredSessions  bool    `json:"renewExpiredSessions"`
 	SessionTimeoutSeconds float64 `json:"sessionTimeoutSeconds"`
+	SettleSeconds         float64 `json:"settleSeconds"`
 	TurnDeadlineSeconds   float64 `json:"turnDeadlineSeconds"`
 }
 
@@ -733,6 +734,9 @@ type BotInput struct {
 	// SessionTimeoutSeconds Without a turn; left out: 1800.
 	SessionTimeoutSeconds *float64 `json:"sessionTimeoutSeconds,omitempty"`
 
+	// SettleSeconds After an answer of a bot with a callback its turn is over, unless it answers again in this time; it is over at once when the bot ends typing. Left out: 0.3.
+	SettleSeconds *float64 `json:"settleSeconds,omitempty"`
+
 	// TurnDeadlineSeconds Left out: 15.
 	TurnDeadlineSeconds *float64 `json:"turnDeadlineSeconds,omitempty"`
 }
@@ -749,6 +753,7 @@ type BotPatch struct {
 	Name                  *string         `json:"name,omitempty"`
 	RenewExpiredSessions  *bool           `json:"renewExpiredSessions,omitempty"`
 	SessionTimeoutSeconds *float64        `json:"sessionTimeoutSeconds,omitempty"`
+	SettleSeconds         *float64        `json:"settleSeconds,omitempty"`
 	TurnDeadlineSeconds   *float64        `json:"turnDeadlineSeconds,omitempty"`
 }
 

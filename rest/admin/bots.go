@@ -48,7 +48,7 @@ func toBot(b directory.Bot) Bot {
 	s := b.Settings
 	out := Bot{Id: b.ID.String(), ParticipantId: s.Participant.String(), Name: b.Name, Language: api.Some(s.Language), Active: b.Active,
 		Connector:           Connector{Kind: ConnectorKind(s.Connector), Url: api.Some(s.URL), Headers: toHeaders(s.Headers)},
-		TurnDeadlineSeconds: seconds(cmp.Or(s.TurnDeadline, parley.DefaultBotDeadline)), SessionTimeoutSeconds: seconds(cmp.Or(s.SessionTimeout, parley.DefaultSession)),
+		TurnDeadlineSeconds: seconds(cmp.Or(s.TurnDeadline, parley.DefaultBotDeadline)), SettleSeconds: seconds(cmp.Or(s.Settle, parley.DefaultSettle)), SessionTimeoutSeconds: seconds(cmp.Or(s.SessionTimeout, parley.DefaultSession)),
 		RenewExpiredSessions: s.RenewExpired, MinimumConfidence: cmp.Or(s.MinimumConfidence, parley.DefaultConfidence), Created: Time(b.Created), Modified: Time(b.Modified)}
 	if m := s.Model; m != (parley.ModelSettings{}) {
 		out.Connector.Model = &Model{Name: api.Some(m.Name), Prompt: api.Some(m.Prompt), History: api.Some(m.History), MaxTokens: api.Some(int(m.MaxTokens)), Temperature: api.Some(m.Temperature)}
@@ -74,7 +74,7 @@ func (s *Surface) CreateBot(ctx context.Context, r CreateBotRequestObject) (Crea
 	}
 	c := r.Body.Connector
 	b := directory.Bot{Name: r.Body.Name, Active: true, Settings: parley.BotSettings{Connector: parley.Connector(c.Kind), URL: api.Value(c.Url),
-		Headers: fromHeaders(api.Value(c.Headers)), Language: api.Value(r.Body.Language), TurnDeadline: duration(r.Body.TurnDeadlineSeconds),
+		Headers: fromHeaders(api.Value(c.Headers)), Language: api.Value(r.Body.Language), TurnDeadline: duration(r.Body.TurnDeadlineSeconds), Settle: duration(r.Body.SettleSeconds),
 		SessionTimeout: duration(r.Body.SessionTimeoutSeconds), RenewExpired: api.Value(r.Body.RenewExpiredSessions), MinimumConfidence: api.Value(r.Body.MinimumConfidence)}}
 	putModel(&b.Settings.Model, c.Model)
 	made, channel, err := s.bots.Create(ctx, tenant, b)
@@ -127,6 +127,9 @@ func (s *Surface) UpdateBot(ctx context.Context, r UpdateBotRequestObject) (Upda
 		to.Language, to.RenewExpired, to.MinimumConfidence = api.Or(in.Language, to.Language), api.Or(in.RenewExpiredSessions, to.RenewExpired), api.Or(in.MinimumConfidence, to.MinimumConfidence)
 		if in.TurnDeadlineSeconds != nil {
 			to.TurnDeadline = duration(in.TurnDeadlineSeconds)
+		}
+		if in.SettleSeconds != nil {
+			to.Settle = duration(in.SettleSeconds)
 		}
 		if in.SessionTimeoutSeconds != nil {
 			to.SessionTimeout = duration(in.SessionTimeoutSeconds)
