@@ -133,7 +133,7 @@ type message struct {
 	SubAgent     *string     `json:"subagentId"`
 	Expanded     *string     `json:"expandedMessage"`
 	Files        []file      `json:"files"`
-	IsAnonymized bool        `json:"isAnonymized"`
+	IsAnonymized bool        `json:"isAnonymized"` // always false: what was scrubbed is not shown
 
 	seq int64
 }

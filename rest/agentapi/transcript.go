@@ -116,7 +116,7 @@ func (t *transcript) add(m *parley.Message, last *time.Time) {
 	}
 	*last = when
 	out := message{ID: m.ID.String(), Message: text, Conversation: m.Conversation.String(), SenderRole: roleUser, Question: m.ID.String(), Source: directory.AgentChannel,
-		CreatedAt: api.Time(when), Files: filesOf(m), IsAnonymized: m.Deleted == parley.Erased, seq: m.Seq}
+		CreatedAt: api.Time(when), Files: filesOf(m), seq: m.Seq}
 	switch {
 	case m.Sender.IsBot():
 		out.SenderRole, out.RawMessage, out.Full = roleAgent, text, &fullAnswer{OutputText: text}

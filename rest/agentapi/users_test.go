@@ -171,6 +171,35 @@ func TestUsersAndTheirConversationsAreDeleted(t *testing.T) {
 	}
 }
 
+// Of a person who was erased, or of what became too old, there is a conversation and that it was scrubbed, and not a word.
+func TestScrubbedConversations(t *testing.T) {
+	s := newStage(t)
+	path := s.open()
+	s.say(path, "planted secret")
+	s.must("PUT", path, `{"title":"planted title"}`, 200)
+	id, _ := parley.ParseID[parley.Conversation](strings.TrimPrefix(path, "/conversations/"))
+	if err := s.store.Update(t.Context(), func(tx parley.Tx) error {
+		if _, err := tx.ErasePerson(t.Context(), parley.DefaultTenant, id); err != nil {
+			return err
+		}
+		_, err := tx.EraseUsers(t.Context(), parley.DefaultTenant, "ines@example.org")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got := s.must("GET", path, "", 200)
+	user := got["user"].(map[string]any)
+	if got["isAnonymized"] != true || user["isAnonymized"] != true || user["firstName"] != "" || got["title"] != nil {
+		t.Errorf("scrubbed it is %v", got)
+	}
+	if lines := s.transcript(path); len(lines) > 0 {
+		t.Errorf("what was said is %v", lines)
+	}
+	if _, all := s.call("GET", "/conversations", ""); strings.Contains(all, "planted") || strings.Contains(all, "ines@") || !strings.Contains(all, `"isAnonymized":true`) {
+		t.Errorf("listed it is %s", all)
+	}
+}
+
 // One vote a user and message: the second changes the first.
 func TestFeedback(t *testing.T) {
 	s := newStage(t)
