@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -205,7 +206,8 @@ func (r *Runner) guarded(ctx context.Context, c Connector, t *Turn, partial func
 
 // turn is what a bot is asked.
 func (r *Runner) turn(app *parley.ClientApplication, c *parley.Conversation, m *parley.Message) *Turn {
-	at := Client{ChannelID: c.Account.String(), ChannelName: c.State.Address, ChannelType: c.State.ChannelType, Session: c.ID.String()}
+	name := strings.TrimPrefix(c.State.Address, app.ID.String()+"/") // of a bot's own channel: the name it was made with
+	at := Client{ChannelID: c.Account.String(), ChannelName: name, ChannelType: c.State.ChannelType, Session: c.ID.String()}
 	_ = json.Unmarshal(c.State.ClientInfo, &at.ClientInfo) // other channels keep other things there
 	at.Locale = cmp.Or(at.Locale, c.State.Language)
 	t := &Turn{Tenant: c.Tenant, Conversation: c.ID, Bot: app.ID, BotName: app.Name, Seq: m.Seq, Contexts: c.State.Bot.Contexts, State: c.State.Bot.Connector,

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
+	"parley/bots"
+	"parley/directory"
 	"parley/hub"
 )
 
@@ -81,6 +83,27 @@ func TestContextsAreBounded(t *testing.T) {
 	s.turn(session, `{"context":{"b":"`+half+`"}}`, 422)
 	if got := s.turn(session, `{"context":{"a":null,"b":"`+half+`"}}`, 200); len(got.Context) != 1 || got.Context["b"] != half {
 		t.Errorf("after it the context has %d members", len(got.Context))
+	}
+}
+
+// The bot is told where the customer is: the channel by its name and type, and the session.
+func TestBotsAreToldTheChannel(t *testing.T) {
+	s := newStage(t)
+	shop, err := s.bots.AddChannel(t.Context(), parley.DefaultTenant, s.bot.ID, directory.BotChannel{Name: "shop", Type: "web", Active: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bots.Client{{ChannelID: s.channel.String(), ChannelName: "default", ChannelType: "default"}, {ChannelID: shop.String(), ChannelName: "shop", ChannelType: "web"}} {
+		s.channel, err = parley.ParseID[parley.Account](want.ChannelID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Session = s.turn("", `{"text":"hello"}`, 200).SessionCode
+		got := s.told.Load().Client
+		got.ClientInfo = parley.ClientInfo{}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
 	}
 }
 
