@@ -2,8 +2,6 @@ package agentapi_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
-	"parley/rest/agentapi"
 )
 
 // An agent addresses somebody: the introduction comes first, on its channel; reset begins anew.
@@ -91,6 +88,9 @@ func TestStartFindsItsUser(t *testing.T) {
 	user := func(body string) string { return s.must("POST", "/users", body, 201)["id"].(string) }
 	byEmail := user(`{"firstName":"A","lastName":"B","email":"b@example.org"}`)
 	byPhone := user(`{"firstName":"A","lastName":"B","phoneNumber":"+4912345678"}`)
+	if status, text := s.call("POST", "/users", `{"firstName":"A","lastName":"B","phoneNumber":"+4912345678"}`); status != 400 || !strings.Contains(text, `"field":"phoneNumber"`) {
+		t.Errorf("a second user of the number answered %d %s", status, text)
+	}
 	for _, test := range []struct{ more, want string }{
 		{`,"fkId":"crm-881","email":"new@example.org","phoneNumber":"+4987654321"`, s.user}, {`,"email":"B@example.org","phoneNumber":"+4911111111"`, byEmail}, {`,"phoneNumber":"+4912345678"`, byPhone},
 		{`,"fkId":"crm-882","email":"b@example.org","phoneNumber":"+4912345678"`, ""}, // somebody new, who has the address of another
@@ -230,86 +230,6 @@ func TestFeedback(t *testing.T) {
 	}
 	if none := all[0].(map[string]any)["conversationMessageFeedbacks"]; cmp.Diff([]any{}, none) != "" {
 		t.Errorf("of another message %v", none)
-	}
-}
-
-// A file is uploaded to a signed URL, sent with a message, and read at another.
-func TestFiles(t *testing.T) {
-	s := newStage(t)
-	path := s.open()
-	announce := func() (url, at string) {
-		made := s.must("POST", path+"/message-files/upload-url", `{"fileName":"a note.txt","contentType":"text/plain"}`, 200)
-		return made["signedUrl"].(string), made["storagePath"].(string)
-	}
-	url, at := announce()
-	put := func(url, content string) (int, string) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(content))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/octet-stream")
-		res, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		text, _ := io.ReadAll(res.Body)
-		return res.StatusCode, string(text)
-	}
-	send := `{"message":"see","files":[{"fileName":"a note.txt","storagePath":"` + at + `"}]}`
-	if status, _ := s.call("POST", path+"/messages", send); status != 400 {
-		t.Errorf("a file that was not uploaded answered %d", status)
-	}
-	if status, text := put(url, "what it says"); status != 200 {
-		t.Fatalf("the upload answered %d %s", status, text)
-	}
-	if status, _ := put(url, "again"); status != 400 {
-		t.Errorf("a second upload answered %d", status)
-	}
-	if status, _ := put(s.server+agentapi.FilesPath+"/upload?signature=x", "x"); status != 403 {
-		t.Errorf("a bad signature answered %d", status)
-	}
-	large, _ := announce()
-	if status, _ := put(large, strings.Repeat("x", parley.MaxAssetSize+1)); status != 400 {
-		t.Errorf("too large a file answered %d", status)
-	}
-	s.must("POST", path+"/messages", send, 201)
-	file := s.must("GET", path+"/messages", "", 200)["messages"].([]any)[0].(map[string]any)["files"].([]any)[0].(map[string]any)
-	if file["fileName"] != "a note.txt" || file["size"] != 12.0 || file["openAIFileId"] != file["id"] {
-		t.Errorf("the file is %v", file)
-	}
-	signed := s.must("GET", path+"/message-files/"+file["id"].(string)+"/signed-url", "", 200)
-	res, err := http.Get(signed["signedUrl"].(string))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if content, _ := io.ReadAll(res.Body); string(content) != "what it says" || res.StatusCode != 200 {
-		t.Errorf("the download answered %d %s", res.StatusCode, content)
-	}
-	other, _ := announce()
-	s.late.Store(int64(14 * time.Minute))
-	if status, text := put(other, "in time"); status != 200 {
-		t.Errorf("an upload after 14 minutes answered %d %s", status, text)
-	}
-	s.late.Store(int64(16 * time.Minute)) // both URLs are good for 15 minutes
-	if status, _ := put(other, "late"); status != 403 {
-		t.Errorf("an upload after 16 minutes answered %d", status)
-	}
-	if res, _ := s.Do("GET", signed["signedUrl"].(string), ""); res.StatusCode != 403 {
-		t.Errorf("a download after 16 minutes answered %d", res.StatusCode)
-	}
-	for _, wrong := range []string{s.open(), path} { // another conversation's, or a name that is not its own
-		with := send
-		if wrong == path {
-			with = strings.Replace(send, "a note.txt\"}", "b.txt\"}", 1)
-		}
-		if status, _ := s.call("POST", wrong+"/messages", with); status != 400 {
-			t.Errorf("%s took %s: %d", wrong, with, status)
-		}
-		if status, _ := s.call("GET", wrong+"/message-files/"+file["id"].(string)+"/signed-url", ""); wrong != path && status != 404 {
-			t.Errorf("%s shows it: %d", wrong, status)
-		}
 	}
 }
 
