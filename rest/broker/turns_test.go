@@ -197,7 +197,7 @@ func TestTurnsOfASessionAreSerial(t *testing.T) {
 
 // A turn that is slower than others wait for their places leaves them without one: each of them is a conflict, asks the bot nothing, and may come again.
 func TestPlaceIsWaitedFor(t *testing.T) {
-	s := newStage(t, func(b *parley.BotSettings) { b.TurnDeadline = 30 * time.Second })
+	s := newStage(t, func(b *parley.BotSettings) { b.TurnDeadline = parley.MaxBotDeadline })
 	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
 	done := make(chan said, 1)
 	go func() {
