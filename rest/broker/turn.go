@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 	"golang.org/x/text/language"
 
@@ -209,10 +211,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	if repeated, err := s.repeated(ctx, a, id); err != nil || repeated != nil {
-		if err == nil {
-			api.WriteJSON(w, http.StatusOK, repeated)
-		}
+	if over, err := s.answeredBefore(ctx, w, a, id); err != nil || over {
 		return err
 	}
 	placing, cancel := context.WithTimeout(ctx, placeFor)
@@ -224,6 +223,9 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	defer leave()
 	now, err := s.settle(placing, a, id) // what was before may be over
 	if err != nil {
+		return err
+	}
+	if over, err := s.answeredBefore(ctx, w, a, id); err != nil || over { // the same request may have had the place meanwhile
 		return err
 	}
 	if over, err := s.expired(ctx, w, a, now); err != nil || over {
@@ -255,6 +257,16 @@ func (s *Surface) session(ctx context.Context, a *ask, id parley.ConversationID)
 		err = errSession
 	}
 	return now, err
+}
+
+// answeredBefore answers a request as one of the same name was, if there was one.
+func (s *Surface) answeredBefore(ctx context.Context, w http.ResponseWriter, a *ask, id parley.ConversationID) (over bool, err error) {
+	answer, err := s.repeated(ctx, a, id)
+	if err != nil || answer == nil {
+		return false, err
+	}
+	api.WriteJSON(w, http.StatusOK, answer)
+	return true, nil
 }
 
 // repeatFor is for how long a request is known by its name (reference 4.1).
@@ -372,6 +384,9 @@ func (s *Surface) nextDraft(ctx context.Context, a *ask, now *session) (*parley.
 		return nil, err
 	}
 	d.Conversation = now.Conversation
+	if a.request != "" { // on another node the same request may be at this point, too: one of the two makes the message
+		d.Body.MessageID = uuid.NewSHA1(uuid.UUID(now.Conversation), fmt.Appendf(nil, "%d %s", now.conversation.Seq, a.request)).String()
+	}
 	if d.ClientInfo, err = json.Marshal(laterClient(clientIn(&now.conversation), a.client)); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 
 	"parley"
 	"parley/hub"
+	"parley/rest"
+	"parley/rest/broker"
 )
 
 // The shape of an answer, whole: every key, and no other (the document says so, and holds every answer to it).
@@ -157,6 +160,46 @@ func TestRepeatsAreSafe(t *testing.T) {
 	}
 	if other := s.turn("", `{"text":"once"}`, 200, "x-request-id", "same"); other.SessionCode == session {
 		t.Error("another session shares its requests")
+	}
+}
+
+// A request that is repeated before it was answered, however often at once and on whatever node, asks the bot once: all who call get its one answer.
+func TestRepeatsAtOnce(t *testing.T) {
+	s := newStage(t)
+	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
+	other := rest.NewRouter() // shares nothing with the stage's but the record
+	broker.New(broker.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Authority: s.tokens, Clock: s.clock}).Register(other)
+	for round := range 5 {
+		asked, body := s.asked.Load(), fmt.Sprintf(`{"text":"round %d"}`, round)
+		answers := make(chan string, 40)
+		for i, key := range s.keysFor(cap(answers)) {
+			go func() {
+				headers := s.headers("Api-Key", key, "X-Request-Id", fmt.Sprint("round-", round))
+				if i%2 == 0 {
+					_, text := s.Do("POST", s.turns()+"/"+session, body, headers...)
+					answers <- text
+					return
+				}
+				r, w := httptest.NewRequest("POST", s.turns()+"/"+session, strings.NewReader(body)), httptest.NewRecorder()
+				for ; len(headers) > 0; headers = headers[2:] {
+					r.Header.Set(headers[0], headers[1])
+				}
+				other.ServeHTTP(w, r)
+				answers <- w.Body.String()
+			}()
+		}
+		first := strings.TrimSpace(<-answers)
+		if !strings.Contains(first, fmt.Sprintf(`"content":"you said|round %d|`, round)) {
+			t.Errorf("answered %s", first)
+		}
+		for range cap(answers) - 1 {
+			if again := strings.TrimSpace(<-answers); again != first {
+				t.Errorf("answers %s and %s", first, again)
+			}
+		}
+		if s.asked.Load() != asked+1 {
+			t.Errorf("the bot was asked %d times", s.asked.Load()-asked)
+		}
 	}
 }
 
