@@ -1,0 +1,136 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"parley"
+	"parley/rest/api"
+)
+
+// A session is one as it is now.
+type session struct {
+	parley.BotSession
+	conversation parley.Conversation
+}
+
+// session reads a session of the bot and channel of a request.
+func (s *Surface) session(ctx context.Context, a *ask, id parley.ConversationID) (*session, error) {
+	now := &session{}
+	err := s.Store.View(ctx, func(tx parley.Tx) (err error) {
+		if now.BotSession, err = tx.BotSession(ctx, a.tenant.ID, id); err != nil {
+			return err
+		}
+		now.conversation, err = tx.Conversation(ctx, a.tenant.ID, id)
+		return err
+	})
+	if parley.KindOf(err) == parley.NotFound || err == nil && (now.Bot != a.app.ID || now.conversation.Account != a.account.ID) {
+		err = errSession
+	}
+	return now, err
+}
+
+// answeredBefore answers a request as one of the same name was, if there was one.
+func (s *Surface) answeredBefore(ctx context.Context, w http.ResponseWriter, a *ask, id parley.ConversationID) (over bool, err error) {
+	answer, err := s.repeated(ctx, a, id)
+	if err != nil || answer == nil {
+		return false, err
+	}
+	api.WriteJSON(w, http.StatusOK, answer)
+	return true, nil
+}
+
+// repeatFor is for how long a request is known by its name (reference 4.1).
+const repeatFor = time.Minute
+
+// repeated is the answer to an earlier request of the same name; nil if there was none.
+func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID) (answer *reply, err error) {
+	if a.request == "" {
+		return nil, nil
+	}
+	t := &parley.Turn{}
+	err = s.Store.View(ctx, func(tx parley.Tx) (err error) {
+		*t, err = tx.TurnOfRequest(ctx, a.tenant.ID, id, a.request, s.now().Add(-repeatFor))
+		return err
+	})
+	if parley.KindOf(err) == parley.NotFound {
+		return nil, nil
+	}
+	if err == nil && t.Status == parley.TurnOpen {
+		waiting, cancel := context.WithTimeout(ctx, waitFor)
+		defer cancel()
+		t, err = s.Hub.AwaitTurn(waiting, a.tenant.ID, id, t.Seq)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.Status == parley.TurnFailed {
+		return nil, failed(t).at(id.String())
+	}
+	return s.replyTo(ctx, a, t)
+}
+
+// settle waits for turns of the session that other nodes have in progress, and is the session after them.
+func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) (now *session, err error) {
+	for {
+		now, err = s.session(ctx, a, id)
+		if err != nil || len(now.conversation.State.Bot.Open) == 0 {
+			return now, err
+		}
+		if _, err := s.Hub.AwaitTurn(ctx, a.tenant.ID, id, now.conversation.State.Bot.Open[0].Seq); err != nil {
+			if ctx.Err() != nil {
+				return now, errInProgress
+			}
+			return now, err
+		}
+	}
+}
+
+// expires is when an open session is over unless there is another turn; zero = it stays, since an agent has it.
+func (now *session) expires(timeoutMinutes float64) time.Time {
+	if now.conversation.Owner.Kind == parley.OwnerAgent {
+		return time.Time{}
+	}
+	last := now.conversation.State.Bot.Active
+	if last.IsZero() {
+		last = now.Created
+	}
+	return last.Add(time.Duration(timeoutMinutes * float64(time.Minute)))
+}
+
+// expired answers a turn in a session that is over, if it is: with what people said at its end, in a new session, or not at all.
+func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, now *session) (over bool, err error) {
+	c := &now.conversation
+	if c.Status == parley.Open {
+		at := now.expires(a.account.TimeoutMinutes)
+		if at.IsZero() || s.now().Before(at) {
+			return false, nil
+		}
+		if err := s.Hub.End(ctx, a.tenant.ID, c.ID, "the session expired"); err != nil {
+			return true, err
+		}
+	} else if !now.Told {
+		answer, err := s.farewell(ctx, a, now)
+		if err != nil || answer != nil {
+			if err == nil {
+				api.WriteJSON(w, http.StatusOK, answer)
+			}
+			return true, err
+		}
+	}
+	if a.app.Bot.RenewExpired {
+		if p := s.limits.take(a.key); p != nil {
+			return true, p
+		}
+		return true, s.begin(ctx, w, a)
+	}
+	return true, errExpired
+}
+
+// clientIn is where the customer of a conversation is.
+func clientIn(c *parley.Conversation) (at parley.ClientInfo) {
+	_ = json.Unmarshal(c.State.ClientInfo, &at) // written by this surface
+	return at
+}
