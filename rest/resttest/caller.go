@@ -20,6 +20,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -30,9 +31,9 @@ import (
 	"parley/rest/api"
 )
 
-// A Caller makes requests to one surface and fails the test when an answer is not as the document says.
+// A Caller makes requests to one surface and fails the test when an answer is not as the document says. Do is safe for concurrent use.
 type Caller struct {
-	Codes map[string]bool // of the errors that were answered
+	Codes map[string]bool // of the errors that were answered; not to be read while calls are under way
 
 	t         testing.TB
 	url       string
@@ -107,8 +108,10 @@ func (c *Caller) Do(method, target, body string, headers ...string) (*http.Respo
 type documented struct {
 	t       testing.TB
 	router  routers.Router
-	codes   map[string]bool
 	refusal Refusal
+
+	mu    sync.Mutex
+	codes map[string]bool
 }
 
 func (d *documented) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -147,6 +150,8 @@ func (d *documented) checkError(r *http.Request, res *http.Response, body []byte
 	if !ok || res.Header.Get("Content-Type") != "application/json" {
 		d.t.Errorf("%s %s answered %d %s (%s), which is no error body", r.Method, r.URL.Path, res.StatusCode, body, res.Header.Get("Content-Type"))
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.codes[code] = true
 }
 
