@@ -17,7 +17,7 @@ var (
 			CASE WHEN m.sender IN ('custom_bot', 'egain_bot') OR m.type IN ('escalation.transfer', 'conversation.end') OR m.sender = 'customer' AND m.body LIKE '%"turn":{%' THEN m.body ELSE '' END
 		FROM %ROWS% CROSS JOIN messages AS m WHERE m.conversation = v.conversation AND m.seq > v.seq ORDER BY m.conversation, m.seq`,
 		column{"conversation", bigint}, column{"seq", bigint})
-	storyTurns = newBulk(`SELECT t.conversation, t.seq, t.status, t.failure, t.first, t.last, t.result, t.opened, t.closed
+	storyTurns = newBulk(`SELECT t.conversation, t.seq, t.status, t.failure, t.first, t.last, t.result, t.opened, t.closed, COALESCE(t.closed_seq, 0)
 		FROM %ROWS% CROSS JOIN turns AS t WHERE t.conversation = v.conversation AND t.seq > v.seq ORDER BY t.conversation, t.seq`,
 		column{"conversation", bigint}, column{"seq", bigint})
 	storyRatings = newBulk("SELECT r.conversation, r.seq, r.helpful FROM %ROWS% CROSS JOIN ratings AS r WHERE r.conversation = v.conversation ORDER BY r.conversation, r.seq",
@@ -187,7 +187,7 @@ func scanTurnToCount(rows *sql.Rows) (conversation int64, turn parley.Turn, err 
 	var result []byte
 	var opened int64
 	var closed *int64
-	if err := rows.Scan(&conversation, &turn.Seq, &turn.Status, &turn.Failure, &turn.First, &turn.Last, &result, &opened, &closed); err != nil {
+	if err := rows.Scan(&conversation, &turn.Seq, &turn.Status, &turn.Failure, &turn.First, &turn.Last, &result, &opened, &closed, &turn.ClosedSeq); err != nil {
 		return 0, turn, err
 	}
 	turn.Opened, turn.Closed = moment(&opened), moment(closed)

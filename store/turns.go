@@ -12,13 +12,14 @@ import (
 	"parley"
 )
 
-var upsertTurns = newBulk(`INSERT INTO turns (conversation, seq, question, request, status, failure, problem, first, last, result, opened, closed)
-	SELECT conversation, seq, question, request, status, failure, problem, first, last, result, opened, closed FROM %ROWS% WHERE true
+var upsertTurns = newBulk(`INSERT INTO turns (conversation, seq, question, request, status, failure, problem, first, last, result, opened, closed, closed_seq)
+	SELECT conversation, seq, question, request, status, failure, problem, first, last, result, opened, closed, closed_seq FROM %ROWS% WHERE true
 	ON CONFLICT (conversation, seq) DO UPDATE SET status = excluded.status, failure = excluded.failure, problem = excluded.problem,
-		first = excluded.first, last = excluded.last, result = excluded.result, closed = excluded.closed`,
+		first = excluded.first, last = excluded.last, result = excluded.result, closed = excluded.closed,
+		closed_seq = COALESCE(turns.closed_seq, excluded.closed_seq)`,
 	column{"conversation", bigint}, column{"seq", bigint}, column{"question", bytea}, column{"request", text}, column{"status", text},
 	column{"failure", text}, column{"problem", text}, column{"first", bigint}, column{"last", bigint}, column{"result", text},
-	column{"opened", bigint}, column{"closed", bigint})
+	column{"opened", bigint}, column{"closed", bigint}, column{"closed_seq", bigint})
 
 // writeTurns keeps the turns of the chains that hold. Later steps of a chain win: a statement may not change a row twice.
 func (s *Store) writeTurns(ctx context.Context, t bun.Tx, chains []*chain) error {
@@ -36,8 +37,12 @@ func (s *Store) writeTurns(ctx context.Context, t bun.Tx, chains []*chain) error
 				if err != nil {
 					return err
 				}
+				var closedSeq *int64
+				if !turn.Closed.IsZero() {
+					closedSeq = &e.step.Conversation.Seq
+				}
 				row := []any{c.key, turn.Seq, turn.Question[:], turn.Request, string(turn.Status), string(turn.Failure), turn.Problem, turn.First, turn.Last,
-					string(result), turn.Opened.UnixMilli(), millis(turn.Closed)}
+					string(result), turn.Opened.UnixMilli(), millis(turn.Closed), closedSeq}
 				p := place{c.key, turn.Seq}
 				if j, ok := at[p]; ok {
 					rows[j] = row
@@ -86,7 +91,7 @@ func (t *tx) oneTurn(ctx context.Context, tenant parley.TenantID, id parley.Conv
 }
 
 func (t *tx) selectTurns(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, rest string, args ...any) (all []parley.Turn, err error) {
-	err = query(ctx, t.db, `SELECT t.seq, t.question, t.request, t.status, t.failure, t.problem, t.first, t.last, t.result, t.opened, t.closed
+	err = query(ctx, t.db, `SELECT t.seq, t.question, t.request, t.status, t.failure, t.problem, t.first, t.last, t.result, t.opened, t.closed, COALESCE(t.closed_seq, 0)
 		FROM turns AS t JOIN conversations AS c ON c.key = t.conversation JOIN tenants AS tn ON tn.key = c.tenant
 		WHERE c.id = ? AND tn.id = ? `+rest, append([]any{id[:], tenant[:]}, args...), func(rows *sql.Rows) error {
 		turn := parley.Turn{Conversation: id}
@@ -94,7 +99,7 @@ func (t *tx) selectTurns(ctx context.Context, tenant parley.TenantID, id parley.
 		var result string
 		var opened int64
 		var closed *int64
-		if err := rows.Scan(&turn.Seq, &question, &turn.Request, &turn.Status, &turn.Failure, &turn.Problem, &turn.First, &turn.Last, &result, &opened, &closed); err != nil {
+		if err := rows.Scan(&turn.Seq, &question, &turn.Request, &turn.Status, &turn.Failure, &turn.Problem, &turn.First, &turn.Last, &result, &opened, &closed, &turn.ClosedSeq); err != nil {
 			return err
 		}
 		turn.Question, turn.Opened, turn.Closed = parley.MessageID(question), moment(&opened), moment(closed)

@@ -14,8 +14,8 @@ import (
 
 // Fold counts a conversation on: it is what its visits are, from the last one that was counted, or from the beginning if the story is
 // whole. silence is [parley.FigureSettings.SilenceOf] the conversation. Whether a conversation is counted at once or piece by piece, what
-// comes out is the same: messages go by their Seq, and a turn that is over stands before the first later message that is not older than its end.
-// (Should the clocks of two nodes differ by more than it takes to answer, a turn may stand on the other side of a message.)
+// comes out is the same: messages go by their Seq, and a turn that is over stands before the first message that was stored after its end.
+// (Of turns that were over before the record noted that, it is the first later message that is not older than the end.)
 func Fold(h *parley.Story, silence time.Duration, now time.Time) []parley.Visit {
 	if h.Forgotten {
 		return nil
@@ -68,17 +68,22 @@ type fold struct {
 // A turnAt is a turn with when it counts: no turn counts before those that were asked before it.
 type turnAt struct {
 	*parley.Turn
-	at time.Time
+	at    time.Time
+	after int64 // Seq of the message after which it counts; 0 = not known
 }
 
 // before says whether the turn counts before a message, which is none of its own.
 func (t *turnAt) before(m *parley.SaidMessage) bool {
+	if t.after > 0 {
+		return t.after < m.Seq
+	}
 	return max(t.Seq, t.Last) < m.Seq && !t.at.After(m.Created)
 }
 
 // over are the turns up to the first one that is not over.
 func over(turns []parley.Turn) (all []turnAt) {
 	var at time.Time
+	var after int64
 	for i := range turns {
 		t := &turns[i]
 		if t.Closed.IsZero() {
@@ -87,7 +92,12 @@ func over(turns []parley.Turn) (all []turnAt) {
 		if t.Closed.After(at) {
 			at = t.Closed
 		}
-		all = append(all, turnAt{t, at})
+		known := t.ClosedSeq
+		if known > 0 {
+			known = max(known, after)
+			after = known
+		}
+		all = append(all, turnAt{t, at, known})
 	}
 	return all
 }
