@@ -1,6 +1,7 @@
 package parley
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -109,6 +110,20 @@ func (o Operator) IsList() bool { return o == In || o == Out }
 // sides are numbers, else code points; a star is a star.
 func (o Operator) IsOrder() bool { return o >= Less && o <= GreaterOrEqual }
 
+// Holds says whether an operator that asks which of two is greater takes the result of comparing them: negative, zero, or positive.
+func (o Operator) Holds(comparison int) bool {
+	switch o {
+	case Less:
+		return comparison < 0
+	case LessOrEqual:
+		return comparison <= 0
+	case Greater:
+		return comparison > 0
+	default:
+		return comparison >= 0
+	}
+}
+
 // A Pattern is a value of a comparison: the text before, between and after its stars, each of which stands for any run
 // of characters. Without a star it has one part.
 type Pattern struct {
@@ -121,6 +136,16 @@ func (p Pattern) Text() string { return strings.Join(p.Parts, "*") }
 
 // HasStar says whether the pattern fits more than one text.
 func (p Pattern) HasStar() bool { return len(p.Parts) > 1 }
+
+// CompareTexts compares two texts as criteria do: by size if both are numbers, else by code points.
+func CompareTexts(a, b string) int {
+	x, ok := Figure(a)
+	y, both := Figure(b)
+	if ok && both {
+		return cmp.Compare(x, y)
+	}
+	return strings.Compare(a, b) // bytes of UTF-8 are in the order of code points
+}
 
 // Figure is the number that a text is when criteria compare it: digits with an optional sign, fraction and exponent. What
 // is too large for 64 bits is none; more than 15 digits are rounded.

@@ -34,6 +34,7 @@ var groupCriteria = []struct{ name, text string }{
 	{"broad and broad, empty", "conversation.metadata.region==north;conversation.metadata.desk==south"},
 	{"wildcard and broad, empty", "conversation.metadata.desk==s*;conversation.metadata.region==north"},
 	{"wildcard of 111 values and broad, empty", "conversation.metadata.agentId==agent-1*;conversation.metadata.shift==early"},
+	{"at least and below, and broad, empty", "conversation.metadata.agentId>=agent-1;conversation.metadata.agentId<agent-2;conversation.metadata.shift==early"},
 	{"wildcard of many values and broad, empty", "conversation.metadata.customerId==customer-1*;conversation.metadata.book==second"},
 	{"no condition", ""},
 }

@@ -59,12 +59,14 @@ func (t *tx) termSet(ctx context.Context, tenant int64, c parley.Condition) (ter
 	return set, nil
 }
 
-// comparedSet is the set of a comparison. What has an order, or changes with every message, has no terms.
+// comparedSet is the set of a comparison. What changes with every message has no terms, and what is a number of its own neither.
 func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) (termSet, error) {
 	nothing := termSet{more: true}
 	switch kind := c.Selector.Kind; {
-	case c.Op.IsOrder(), kind == parley.SelectID, kind == parley.SelectStart, kind == parley.SelectEnd:
+	case kind == parley.SelectID, kind == parley.SelectStart, kind == parley.SelectEnd:
 		return nothing, nil
+	case c.Op.IsOrder():
+		return t.orderedSet(ctx, tenant, c)
 	}
 	set := termSet{kind: union}
 	for _, v := range c.Values {
@@ -82,14 +84,38 @@ func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) 
 		set.of = append(set.of, of...)
 		set.more = set.more || more
 	}
-	if len(set.of) == 0 { // a word that nobody has
-		set.of = []termSet{{kind: having, word: t.s.words.word(tenant, parley.Selector{}, "nobody")}}
+	if len(set.of) == 0 {
+		set.of = []termSet{t.nobody(tenant)}
 	}
 	switch {
 	case c.Op.Negates() && set.more: // what is too much, taken away, leaves too few
 		return nothing, nil
 	case c.Op.Negates():
 		return termSet{kind: complement, of: []termSet{set}}, nil
+	}
+	return set, nil
+}
+
+// nobody is a set of a word that nobody has.
+func (t *tx) nobody(tenant int64) termSet {
+	return termSet{kind: having, word: t.s.words.word(tenant, parley.Selector{}, "nobody")}
+}
+
+// orderedSet is the set of those with a value on one side of another. The values are looked up, unless there are too many: words have
+// no order.
+func (t *tx) orderedSet(ctx context.Context, tenant int64, c parley.Condition) (termSet, error) {
+	values, few, err := t.fitting(ctx, tenant, c.Selector, parley.Pattern{Parts: []string{"", ""}})
+	if err != nil || !few {
+		return termSet{more: true}, err
+	}
+	set := termSet{kind: union}
+	for _, value := range values {
+		if c.Op.Holds(parley.CompareTexts(value, c.Values[0].Text())) {
+			set.of = append(set.of, termSet{kind: having, word: t.s.words.word(tenant, c.Selector, value)})
+		}
+	}
+	if len(set.of) == 0 {
+		set.of = []termSet{t.nobody(tenant)}
 	}
 	return set, nil
 }

@@ -50,39 +50,16 @@ func texts(s parley.Selector, facts parley.Insight) []string {
 // matchText compares one text, as if a negating operator did not negate.
 func matchText(c parley.Condition, text string) bool {
 	if c.Op.IsOrder() {
-		return ordered(c.Op, compare(text, c.Values[0].Text()))
+		return c.Op.Holds(parley.CompareTexts(text, c.Values[0].Text()))
 	}
 	return slices.ContainsFunc(c.Values, func(p parley.Pattern) bool { return fits(p, text) })
 }
 
 func matchTime(c parley.Condition, t time.Time) bool {
 	if c.Op.IsOrder() {
-		return ordered(c.Op, t.Compare(c.Values[0].Time))
+		return c.Op.Holds(t.Compare(c.Values[0].Time))
 	}
 	return slices.ContainsFunc(c.Values, func(p parley.Pattern) bool { return p.Time.Equal(t) }) != c.Op.Negates()
-}
-
-// ordered says whether an operator takes the result of a comparison.
-func ordered(op parley.Operator, result int) bool {
-	switch op {
-	case parley.Less:
-		return result < 0
-	case parley.LessOrEqual:
-		return result <= 0
-	case parley.Greater:
-		return result > 0
-	default:
-		return result >= 0
-	}
-}
-
-func compare(a, b string) int {
-	x, ok := parley.Figure(a)
-	y, both := parley.Figure(b)
-	if ok && both {
-		return cmp.Compare(x, y)
-	}
-	return strings.Compare(a, b) // bytes of UTF-8 are in the order of code points
 }
 
 // fits says whether a text is the pattern's first part, then the others in order with anything before each, the last one
