@@ -19,7 +19,7 @@ type Turn struct {
 	Result       TurnResult  // what else there is to say about the answers
 	Opened       time.Time
 	Closed       time.Time // zero while it is open
-	ClosedSeq    int64     // of the conversation's last message then, which the store notes; 0 while it is open, or not known
+	ClosedSeq    int64     // of its last answer, or what else was said last before it was over; the store notes it. 0 while it is open, or not known
 }
 
 // A TurnStatus says how far a turn is.

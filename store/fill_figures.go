@@ -133,8 +133,8 @@ func (f *filledVisit) turn(step string, answers int) error {
 	if err != nil {
 		return err
 	}
-	closed := f.at.UnixMilli()
-	f.turns = append(f.turns, []any{f.key, question, f.id(), "", string(parley.TurnAnswered), "", "", question + 1, f.seq, string(result), opened.UnixMilli(), &closed})
+	closed, last := f.at.UnixMilli(), f.seq
+	f.turns = append(f.turns, []any{f.key, question, f.id(), "", string(parley.TurnAnswered), "", "", question + 1, last, string(result), opened.UnixMilli(), &closed, &last})
 	return nil
 }
 

@@ -38,8 +38,8 @@ func (s *Store) writeTurns(ctx context.Context, t bun.Tx, chains []*chain) error
 					return err
 				}
 				var closedSeq *int64
-				if !turn.Closed.IsZero() {
-					closedSeq = &e.step.Conversation.Seq
+				if !turn.Closed.IsZero() { // what the same step says after the answers comes after the turn
+					closedSeq = new(max(e.step.BaseSeq, turn.Seq, turn.Last))
 				}
 				row := []any{c.key, turn.Seq, turn.Question[:], turn.Request, string(turn.Status), string(turn.Failure), turn.Problem, turn.First, turn.Last,
 					string(result), turn.Opened.UnixMilli(), millis(turn.Closed), closedSeq}
