@@ -218,6 +218,11 @@ func TestTypingIsToldOnce(t *testing.T) {
 	if outcome := d.whisperOnce(t.Context(), typing); outcome != "overtaken" {
 		t.Errorf("typing while a message is under way = %q", outcome)
 	}
+	broken := typing
+	broken.Conversation = &parley.Conversation{} // without parties: a bug, which is not the process's end
+	if outcome := d.whisperOnce(t.Context(), broken); outcome != "error" {
+		t.Errorf("typing that makes the hub panic = %q", outcome)
+	}
 	close(release)
 	waitFor(t, "the message", func() bool { return states(t, s, c.ID).Acked[1] == 1 })
 	if got := r.got(); len(got) != 2 || got[0].kind != "typing.start" || got[1].kind != "text" {

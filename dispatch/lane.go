@@ -3,6 +3,8 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"parley"
@@ -73,9 +75,19 @@ func (d *Dispatcher) work(ctx context.Context, lane *parley.Lane, hand parley.Ha
 func (d *Dispatcher) workOn(ctx context.Context, lane *parley.Lane, hand parley.Hand, thinks bool) {
 	now := d.config.Clock()
 	s := &shift{d: d, lane: lane, hand: hand, until: lane.Until, noted: now, acked: lane.Acked, failed: lane.Attempts, again: lane.Again, thinks: thinks}
-	if err := s.run(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && ctx.Err() == nil {
+	if err := s.guarded(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && ctx.Err() == nil {
 		d.logger.WarnContext(ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
 	}
+}
+
+// guarded runs the shift. A panic in it is a fault of ours like any other: it costs this lane time, and not the others the process.
+func (s *shift) guarded(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.Join(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), s.failedOurselves(ctx))
+		}
+	}()
+	return s.run(ctx)
 }
 
 func (s *shift) run(ctx context.Context) error {

@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 
 	"parley"
 	"parley/ident"
@@ -39,6 +41,12 @@ func (d *Dispatcher) whisper(ctx context.Context) {
 }
 
 func (d *Dispatcher) whisperOnce(ctx context.Context, w parley.Whisper) (outcome string) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.logger.ErrorContext(ctx, "telling of typing panicked", "conversation", w.Conversation.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			outcome = "error"
+		}
+	}()
 	p := w.Conversation.State.Parties[w.Slot]
 	if d.pool.has(w.Conversation.ID, w.Slot) {
 		return "overtaken" // messages are waiting: who typed before them is old news
