@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -36,9 +37,10 @@ func classify(status int, header http.Header, now time.Time, renewable bool) (Ou
 	return Rejected, 0
 }
 
-// retryAfter reads both forms of the header (RFC 9110 section 10.2.3): seconds, or a date.
+// retryAfter reads both forms of the header (RFC 9110 section 10.2.3): seconds, or a date. More seconds than fit are as many as fit, not none:
+// who asks for too much wants to be left alone.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(max(seconds, 0)) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {

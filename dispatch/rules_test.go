@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -20,7 +21,8 @@ func TestClassify(t *testing.T) {
 		{401, "", false, Rejected, 0}, {401, "", true, Retry, 0}, {403, "", true, Rejected, 0}, {410, "", false, Gone, 0},
 		{408, "", false, Retry, 0}, {425, "", false, Retry, 0}, {429, "30", false, Retry, 30 * time.Second},
 		{429, "Sun, 01 Mar 2026 12:01:00 GMT", false, Retry, time.Minute}, {503, "Sun, 01 Mar 2026 11:00:00 GMT", false, Retry, 0},
-		{500, "-5", false, Retry, 0}, {502, "soon", false, Retry, 0}, {599, "", false, Retry, 0},
+		{429, "99999999999999999999", false, Retry, math.MaxInt32 * time.Second}, {429, "-99999999999999999999", false, Retry, 0},
+		{429, "1.5", false, Retry, 0}, {429, "30, 60", false, Retry, 0}, {429, "Fri, 31 Dec 9999 23:59:59 GMT", false, Retry, math.MaxInt64}, {500, "-5", false, Retry, 0}, {502, "soon", false, Retry, 0}, {599, "", false, Retry, 0},
 	} {
 		got, wait := classify(test.status, http.Header{"Retry-After": {test.after}}, now, test.renewable)
 		if got != test.want || wait != test.wait {
