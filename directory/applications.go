@@ -71,6 +71,7 @@ func formApplication(a *parley.ClientApplication, plain bool, guard *egress.Guar
 		if wrong := webAddress(r.Callback, plain, guard); wrong != "" && r.Callback != parley.SessionCallback && (r.Callback != parley.BotCallback || a.Bot == nil) {
 			p.add(parley.BadValue, fmt.Sprintf("roles[%d].callback", i), "%s", wrong)
 		}
+		formHeaders(&p, fmt.Sprintf("roles[%d].headers", i), r.Headers)
 		for j, h := range r.Headers {
 			for _, own := range ownHeaders {
 				if textproto.CanonicalMIMEHeaderKey(h.Name) == own {

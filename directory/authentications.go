@@ -73,6 +73,7 @@ func formAuthentication(a, old *parley.Authentication, guard *egress.Guard) erro
 		if wrong := webAddress(kept.URL, true, guard); wrong != "" {
 			p.add(parley.BadValue, "oauth2.tokenRequestUrl", "%s", wrong)
 		}
+		formHeaders(&p, "oauth2.headers", kept.Headers)
 		if !tokenPath.MatchString(kept.TokenPath) {
 			p.add(parley.BadValue, "oauth2.accessTokenPath", "must be a JSONPath of $, .name, ['name'] and [n]")
 		}

@@ -3,6 +3,7 @@ package directory_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -328,6 +329,37 @@ func TestFormOfApplication(t *testing.T) {
 	wantError(t, "own header", try(directory.Config{}, func(r *parley.ApplicationRole) {
 		r.Headers = []parley.NameValue{{Name: "X-Ok"}, {Name: "authorization"}}
 	}), parley.Invalid, parley.BadValue, "roles[1].headers[1].name")
+	wantError(t, "no host", try(directory.Config{}, func(r *parley.ApplicationRole) { r.Callback = "https://:443/x" }), parley.Invalid, parley.BadValue, "roles[1].callback")
+}
+
+// Headers that cannot be sent are refused when they are configured, in roles and in token recipes.
+func TestHeadersThatCannotBeSent(t *testing.T) {
+	d := open(t, directory.Config{})
+	for _, test := range []struct{ name, value, wrong string }{
+		{"X-Key", "a b\tä", ""}, {"x_1.2", "", ""}, {"X-Key", "a\r\nX-Admin: 1", "value"}, {"X-Key", "a\nb", "value"}, {"X-Key", "a\x7f", "value"},
+		{"X-Key: 1\r\nX-Admin", "1", "name"}, {"X Key", "1", "name"}, {"X-Schlüssel", "1", "name"}, {"", "1", "name"}, {"X-Key:", "1", "name"},
+	} {
+		headers := []parley.NameValue{{Name: "X-Ok", Value: "ok"}, {Name: test.name, Value: test.value}}
+		for field, try := range map[string]func() error{
+			"roles[0].headers": func() error {
+				r := role(parley.CustomBot)
+				r.Headers = headers
+				_, err := d.Applications.Create(t.Context(), parley.DefaultTenant, parley.ClientApplication{Base: named(fmt.Sprintf("%q", test)), Roles: []parley.ApplicationRole{r}})
+				return err
+			},
+			"oauth2.headers": func() error {
+				_, err := d.Authentications.Create(t.Context(), parley.DefaultTenant, parley.Authentication{Base: named(fmt.Sprintf("%q", test)),
+					OAuth2: &parley.TokenRecipe{URL: "https://id.example", Headers: headers, TokenPath: "$.t"}})
+				return err
+			},
+		} {
+			if err := try(); test.wrong == "" && err != nil {
+				t.Errorf("%s of %q: %v", field, test, err)
+			} else if test.wrong != "" {
+				wantError(t, fmt.Sprintf("%s of %q", field, test), err, parley.Invalid, parley.BadValue, field+"[1]."+test.wrong)
+			}
+		}
+	}
 }
 
 func TestReplaceIsWhole(t *testing.T) {

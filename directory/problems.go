@@ -43,7 +43,7 @@ var tokenPath = regexp.MustCompile(`^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\['[^'\\]+'\]|
 func webAddress(address string, plain bool, guard *egress.Guard) string {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return "must be an absolute http or https URL"
 	case u.User != nil:
 		return "must not hold a user name: that is what authentications are for"
