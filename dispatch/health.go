@@ -20,6 +20,10 @@ const (
 	// It stays open for breakerWait, twice as long each time that trying fails, at most breakerLongest.
 	breakerWait    = 2 * time.Second
 	breakerLongest = 5 * time.Minute
+
+	// wellEvery is how often the record hears that a receiver goes on working: another node may have noted a failure since,
+	// and have nothing to try the receiver with.
+	wellEvery = time.Minute
 )
 
 // health judges receivers by what their attempts come to. The record has what must outlive this process and what other
@@ -36,7 +40,7 @@ type condition struct {
 	since     time.Time // beginning of the window
 	tries     int       // within the window, refusals not counted
 	bad       int
-	known     bool      // that the record has no failure that is over
+	told      time.Time // when the record last heard from here that it works; zero = it fails, as far as this node knows, or nobody said
 	failing   time.Time // since when, as the record has it; zero = it does not fail
 	openUntil time.Time // the breaker is open, as far as this node knows; zero = closed
 }
@@ -98,12 +102,22 @@ func (h *health) judge(ctx context.Context, lane *parley.Lane, to *target, outco
 			return
 		}
 		h.mu.Lock()
-		c.failing = failing
+		c.failing, c.told = failing, time.Time{}
 		h.mu.Unlock()
 	}
 	after := to.role.Delivery.DisableAfter
 	if after == 0 {
 		after = DisableAfter
+	}
+	if after > 0 && now.Sub(failing) >= after {
+		var err error
+		if failing, err = h.d.config.Store.Failing(ctx, r.Key, now); err != nil { // it may have worked elsewhere since
+			h.d.logger.WarnContext(ctx, "looking since when a receiver fails", "application", r.Application, "role", r.Role, "error", err)
+			return
+		}
+		h.mu.Lock()
+		c.failing = failing
+		h.mu.Unlock()
 	}
 	if after > 0 && now.Sub(failing) >= after {
 		h.disable(ctx, r, "nothing but failures since "+failing.UTC().Format(time.RFC3339))
@@ -117,10 +131,11 @@ func (h *health) judge(ctx context.Context, lane *parley.Lane, to *target, outco
 // well notes a good attempt.
 func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 	h.mu.Lock()
+	now := h.d.config.Clock()
 	c := h.condition(r.Key)
-	c.slide(h.d.config.Clock())
+	c.slide(now)
 	c.tries++
-	news := !c.known || !c.failing.IsZero() || !c.openUntil.IsZero() || !delivered
+	news := now.Sub(c.told).Abs() > wellEvery || !c.failing.IsZero() || !c.openUntil.IsZero() || !delivered
 	h.mu.Unlock()
 	if !news {
 		return
@@ -134,7 +149,7 @@ func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 		h.d.metrics.breakers.WithLabelValues("closed").Inc()
 		h.d.logger.InfoContext(ctx, "receiver works again; what was held for it is sent", "application", r.Application, "role", r.Role)
 	}
-	c.known, c.failing, c.openUntil = true, time.Time{}, time.Time{}
+	c.told, c.failing, c.openUntil = now, time.Time{}, time.Time{}
 	h.mu.Unlock()
 }
 
