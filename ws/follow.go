@@ -2,6 +2,8 @@ package ws
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,6 +25,7 @@ type follow struct {
 	target  int64
 	unsure  bool             // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
+	over    bool             // another follow of the same conversation has taken its place
 
 	reach
 }
@@ -39,6 +42,23 @@ func (s *session) noticed(e *hub.Event) *follow {
 	f := &follow{id: e.Conversation.ID, reader: reader, rich: true, reach: reach{slot: hub.SlotOf(s.grant.Speaker, e.Conversation)}}
 	s.follows[f.id] = f
 	return f
+}
+
+// replace lets f tell the session of its conversation from now on. What told it before says nothing more, or the client would hear
+// of the same messages from two places, in no order; the acks that it still owed are f's. Called with mu held.
+func (s *session) replace(f *follow) {
+	before := s.follows[f.id]
+	s.follows[f.id] = f
+	if before == nil {
+		return
+	}
+	before.over = true
+	if before.has >= f.has {
+		f.reach = before.reach
+	}
+	for _, seq := range slices.Sorted(maps.Keys(before.acks)) {
+		s.acknowledge(f.id, seq, before.acks[seq])
+	}
 }
 
 // deliverPassing passes on what is not stored: typing and presence, marks of reading, places in a queue. They are shed when
@@ -207,7 +227,7 @@ func (s *session) readMissing(f *follow) {
 	for {
 		s.mu.Lock()
 		after, target := f.seen, f.target
-		if after >= target && !f.unsure || s.done.Err() != nil {
+		if after >= target && !f.unsure || f.over || s.done.Err() != nil {
 			f.filling = false
 			s.mu.Unlock()
 			return
@@ -226,6 +246,9 @@ func (s *session) readMissing(f *follow) {
 			continue
 		}
 		s.mu.Lock()
+		if f.over {
+			page = nil
+		}
 		if len(page) < fillPage {
 			f.unsure = false
 		}
@@ -238,7 +261,9 @@ func (s *session) readMissing(f *follow) {
 			}
 			f.seen = page[i].Seq
 			s.show(f, &c, &page[i])
-			s.makeRoom()
+			if s.makeRoom(); f.over {
+				break
+			}
 		}
 		s.mu.Unlock()
 	}

@@ -115,7 +115,14 @@ func (s *session) connect(r request) error {
 			out.Conversations = append(out.Conversations, summaryOf(&open[i].Conversation, open[i].Last))
 		}
 	}
-	var follows []func()
+	named := map[parley.ConversationID]bool{}
+	for _, p := range in.Resume {
+		if named[p.Conversation] {
+			return &closing{code: closeProtocol, reason: "a conversation is in resume twice"}
+		}
+		named[p.Conversation] = true
+	}
+	var begins []func() func()
 	for _, p := range in.Resume {
 		f, seq, begin, err := s.prepare(ctx, p)
 		if err != nil {
@@ -124,22 +131,33 @@ func (s *session) connect(r request) error {
 			continue
 		}
 		out.Resumed = append(out.Resumed, resumed{p.Conversation, f.seen, seq})
-		follows = append(follows, begin)
+		begins = append(begins, begin)
+	}
+	s.begin(r.id, out, begins...)
+	return nil
+}
+
+// begin answers a request, and starts the follows that it asked for with the answer: nothing of theirs comes before it, and
+// nothing of the follows that they replace after it.
+func (s *session) begin(id string, ok any, begins ...func() func()) {
+	follows := make([]func(), len(begins))
+	for i, begin := range begins {
+		follows[i] = begin() // without mu; see release
 	}
 	s.mu.Lock()
-	s.ok(r.id, out)
-	s.mu.Unlock()
-	for _, begin := range follows {
-		begin()
+	s.ok(id, ok)
+	for _, follow := range follows {
+		follow()
 	}
-	return nil
+	s.mu.Unlock()
 }
 
 // maxListed bounds the conversations that a list names.
 const maxListed = 100
 
-// prepare checks that a position may be followed. begin then starts: what was missed comes first, in order.
-func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64, begin func(), err error) {
+// prepare checks that a position may be followed. begin then listens to what is said, and follow, called with mu held, starts
+// to tell it: what was missed comes first, in order.
+func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64, begin func() (follow func()), err error) {
 	at, err := s.server.config.Hub.Standing(ctx, s.grant.Speaker, p.Conversation)
 	if err != nil {
 		return nil, 0, nil, err
@@ -156,21 +174,17 @@ func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64
 	after := min(max(p.After, 0), c.Seq)
 	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after, reach: reach{slot: hub.SlotOf(s.grant.Speaker, &c)}}
 	f.come(after)
-	return f, at.Last, func() {
-		cancel := s.server.config.Hub.Subscribe(s.grant.Tenant, c.ID, s) // without mu; see release
-		s.mu.Lock()
-		f.cancel = cancel
-		if before := s.follows[c.ID]; before != nil && before.has >= f.has {
-			f.reach = before.reach
-		}
-		s.follows[c.ID] = f
-		f.unsure = true // c may have grown between our read of it and Subscribe, and nobody tells us of that
-		s.fill(f, c.Seq)
-		for _, o := range objects {
-			s.push(o)
-		}
-		s.mu.Unlock()
+	return f, at.Last, func() func() {
+		f.cancel = s.server.config.Hub.Subscribe(s.grant.Tenant, c.ID, s)
 		s.arrived(&c)
+		return func() {
+			s.replace(f)
+			f.unsure = true // c may have grown between our read of it and Subscribe, and nobody tells us of that
+			s.fill(f, c.Seq)
+			for _, o := range objects {
+				s.push(o)
+			}
+		}
 	}, nil
 }
 
@@ -198,10 +212,7 @@ func (s *session) subscribe(r *request) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.ok(r.id, map[string]any{"conversation": in.Conversation, "after": f.seen, "seq": seq})
-	s.mu.Unlock()
-	begin()
+	s.begin(r.id, map[string]any{"conversation": in.Conversation, "after": f.seen, "seq": seq}, begin)
 	return nil
 }
 
