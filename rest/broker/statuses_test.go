@@ -2,10 +2,11 @@ package broker_test
 
 import (
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"parley"
 	"parley/directory"
@@ -35,22 +36,10 @@ var without = map[string]string{
 // Every status that the document declares for an operation is answered by it (reference 11), with a body that is as documented.
 func TestEveryStatusOfEveryOperation(t *testing.T) {
 	s := newStatuses(t)
-	try := func(ours bool) {
-		for path, item := range resttest.Document(t, broker.Document).Paths.Map() {
-			for method, op := range item.Operations() {
-				for name := range op.Responses.Map() {
-					status, err := strconv.Atoi(name)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if without[op.OperationID+" "+name] == "" && ours == (status == 500) {
-						s.answers(method, op.OperationID, path, status)
-					}
-				}
-			}
-		}
+	try := func(method, path string, op *openapi3.Operation, status int) {
+		s.answers(method, op.OperationID, path, status)
 	}
-	try(false)
+	resttest.EachStatus(t, broker.Document, without, false, try)
 	if res, text := s.Do("POST", s.turns(), `{"text":"fail internal"}`, s.headers("Api-Key", s.newKey(parley.DefaultTenant))...); res.StatusCode != 500 || !strings.Contains(text, `"code":"INTERNAL"`) {
 		t.Errorf("a bot that the hub could not ask answered %d %s", res.StatusCode, text)
 	}
@@ -66,7 +55,7 @@ func TestEveryStatusOfEveryOperation(t *testing.T) {
 	if err := s.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	try(true)
+	resttest.EachStatus(t, broker.Document, without, true, try)
 	s.Codes["TURN_IN_PROGRESS"] = true // see TestPlaceIsWaitedFor
 	for _, code := range resttest.Document(t, broker.Document).Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
 		if !s.Codes[code.(string)] {
