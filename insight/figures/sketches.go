@@ -50,14 +50,14 @@ func (q *Quantiles) add(value, times int64) {
 // less makes the sketch one that saw a value so many times less: sketches can only grow.
 func (q *Quantiles) less(value, times float64) {
 	zero, left := q.sketch.GetZeroCount(), store.NewSparseStore()
-	at := -1
-	if value > logarithmic.MinIndexableValue() {
+	at, indexed := 0, value > logarithmic.MinIndexableValue()
+	if indexed {
 		at = logarithmic.Index(value)
 	} else {
 		zero -= times
 	}
 	q.sketch.GetPositiveValueStore().ForEach(func(index int, count float64) bool {
-		if index == at && value > logarithmic.MinIndexableValue() {
+		if indexed && index == at {
 			count -= times
 		}
 		if count > 0 {
