@@ -171,7 +171,8 @@ func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
 			}
 			report.add(t, name, side.name, l)
 		}
-		report.note(t, name, sides[len(sides)-1].name, "callbacks out of order", float64(receiver.late.Load()))
+		// The hub was the last one.
+		report.note(t, name, "hub", "callbacks out of order", float64(receiver.late.Load()))
 	}
 	for range o.Repeats {
 		for _, rate := range paces {
