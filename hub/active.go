@@ -67,7 +67,7 @@ func (a *active) begin(p *post, plan *plan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state, a.run = &parley.Conversation{ID: a.id, Tenant: a.tenant}, &parley.Run{}
-	a.known, a.complete = map[int64]struct{}{}, true
+	a.known, a.complete, a.used = map[int64]struct{}{}, true, a.h.now()
 	a.launch(p, plan)
 	if a.flying == 0 { // refused: there is no such conversation
 		a.state = nil

@@ -13,3 +13,11 @@ const LookAtOnce = lookAtOnce
 
 // DoubtTurns lets all who wait for turns look again, as after lost hints.
 func (h *Hub) DoubtTurns() { h.waiters.doubt() }
+
+// Forget does at once what the hub does every minute, and says how many conversations are still in memory.
+func (h *Hub) Forget() int {
+	h.forget()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.active)
+}
