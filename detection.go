@@ -40,6 +40,12 @@ type Detection struct {
 	At       time.Time
 }
 
+// A Standing is a conversation with how far detection went with it.
+type Standing struct {
+	Conversation
+	Looked int64 // Seq of the last message that was looked at; 0 = none
+}
+
 // A Detected is a tracker's hit that asks for something to be done in its conversation.
 type Detected struct {
 	Tracker Number
@@ -78,6 +84,8 @@ type Detections interface {
 	FeedCursor(ctx context.Context, follower string) (int64, error)
 	SetFeedCursor(ctx context.Context, follower string, key int64) error
 
+	// Standings are those of a tenant's conversations that there are, in any order.
+	Standings(ctx context.Context, tenant TenantID, ids []ConversationID) ([]Standing, error)
 	// InsightsAfter are a tenant's insights with a greater number, in order, of conversations that started between two times
 	// (zero = no bound), at most limit. CountInsights says how many there are in all.
 	InsightsAfter(ctx context.Context, tenant TenantID, after Number, from, until time.Time, limit int) ([]Insight, error)

@@ -11,8 +11,11 @@ import (
 	"parley"
 )
 
-const conversationColumns = `c.id, tn.id, c.account, c.epoch, c.seq, c.touched, c.waiting, c.wake_at, c.status, c.owner, c.state,
-	c.created, c.ended FROM conversations AS c JOIN tenants AS tn ON tn.key = c.tenant `
+const (
+	conversationFields = `c.id, tn.id, c.account, c.epoch, c.seq, c.touched, c.waiting, c.wake_at, c.status, c.owner, c.state,
+	c.created, c.ended`
+	conversationColumns = conversationFields + " FROM conversations AS c JOIN tenants AS tn ON tn.key = c.tenant "
+)
 
 // selectConversations runs a query whose text goes on after the columns.
 func selectConversations(ctx context.Context, db querier, rest string, args ...any) ([]parley.Conversation, error) {
@@ -32,7 +35,7 @@ func selectConversations(ctx context.Context, db querier, rest string, args ...a
 	return found, rows.Err()
 }
 
-// scanConversation reads a row of conversationColumns; more are the columns that stand before them.
+// scanConversation reads a row of conversationFields; more are the columns that stand before them.
 func scanConversation(rows *sql.Rows, more ...any) (c parley.Conversation, err error) {
 	var (
 		id, tenant, account    []byte

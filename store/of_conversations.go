@@ -57,3 +57,26 @@ func (t *tx) conversationKeys(ctx context.Context, tenant int64, ids []parley.Co
 	}
 	return keys, nil
 }
+
+var findStandings = newOfConversations("COALESCE(i.seq, 0), "+conversationFields,
+	"JOIN tenants AS tn ON tn.key = c.tenant LEFT JOIN insights AS i ON i.conversation = c.key ", "")
+
+// Standings implements [parley.Detections].
+func (t *tx) Standings(ctx context.Context, tenant parley.TenantID, ids []parley.ConversationID) (found []parley.Standing, err error) {
+	key, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return nil, err
+	}
+	err = t.ofConversations(ctx, findStandings, key, ids, func(rows *sql.Rows) (err error) {
+		var s parley.Standing
+		if s.Conversation, err = scanConversation(rows, &s.Looked); err != nil {
+			return err
+		}
+		found = append(found, s)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read how far detection is: %w", err)
+	}
+	return found, nil
+}
