@@ -42,7 +42,7 @@ func (t *tx) listPlaces(ctx context.Context, q parley.InsightQuery, terms bool) 
 	l := listing{tx: t, tenant: tenant, q: q, postgres: t.s.dialect.unnest, all: all, set: set, place: "i.place"}
 	switch {
 	case set.kind == everybody:
-		return l.run(ctx, "insights AS i", "")
+		return l.runThroughAll(ctx)
 	case l.postgres:
 		return l.runPostgres(ctx)
 	}

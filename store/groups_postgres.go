@@ -20,31 +20,38 @@ const (
 	unionAtOnce = 8
 )
 
-// forTerms and forAll bracket a query by words. The planner knows how many conversations have each word, but takes words for
-// independent; where it is wrong it reads whole tables, and compiles a query that takes milliseconds. Between forIndex and forJoin it
-// uses all that narrows the rows to be read, since pages are dear.
+// forIndex and forJoin bracket a query by words alone. The planner knows how many conversations have each word, but takes words for
+// independent; in between it uses all that narrows the rows to be read, since pages are dear.
 const (
-	forTerms = "SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 	forIndex = "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL seq_page_cost = 10; SET LOCAL random_page_cost = 10; SET LOCAL max_parallel_workers_per_gather = 0"
 	forJoin  = "SET LOCAL enable_indexscan = DEFAULT; SET LOCAL enable_indexonlyscan = DEFAULT; SET LOCAL seq_page_cost = DEFAULT; SET LOCAL random_page_cost = DEFAULT; SET LOCAL max_parallel_workers_per_gather = DEFAULT"
-	forAll   = "SET LOCAL jit = DEFAULT; SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_hashjoin = DEFAULT; SET LOCAL enable_mergejoin = DEFAULT"
 )
 
-// runPostgres lists the places of the page by words.
-func (l *listing) runPostgres(ctx context.Context) ([]int64, error) {
-	if err := l.tx.run(ctx, forTerms); err != nil {
+// forTables and forKeys bracket a query that no word helps: it may look at every conversation there is, and whole tables are then what is
+// best read and joined, unlike anywhere else, see openPostgres.
+const (
+	forTables = "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
+	forKeys   = "SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_hashjoin = DEFAULT; SET LOCAL enable_mergejoin = DEFAULT"
+)
+
+// runThroughAll lists the places of the page without words.
+func (l *listing) runThroughAll(ctx context.Context) ([]int64, error) {
+	if !l.postgres {
+		return l.run(ctx, "insights AS i", "")
+	}
+	if err := l.tx.run(ctx, forTables); err != nil {
 		return nil, err
 	}
-	places, err := l.found(ctx)
+	places, err := l.run(ctx, "insights AS i", "")
 	if err != nil {
 		return nil, err
 	}
-	return places, l.tx.run(ctx, forAll)
+	return places, l.tx.run(ctx, forKeys)
 }
 
-// found tries what is quick where many conversations fit, then what is quick where few do, or where the table lies about in the order
+// runPostgres lists the places of the page by words. It tries what is quick where many conversations fit, then what is quick where few do, or where the table lies about in the order
 // of starts, as it does unless an old history was read in; then what always works.
-func (l *listing) found(ctx context.Context) ([]int64, error) {
+func (l *listing) runPostgres(ctx context.Context) ([]int64, error) {
 	if !l.byPlace() {
 		return l.sorted(ctx)
 	}

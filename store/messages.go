@@ -203,8 +203,9 @@ func findRepeats(ctx context.Context, db bun.IDB, tenant int64, conversation par
 
 // RepeatHashes implements [parley.Conversations].
 func (t *tx) RepeatHashes(ctx context.Context, tenant parley.TenantID, conversation parley.ConversationID, limit int) (hashes []int64, ok bool, err error) {
-	err = t.db.NewRaw(`SELECT m.repeat_hash FROM messages AS m JOIN conversations AS c ON c.key = m.conversation
-		WHERE c.tenant = (SELECT key FROM tenants WHERE id = ?) AND c.id = ? AND m.repeat_hash IS NOT NULL LIMIT ?`,
+	// In the order of their index: without one, and with a limit, PostgreSQL may take a walk through all messages to be the shorter way.
+	err = t.db.NewRaw(`SELECT repeat_hash FROM messages WHERE conversation = (SELECT key FROM conversations
+		WHERE tenant = (SELECT key FROM tenants WHERE id = ?) AND id = ?) AND repeat_hash IS NOT NULL ORDER BY repeat_hash LIMIT ?`,
 		tenant[:], conversation[:], limit+1).Scan(ctx, &hashes)
 	if err != nil {
 		return nil, false, err

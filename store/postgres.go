@@ -10,7 +10,7 @@ import (
 )
 
 var postgresDialect = dialect{
-	name: "postgres", shards: postgresShards, updates: postgresUpdates, unnest: true, lateral: true, forUpdate: " FOR UPDATE SKIP LOCKED",
+	name: "postgres", shards: postgresShards, updates: postgresUpdates, unnest: true, lateral: true, statistics: true, forUpdate: " FOR UPDATE SKIP LOCKED",
 	isolation: sql.LevelSerializable, snapshot: sql.LevelRepeatableRead,
 	open: openPostgres,
 }
@@ -38,16 +38,16 @@ func openPostgres(url string, dialer *dialer) (write, read *bun.DB, err error) {
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	c.DialFunc = dialer.dial
 	c.RuntimeParams["application_name"] = "parley"
-	// Writers find rows by key, some hundred at a time. A statement that was prepared while its table was small keeps a plan
-	// that reads the whole table when it has grown, until autovacuum comes by: see touchConversations.
-	keyed := c.Copy()
+	// Rows are found by key, some hundred at a time, and every statement has to do with SQLite's nested loops anyway. Left to choose,
+	// PostgreSQL reads whole tables and joins them when its statistics are old, or when a statement was prepared while a table was small:
+	// see watchGrowth.
 	for _, plan := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
-		keyed.RuntimeParams[plan] = "off"
+		c.RuntimeParams[plan] = "off"
 	}
 	// What is forbidden is made dear instead, and a statement without an index, however small its table, so dear that it would be compiled:
 	// 0.2 to 1.5 s of a processor each time (measured 2026-11-26), for statements of milliseconds.
-	keyed.RuntimeParams["jit"] = "off"
-	w, r := stdlib.OpenDB(*keyed), stdlib.OpenDB(*c)
+	c.RuntimeParams["jit"] = "off"
+	w, r := stdlib.OpenDB(*c), stdlib.OpenDB(*c)
 	w.SetMaxOpenConns(postgresWriters)
 	w.SetMaxIdleConns(postgresWriters)
 	r.SetMaxOpenConns(postgresReaders)
