@@ -135,3 +135,6 @@ func (s *Store) Texts(t testing.TB, text string) (all []string) {
 	}
 	return all
 }
+
+// AnalyseGrown does what the store does every now and then.
+func (s *Store) AnalyseGrown(ctx context.Context) ([]string, error) { return s.analyseGrown(ctx) }

@@ -45,6 +45,9 @@ type Store struct {
 	metrics *metrics
 	words   wordCipher
 
+	background    sync.WaitGroup
+	endBackground context.CancelFunc
+
 	writes, reads pool // whom statements of write and read are counted for
 
 	mu        sync.RWMutex
@@ -56,15 +59,16 @@ var _ parley.Store = (*Store)(nil)
 
 // A dialect is what differs between the two databases.
 type dialect struct {
-	name      string // of the migrations' folder
-	shards    int    // writers that may commit side by side
-	updates   int    // Updates that may run at the same time, beside the shards
-	unnest    bool   // rows travel as arrays; else as VALUES
-	lateral   bool   // sub-selects may refer to their neighbours
-	forUpdate string // suffix of a sub-select that claims rows
-	isolation sql.IsolationLevel
-	snapshot  sql.IsolationLevel
-	open      func(url string, dialer *dialer) (write, read *bun.DB, err error)
+	name       string // of the migrations' folder
+	shards     int    // writers that may commit side by side
+	updates    int    // Updates that may run at the same time, beside the shards
+	unnest     bool   // rows travel as arrays; else as VALUES
+	lateral    bool   // sub-selects may refer to their neighbours
+	statistics bool   // plans follow statistics, which have to be kept
+	forUpdate  string // suffix of a sub-select that claims rows
+	isolation  sql.IsolationLevel
+	snapshot   sql.IsolationLevel
+	open       func(url string, dialer *dialer) (write, read *bun.DB, err error)
 }
 
 // Open connects, brings the schema up to date, and starts the writers. A database newer than this program is refused.
@@ -106,6 +110,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	dialer.limit.Store(int64(c.Silence))
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.endBackground = end
+	if d.statistics {
+		s.background.Go(func() { s.watchGrowth(background) })
+	}
 	for range d.shards {
 		s.shards = append(s.shards, startBatcher(s))
 	}
@@ -123,6 +132,8 @@ func IsPostgres(url string) bool {
 
 // Close lets the commits in flight finish, refuses new ones, and closes the connections.
 func (s *Store) Close() error {
+	s.endBackground()
+	s.background.Wait()
 	for _, b := range s.shards {
 		b.stop()
 	}
