@@ -59,6 +59,15 @@ func Imported(tenant parley.TenantID, external string) parley.ConversationID {
 	return parley.ConversationID(uuid.NewSHA1(imported, append(tenant[:], external...)))
 }
 
+// colleagues is the name space of people who answer, a random UUID chosen once.
+var colleagues = uuid.MustParse("0b8e6a57-9b0d-4c1f-8f4e-51f1f6a7d3c2")
+
+// Colleague is the id of somebody who answers through an agent program and is known by a name alone: a UUIDv5 of both, so that the same
+// person has the same wherever they answer.
+func Colleague(program parley.ApplicationID, name string) uuid.UUID {
+	return uuid.NewSHA1(colleagues, append(program[:], name...))
+}
+
 // RepeatHash is the 64-bit hash by which a repeat of messageId by a sender role is looked up. Hits are compared in full.
 func RepeatHash(conversation parley.ConversationID, sender parley.Role, messageID string) int64 {
 	var buffer [128]byte

@@ -98,9 +98,9 @@ type event struct {
 		Name string `json:"name"`
 	} `json:"agent"`
 	Conversation struct {
-		ID       string    `json:"id"`
-		Mode     string    `json:"mode"`
-		Assigned *struct{} `json:"assignedUser"`
+		ID       string     `json:"id"`
+		Mode     string     `json:"mode"`
+		Assigned *colleague `json:"assignedUser"`
 	} `json:"conversation"`
 	User      eventUser     `json:"user"`
 	Message   *eventMessage `json:"message"` // null for events that are no message
@@ -163,7 +163,7 @@ func (h Hooks) Body(ctx context.Context, hook parley.Receiver, c *parley.Convers
 	if err != nil {
 		return nil, err
 	}
-	e.Conversation.ID, e.Conversation.Mode, e.Timestamp = c.ID.String(), modeAI, api.Time(m.Created)
+	e.Conversation.ID, e.Conversation.Mode, e.Conversation.Assigned, e.Timestamp = c.ID.String(), modeAI, assigned(c), api.Time(m.Created)
 	if c.Manual() {
 		e.Conversation.Mode = modeManual
 	}

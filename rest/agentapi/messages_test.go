@@ -11,6 +11,7 @@ import (
 
 	"parley"
 	"parley/hub"
+	"parley/ident"
 )
 
 // A send that waits answers with the agent's reply, which is one message however much the agent says.
@@ -222,11 +223,22 @@ func TestAgentsOfOtherSurfaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	post(parley.TypeAgentJoin, "")
+	if got := s.must("GET", path, "", 200); got["assignedUser"] != nil {
+		t.Errorf("in the queue it is assigned to %v", got["assignedUser"])
+	}
+	join := parley.Draft{Conversation: id, Type: parley.TypeAgentJoin, Sender: parley.CustomAgent, Body: parley.Body{Content: &parley.Content{JSON: []byte(`{"agentName":"Ada Maria King"}`)}}}
+	if _, err := s.hub.Post(t.Context(), hub.PostRequest{Speaker: parley.Speaker{Tenant: parley.DefaultTenant, Application: parley.ConsoleApplication}, Surface: "test", Drafts: []parley.Draft{join}}); err != nil {
+		t.Fatal(err)
+	}
+	got := s.must("GET", path, "", 200)["assignedUser"]
+	ada := map[string]any{"id": ident.Colleague(parley.ConsoleApplication, "Ada Maria King").String(), "firstName": "Ada Maria", "lastName": "King", "email": "", "avatarUrl": nil, "phoneNumber": nil}
+	if diff := cmp.Diff(any(ada), got); diff != "" {
+		t.Errorf("assigned to (-want +got)\n%s", diff)
+	}
 	post(parley.TypeText, "Hello, I am Ada.")
 	post(parley.TypeConversationEnd, "")
-	if got := s.must("GET", path, "", 200); got["mode"] != "ai" {
-		t.Errorf("after the agent's end the mode is %v", got["mode"])
+	if got := s.must("GET", path, "", 200); got["mode"] != "ai" || got["assignedUser"] != nil {
+		t.Errorf("after the agent's end the mode is %v, assigned to %v", got["mode"], got["assignedUser"])
 	}
 	s.say(path, "hello")
 	want := []string{"conversation_user api: human", "assistant api: A colleague will help.", "manual_assistant api: Hello, I am Ada.", "conversation_user api: hello", "assistant api: you said hello"}

@@ -2,8 +2,10 @@ package agentapi
 
 import (
 	"encoding/json"
+	"strings"
 
 	"parley"
+	"parley/ident"
 	"parley/rest/api"
 )
 
@@ -34,21 +36,21 @@ func showUser(u *parley.AgentUser) user {
 
 // A conversation is one as it is shown (reference 3.1).
 type conversation struct {
-	ID           string    `json:"id"`
-	UserID       string    `json:"conversationUserId"`
-	Title        string    `json:"title,omitempty"`
-	Score        *float64  `json:"score,omitempty"`
-	Summary      string    `json:"summary,omitempty"`
-	PublicID     string    `json:"aiConversationId"`
-	Metadata     metadata  `json:"metadata"`
-	CallID       string    `json:"aiCallId,omitempty"`
-	Mode         string    `json:"mode"`
-	State        string    `json:"conversationStateId,omitempty"`
-	User         user      `json:"user"`
-	CreatedAt    api.Time  `json:"createdAt"`
-	UpdatedAt    api.Time  `json:"updatedAt"`
-	Assigned     *struct{} `json:"assignedUser"` // always null: nobody who answers has an account with a name and an address yet
-	IsAnonymized bool      `json:"isAnonymized"`
+	ID           string     `json:"id"`
+	UserID       string     `json:"conversationUserId"`
+	Title        string     `json:"title,omitempty"`
+	Score        *float64   `json:"score,omitempty"`
+	Summary      string     `json:"summary,omitempty"`
+	PublicID     string     `json:"aiConversationId"`
+	Metadata     metadata   `json:"metadata"`
+	CallID       string     `json:"aiCallId,omitempty"`
+	Mode         string     `json:"mode"`
+	State        string     `json:"conversationStateId,omitempty"`
+	User         user       `json:"user"`
+	CreatedAt    api.Time   `json:"createdAt"`
+	UpdatedAt    api.Time   `json:"updatedAt"`
+	Assigned     *colleague `json:"assignedUser"`
+	IsAnonymized bool       `json:"isAnonymized"`
 
 	Feedbacks *[]feedback `json:"feedbacks,omitempty"` // nil where the operation does not show them
 }
@@ -61,11 +63,35 @@ const (
 
 func showConversation(a *parley.AgentConversation) conversation {
 	out := conversation{ID: a.Conversation.ID.String(), UserID: a.User.ID.String(), Title: a.Title, Score: a.Score, Summary: a.Summary, PublicID: a.PublicID, Metadata: metadata{a.CustomData},
-		CallID: a.CallID, Mode: modeAI, State: a.State.String(), User: showUser(&a.User), CreatedAt: api.Time(a.Created), UpdatedAt: api.Time(a.Modified()), IsAnonymized: a.Anonymised}
+		CallID: a.CallID, Mode: modeAI, State: a.State.String(), User: showUser(&a.User), CreatedAt: api.Time(a.Created), UpdatedAt: api.Time(a.Modified()), Assigned: assigned(&a.Conversation),
+		IsAnonymized: a.Anonymised}
 	if a.Conversation.Manual() {
 		out.Mode = modeManual
 	}
 	return out
+}
+
+// A colleague is who has a conversation, as it is shown (reference 3.3). Whoever joins says a name and nothing else.
+type colleague struct {
+	ID        string  `json:"id"`
+	FirstName string  `json:"firstName"`
+	LastName  string  `json:"lastName"`
+	Email     string  `json:"email"`
+	Avatar    *string `json:"avatarUrl"`
+	Phone     *string `json:"phoneNumber"`
+}
+
+// assigned is who has a conversation; nil if that is the bot, a queue, or somebody who did not say a name.
+func assigned(c *parley.Conversation) *colleague {
+	name := strings.TrimSpace(c.Owner.Name)
+	if c.Owner.Kind != parley.OwnerAgent || name == "" {
+		return nil
+	}
+	first, last := name, ""
+	if i := strings.LastIndexByte(name, ' '); i > 0 {
+		first, last = strings.TrimSpace(name[:i]), name[i+1:]
+	}
+	return &colleague{ID: ident.Colleague(c.Owner.Application, name).String(), FirstName: first, LastName: last}
 }
 
 // withFeedbacks shows a conversation with what users thought of its messages.
