@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,9 +67,9 @@ type topic struct {
 	mu          sync.Mutex
 	tenant      parley.TenantID
 	id          parley.ConversationID
-	subscribers map[Subscriber]struct{}
-	published   int64 // -1 = nothing yet: the next message, whichever it is, is the first
-	target      int64 // while filling: read at least up to here
+	subscribers []Subscriber // each once; most topics have one or two
+	published   int64        // -1 = nothing yet: the next message, whichever it is, is the first
+	target      int64        // while filling: read at least up to here
 	filling     bool
 }
 
@@ -86,18 +87,20 @@ func (h *Hub) Subscribe(tenant parley.TenantID, id parley.ConversationID, s Subs
 	defer ts.mu.Unlock()
 	t := ts.byID[id]
 	if t == nil {
-		t = &topic{tenant: tenant, id: id, subscribers: map[Subscriber]struct{}{}, published: -1}
+		t = &topic{tenant: tenant, id: id, published: -1}
 		ts.byID[id] = t
 	}
 	t.mu.Lock()
-	t.subscribers[s] = struct{}{}
+	if !slices.Contains(t.subscribers, s) {
+		t.subscribers = append(t.subscribers, s)
+	}
 	t.mu.Unlock()
 	return func() {
 		ts.mu.Lock()
 		defer ts.mu.Unlock()
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		delete(t.subscribers, s)
+		t.subscribers = slices.DeleteFunc(slices.Clone(t.subscribers), func(other Subscriber) bool { return other == s })
 		if len(t.subscribers) == 0 && ts.byID[id] == t {
 			delete(ts.byID, id)
 		}
@@ -133,7 +136,9 @@ func (ts *topics) doubt() {
 	ts.mu.Lock()
 	for _, t := range ts.byID {
 		t.mu.Lock()
-		maps.Copy(all, t.subscribers)
+		for _, s := range t.subscribers {
+			all[s] = struct{}{}
+		}
 		t.mu.Unlock()
 	}
 	for _, followers := range ts.followers {
@@ -317,7 +322,7 @@ func (ts *topics) stopTyping() {
 }
 
 func (t *topic) deliver(e *Event) {
-	for s := range t.subscribers {
+	for _, s := range t.subscribers {
 		s.Deliver(e)
 	}
 }
