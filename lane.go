@@ -127,6 +127,8 @@ type Lanes interface {
 	SetPulled(ctx context.Context, receiver int64, pulled bool) error
 	// Pulled lists the receivers of all tenants that do.
 	Pulled(ctx context.Context) ([]Receiver, error)
+	// Held lists the receivers of all tenants to which nothing is sent now: they are disabled, or their breaker is open.
+	Held(ctx context.Context) ([]Receiver, error)
 	// Owed returns the next messages the lane owes, in order, at most limit, and the conversation as it is after them.
 	Owed(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
 	// Again returns the deliveries of the lane that are to be replayed, in order, at most limit, and the conversation.

@@ -19,7 +19,7 @@ const (
 	// retellPage bounds how many of these are told in one go.
 	retellPage = 1000
 	// countEvery is how often the backlog is counted, for the metrics: it costs a look at every lane that is due or
-	// blocked, and at every dead letter. What the hub has not heard of is looked for as often.
+	// blocked, and at every dead letter. What the hub has not heard of, and what is held for nobody, is looked for as often.
 	countEvery = 10 * time.Second
 	// countShare is how much longer than a count the next one waits at least, so that a large backlog is not made larger
 	// by counting it.
@@ -37,6 +37,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 			d.count(ctx, now)
 			wait = max(countEvery, countShare*d.config.Clock().Sub(now))
 			d.retell(ctx, untoldFor)
+			d.sweepHeld(ctx)
 		}
 		overdue, err := d.config.Store.Overdue(ctx, overdueBy, sweepPage)
 		if err != nil && ctx.Err() == nil {
@@ -80,6 +81,28 @@ func (d *Dispatcher) count(ctx context.Context, now time.Time) {
 		return
 	}
 	d.metrics.backlog(b, now)
+}
+
+// sweepHeld lets go of what is held for receivers whose role is gone: nobody can enable these, and nothing tries them. Their lanes then
+// end like those of any receiver that is gone.
+func (d *Dispatcher) sweepHeld(ctx context.Context) {
+	held, err := d.config.Store.Held(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.logger.WarnContext(ctx, "sweeping receivers that are held", "error", err)
+		}
+		return
+	}
+	for _, r := range held {
+		if _, err := d.targets.of(ctx, r); parley.KindOf(err) != parley.NotFound {
+			continue
+		}
+		if err := d.config.Store.Disable(ctx, r.Key, ""); err != nil {
+			d.logger.WarnContext(ctx, "letting go of what is held", "application", r.Application, "role", r.Role, "error", err)
+			continue
+		}
+		d.logger.InfoContext(ctx, "the role of a held receiver is gone; what it was owed is given up", "application", r.Application, "role", r.Role)
+	}
 }
 
 // retell tells the hub of dead deliveries of which it has not heard.

@@ -31,10 +31,20 @@ func (s *Store) SetPulled(ctx context.Context, receiver int64, pulled bool) erro
 
 // Pulled implements [parley.Lanes].
 func (s *Store) Pulled(ctx context.Context) ([]parley.Receiver, error) {
+	return s.receiversThat(ctx, "r.pulled = 1")
+}
+
+// Held implements [parley.Lanes].
+func (s *Store) Held(ctx context.Context) ([]parley.Receiver, error) {
+	return s.receiversThat(ctx, "(r.disabled <> '' OR r.broken IS NOT NULL)")
+}
+
+// receiversThat lists the receivers, r, of all tenants for which a condition holds.
+func (s *Store) receiversThat(ctx context.Context, condition string) ([]parley.Receiver, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT r.key, tn.id, r.application, r.role, r.disabled FROM receivers AS r
-		JOIN tenants AS tn ON tn.key = r.tenant WHERE r.pulled = 1 ORDER BY r.key`)
+		JOIN tenants AS tn ON tn.key = r.tenant WHERE `+condition+` ORDER BY r.key`)
 	if err != nil {
-		return nil, fmt.Errorf("list receivers that pull: %w", err)
+		return nil, fmt.Errorf("list receivers: %w", err)
 	}
 	defer rows.Close()
 	var found []parley.Receiver

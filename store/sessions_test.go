@@ -116,6 +116,9 @@ func TestPulledLanesAreClaimedForTheirReceiver(t *testing.T) {
 		if overdue, err := s.Overdue(ctx, 0, 10); err != nil || len(overdue) != 0 {
 			t.Errorf("the sweeper finds %v, %v; want none", overdue, err)
 		}
+		if held, err := s.Held(ctx); err != nil || len(held) != 0 {
+			t.Errorf("Held = %+v, %v; who pulls is not held", held, err)
+		}
 		strange := mine
 		strange.Tenant = ident.New[parley.Tenant]()
 		if won, err := s.ClaimFor(ctx, strange, 10, time.Minute); err != nil || len(won) != 0 {
