@@ -73,7 +73,7 @@ type Dispatcher struct {
 	takers map[*taker]struct{} // sessions that take deliveries
 	ending bool
 
-	whispers chan parley.Whisper
+	whispers *whispers
 	ctx      context.Context // of the attempts; ends after Run's grace
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
@@ -108,11 +108,12 @@ func New(c Config) *Dispatcher {
 	via := newClients(&egress.Guard{Allow: c.Allow, Proxy: c.Proxy})
 	m := newMetrics(c.Meter)
 	d := &Dispatcher{config: c, logger: c.Logger, metrics: m, woken: map[int64]struct{}{}, signal: make(chan struct{}, 1),
-		timers: map[*time.Timer]struct{}{}, takers: map[*taker]struct{}{}, whispers: make(chan parley.Whisper, maxWhispers), targets: newTargets(c.Store, c.Clock)}
+		timers: map[*time.Timer]struct{}{}, takers: map[*taker]struct{}{}, targets: newTargets(c.Store, c.Clock)}
 	d.sender = &sender{clients: via, clock: c.Clock, tracer: c.Tracer.Tracer("parley/dispatch"),
 		tokens: newTokens(via, c.Store, func(o string) { m.renewals.WithLabelValues(o).Inc() })}
 	d.ctx, d.stop = context.WithCancel(context.Background()) // attempts in flight may finish after Run's ctx has ended
-	d.health, d.limits = &health{d: d, of: map[int64]*condition{}}, newLimits()
+	d.health, d.limits = &health{d: d, of: map[int64]*condition{}, held: held{store: c.Store, clock: c.Clock}}, newLimits()
+	d.whispers = newWhispers(c.Clock, d.whisperOnce, func(o string) { m.whispers.WithLabelValues(o).Inc() })
 	d.bots = newPool(maxBotTurns, func(parley.Receiver) int { return maxBotTurns }, func(lane *parley.Lane) { d.workOn(d.ctx, lane, nil, true) })
 	d.pool = newPool(c.AtOnce, d.perTarget, func(lane *parley.Lane) { d.work(d.ctx, lane, nil) })
 	return d
@@ -160,9 +161,6 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			})
 		}
 		wg.Go(func() { d.sweep(ctx) })
-		for range whisperers {
-			wg.Go(func() { d.whisper(ctx) })
-		}
 	}
 	<-ctx.Done()
 	d.mu.Lock()
@@ -173,11 +171,13 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.mu.Unlock()
 	d.pool.close()
 	d.bots.close()
+	d.whispers.close()
 	cut := time.AfterFunc(grace, d.stop)
 	wg.Wait()
 	d.wg.Wait()
 	d.pool.wait()
 	d.bots.wait()
+	d.whispers.wait()
 	cut.Stop()
 	d.stop()
 	d.sender.clients.close()

@@ -31,6 +31,7 @@ const (
 type health struct {
 	d     *Dispatcher
 	never bool // no breaker opens: for tests of what it would hide
+	held  held
 	mu    sync.Mutex
 	of    map[int64]*condition
 }
@@ -151,6 +152,7 @@ func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 	}
 	c.told, c.failing, c.openUntil = now, time.Time{}, time.Time{}
 	h.mu.Unlock()
+	h.held.drop()
 }
 
 // trip opens the breaker, or keeps it open.
@@ -165,6 +167,7 @@ func (h *health) trip(ctx context.Context, r parley.Receiver, probed bool) {
 	h.mu.Lock()
 	h.condition(r.Key).openUntil = until
 	h.mu.Unlock()
+	h.held.drop()
 	if !until.IsZero() {
 		h.d.metrics.breakers.WithLabelValues("opened").Inc()
 		h.d.logger.WarnContext(ctx, "circuit breaker is open: the receiver fails, and what it is owed is held", "application", r.Application, "role", r.Role, "until", until)
@@ -177,12 +180,14 @@ func (h *health) disable(ctx context.Context, r parley.Receiver, why string) {
 		h.d.logger.WarnContext(ctx, "disabling a receiver", "application", r.Application, "role", r.Role, "error", err)
 		return
 	}
+	h.held.drop()
 	h.d.logger.WarnContext(ctx, "receiver is disabled; what it is owed is held", "application", r.Application, "role", r.Role, "reason", why)
 	h.d.notice(ctx, Notice{Receiver: r, Event: ReceiverDisabled, Reason: why})
 }
 
 // forget drops what is known of a receiver: somebody enabled it.
 func (h *health) forget() {
+	h.held.drop()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clear(h.of)

@@ -16,7 +16,9 @@ import (
 // held and still there stays held.
 func TestHeldLanesEndWithTheirRole(t *testing.T) {
 	for held, unwell := range map[string]func(t *testing.T, s *store.Store, receiver int64) error{
-		"disabled": func(t *testing.T, s *store.Store, receiver int64) error { return s.Disable(t.Context(), receiver, "planted") },
+		"disabled": func(t *testing.T, s *store.Store, receiver int64) error {
+			return s.Disable(t.Context(), receiver, "planted")
+		},
 		"broken": func(t *testing.T, s *store.Store, receiver int64) error {
 			_, err := s.Break(t.Context(), receiver, false, func(int) time.Duration { return 24 * time.Hour })
 			return err

@@ -83,28 +83,6 @@ func (d *Dispatcher) count(ctx context.Context, now time.Time) {
 	d.metrics.backlog(b, now)
 }
 
-// sweepHeld lets go of what is held for receivers whose role is gone: nobody can enable these, and nothing tries them. Their lanes then
-// end like those of any receiver that is gone.
-func (d *Dispatcher) sweepHeld(ctx context.Context) {
-	held, err := d.config.Store.Held(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			d.logger.WarnContext(ctx, "sweeping receivers that are held", "error", err)
-		}
-		return
-	}
-	for _, r := range held {
-		if _, err := d.targets.of(ctx, r); parley.KindOf(err) != parley.NotFound {
-			continue
-		}
-		if err := d.config.Store.Disable(ctx, r.Key, ""); err != nil {
-			d.logger.WarnContext(ctx, "letting go of what is held", "application", r.Application, "role", r.Role, "error", err)
-			continue
-		}
-		d.logger.InfoContext(ctx, "the role of a held receiver is gone; what it was owed is given up", "application", r.Application, "role", r.Role)
-	}
-}
-
 // retell tells the hub of dead deliveries of which it has not heard.
 func (d *Dispatcher) retell(ctx context.Context, by time.Duration) {
 	if d.config.Hub == nil {
