@@ -42,6 +42,9 @@ func (t *tx) deadLettersWhere(ctx context.Context, q parley.DeadLetterQuery) (wh
 	if q.State != "" {
 		also("x.state = ?", string(q.State))
 	}
+	if !findable(q.Reason, string(q.Role), string(q.State)) {
+		return "WHERE FALSE", nil, nil
+	}
 	if q.Reason != "" {
 		also(`x.reason LIKE ? ESCAPE '\'`, "%"+likeEscape.Replace(q.Reason)+"%")
 	}

@@ -51,7 +51,12 @@ func (c configured) ConfigChanged(context.Context, parley.TenantID)             
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, store: storetest.Open(t)}
+	return newStageOn(t, storetest.Open(t))
+}
+
+func newStageOn(t *testing.T, on *store.Store) *stage {
+	t.Helper()
+	s := &stage{t: t, store: on}
 	s.tokens = tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
 	s.administration = directory.NewAdministration(directory.Config{}, s.store, s.tokens.Forget)
 	router := rest.NewRouter()

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gorilla/mux"
@@ -110,6 +111,10 @@ func (op *operation) checkQuery(raw string) error {
 		}
 		if len(values) > 1 {
 			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " is there more than once"}
+		}
+		// PostgreSQL refuses such texts as wrong statements; bodies that hold them are refused likewise.
+		if strings.IndexByte(values[0], 0) >= 0 || !utf8.ValidString(values[0]) {
+			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " must be UTF-8 without the character U+0000"}
 		}
 		if text := op.texts[name]; text != nil && text.VisitJSON(values[0]) != nil {
 			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " must be " + allowedText(text)}
