@@ -12,7 +12,7 @@ type DeadLetter struct {
 	Message  Message
 	State    DeadState
 	Reason   string    // why it was given up
-	At       time.Time // when it got into its state
+	At       time.Time // when it got into its state; of one that is to be replayed, when that is due
 	Blocks   bool      // its lane does not go past it
 	Lane     int64
 }
@@ -44,8 +44,8 @@ type DeadLetters interface {
 	// DeadLetters are a page of those selected, oldest first, and how many there are in all.
 	DeadLetters(ctx context.Context, q DeadLetterQuery, offset, limit int) (page []DeadLetter, count int, err error)
 	// Replay has the oldest of those selected that are dead tried again, at most limit: one after the other in pause, the
-	// first at the given time. A lane that was blocked by one goes on with it, by a fresh schedule; others are tried once,
-	// beside what their lane owes, and are dead again if that fails.
+	// first at the given time, none earlier. A lane that was blocked by one goes on with it, by a fresh schedule; others are
+	// tried once, beside what their lane owes, and are dead again if that fails.
 	Replay(ctx context.Context, q DeadLetterQuery, limit int, first time.Time, pause time.Duration) (int, error)
 	// Skip gives up for good the oldest of those selected that are dead or to be replayed, at most limit. Lanes that one
 	// blocked go on after it.

@@ -97,8 +97,9 @@ type Progress struct {
 
 // A Rest is what a lane has left after progress was recorded.
 type Rest struct {
-	More  bool // something is due at once
-	Again int  // deliveries that are to be replayed
+	More  bool      // something is due at once
+	Again int       // deliveries that are to be replayed, now or later
+	Next  time.Time // when the next of these is, if nothing else is owed and the lane waits for it; else zero
 }
 
 // A Replayed is a delivery that was tried again because somebody asked for that. It is dead again if it has a Problem.
@@ -131,7 +132,7 @@ type Lanes interface {
 	Held(ctx context.Context) ([]Receiver, error)
 	// Owed returns the next messages the lane owes, in order, at most limit, and the conversation as it is after them.
 	Owed(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
-	// Again returns the deliveries of the lane that are to be replayed, in order, at most limit, and the conversation.
+	// Again returns the deliveries of the lane that are to be replayed by now, in order, at most limit, and the conversation.
 	Again(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
 	// Finish records progress. More says that the lane owes something that is due at once: with Release the lease was
 	// then kept and the worker goes on, so that a message committed while the worker was finishing is not forgotten.

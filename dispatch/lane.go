@@ -91,7 +91,7 @@ func (s *shift) guarded(ctx context.Context) (err error) {
 }
 
 func (s *shift) run(ctx context.Context) error {
-	for {
+	for vain := false; ; {
 		// A lane may have waited for its turn for long, or longer than its lease: then it is whoever's claimed it next.
 		if !s.d.config.Clock().Before(s.until.Add(-lease / 2)) {
 			if err := s.keep(ctx); err != nil {
@@ -101,11 +101,13 @@ func (s *shift) run(ctx context.Context) error {
 		if !s.lane.Probe && s.d.health.open(s.lane.Receiver.Key) { // held: due, and not claimed while the breaker is open
 			return s.giveBack(ctx, s.d.config.Clock())
 		}
-		replayed := s.again
-		if replayed > 0 {
-			if stay, err := s.replay(ctx); err != nil || !stay {
+		replayed := 0
+		if s.again > 0 {
+			n, stay, err := s.replay(ctx)
+			if err != nil || !stay {
 				return err
 			}
+			replayed = n
 		}
 		c, owed, err := s.owed(ctx)
 		if err != nil {
@@ -120,13 +122,24 @@ func (s *shift) run(ctx context.Context) error {
 				continue
 			}
 		}
-		more, err := s.note(ctx, parley.Progress{Release: true})
-		if err != nil || !more {
+		rest, err := s.note(ctx, parley.Progress{Release: true})
+		if err != nil {
 			return err
 		}
-		if len(owed) == 0 && replayed == 0 && s.again == 0 { // the tail says something is owed, but nothing is addressed to the lane: never spin
+		if !rest.More {
+			if !rest.Next.IsZero() {
+				s.d.later(rest.Next.Sub(s.d.config.Clock()), s.retry)
+			}
+			return nil
+		}
+		if len(owed) > 0 || replayed > 0 {
+			vain = false
+			continue
+		}
+		if vain { // twice the record says that something is owed, but nothing is addressed to the lane: never spin
 			return s.giveBack(ctx, s.d.config.Clock().Add(time.Minute))
 		}
+		vain = true
 	}
 }
 
@@ -310,36 +323,36 @@ func (s *shift) send(ctx context.Context, to *target, m *parley.Message, id stri
 }
 
 // replay tries deliveries again that somebody asked for, each once; then they are delivered, or dead as before. What the
-// lane owes waits meanwhile: a lane has one attempt at a time. stay is false when the lane was given back.
-func (s *shift) replay(ctx context.Context) (stay bool, err error) {
+// lane owes waits meanwhile: a lane has one attempt at a time. n is how many there were; stay is false when the lane was given back.
+func (s *shift) replay(ctx context.Context) (n int, stay bool, err error) {
 	c, messages, err := s.d.config.Store.Again(ctx, s.lane, owedPage)
 	if err != nil {
-		return false, errors.Join(err, s.failedOurselves(ctx))
+		return 0, false, errors.Join(err, s.failedOurselves(ctx))
 	}
 	to, err := s.d.targets.of(ctx, s.lane.Receiver)
 	if err != nil && parley.KindOf(err) != parley.NotFound {
-		return false, errors.Join(err, s.failedOurselves(ctx))
+		return 0, false, errors.Join(err, s.failedOurselves(ctx))
 	}
 	known := err == nil
 	for i := range messages {
 		m := &messages[i]
 		if ctx.Err() != nil {
-			return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
+			return 0, false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
 		}
 		if s.d.config.Clock().After(s.until.Add(-attemptTimeout - time.Second)) {
 			if err := s.keep(ctx); err != nil {
-				return false, err
+				return 0, false, err
 			}
 		}
 		problem := "the client application, or its role, does not exist any more"
 		if known {
 			res, err := s.try(ctx, to, &c, m)
 			if err != nil {
-				return false, errors.Join(err, s.failedOurselves(ctx))
+				return 0, false, errors.Join(err, s.failedOurselves(ctx))
 			}
 			if res.outcome == Gone {
 				s.d.health.disable(ctx, s.lane.Receiver, "the receiver answered 410")
-				return false, s.giveBack(ctx, s.d.config.Clock())
+				return 0, false, s.giveBack(ctx, s.d.config.Clock())
 			}
 			if problem = res.problem; res.outcome == Delivered {
 				problem = ""
@@ -353,7 +366,7 @@ func (s *shift) replay(ctx context.Context) (stay bool, err error) {
 		s.redone = append(s.redone, parley.Replayed{Seq: m.Seq, Problem: problem})
 	}
 	s.again = 0 // until the record says otherwise
-	return true, nil
+	return len(messages), true, nil
 }
 
 // retry has the lane claimed anew, by whoever works on it.
@@ -397,12 +410,12 @@ func (s *shift) giveBack(ctx context.Context, due time.Time) error {
 }
 
 // note records what was done since the last time. Only then the hub hears of dead deliveries.
-func (s *shift) note(ctx context.Context, p parley.Progress) (more bool, err error) {
+func (s *shift) note(ctx context.Context, p parley.Progress) (rest parley.Rest, err error) {
 	p.Lane, p.Acked, p.Failed, p.Attempts, p.Dead, p.Replayed, p.Extend = s.lane, s.acked, s.failed, s.tried, s.dead, s.redone, lease
 	start := s.d.config.Clock()
-	rest, err := s.d.config.Store.Finish(ctx, p)
+	rest, err = s.d.config.Store.Finish(ctx, p)
 	if err != nil {
-		return false, err
+		return rest, err
 	}
 	s.until, s.noted, s.tried, s.dead, s.redone = start.Add(lease), start, nil, nil, nil
 	s.again = rest.Again
@@ -412,7 +425,7 @@ func (s *shift) note(ctx context.Context, p parley.Progress) (more bool, err err
 		s.d.tell(ctx, parley.GivenUp{Tenant: s.lane.Tenant, Lane: s.lane.Key, Slot: s.lane.Slot, Message: m})
 		s.d.notice(ctx, Notice{Receiver: s.lane.Receiver, Event: DeliveryGivenUp, Reason: p.Dead[i].Reason, Delivery: p.Dead[i].Delivery})
 	}
-	return rest.More, nil
+	return rest, nil
 }
 
 // tell says to the hub that a delivery was given up, and notes that it did. Should either fail, the sweeper says it again:

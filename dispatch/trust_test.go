@@ -193,19 +193,30 @@ func TestDeadDeliveriesAreReplayed(t *testing.T) {
 	})
 }
 
-// Those that are replayed at a rate come one after the other, by both policies, and none before its time.
+// Those that are replayed at a rate come one after the other, by both policies and also within one conversation, and none before its time.
 func TestReplayKeepsItsRate(t *testing.T) {
-	for policy, block := range map[string]bool{"skip": false, "block": true} {
-		t.Run(policy, func(t *testing.T) {
+	for name, policy := range map[string]struct{ block, one bool }{"skip": {}, "skip, one conversation": {one: true}, "block": {block: true}} {
+		t.Run(name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
 				const dead = 4
 				var c clock
 				s, app := open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
-				r, refusing := refuse(t, "message 1")
-				application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) { role.Delivery.Block = block })
+				var refusing atomic.Bool
+				refusing.Store(true)
+				r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) {
+					if refusing.Load() {
+						return http.StatusUnprocessableEntity, nil, "no"
+					}
+					return http.StatusOK, nil, ""
+				})
+				application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) { role.Delivery.Block = policy.block })
 				d := start(t, s, func(config *Config) { config.Clock, config.Sweep = c.now, 10*time.Millisecond })
-				for range dead {
-					_, wake := says(t, s, 1, app)
+				conversations, messages := dead, 1
+				if policy.one {
+					conversations, messages = 1, dead
+				}
+				for range conversations {
+					_, wake := says(t, s, messages, app)
 					d.Wake(parley.Committed{Wake: wake})
 				}
 				waitFor(t, "the dead deliveries", func() bool { return len(givenUp(t, s, parley.StateDead)) == dead })
@@ -226,6 +237,55 @@ func TestReplayKeepsItsRate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A conversation in which replays wait for their time is free meanwhile: what is said in it comes at once, and the next replay comes when it
+// is due, not when the sweeper looks.
+func TestReplaysThatWaitHoldNothingUp(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, app := open(t), ident.New[parley.ClientApplication]()
+		var refusing atomic.Bool
+		refusing.Store(true)
+		r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) {
+			if refusing.Load() {
+				return http.StatusUnprocessableEntity, nil, "no"
+			}
+			return http.StatusOK, nil, ""
+		})
+		application(t, s, app, r.URL, nil)
+		d := start(t, s, nil) // without a sweeper
+		steps, wake := says(t, s, 3, app)
+		d.Wake(parley.Committed{Wake: wake})
+		waitFor(t, "the dead deliveries", func() bool { return len(givenUp(t, s, parley.StateDead)) == 3 && d.pool.idle() })
+		refusing.Store(false)
+		begin := time.Now()
+		for _, q := range []struct {
+			n     int
+			first time.Duration
+		}{{2, 0}, {1, time.Hour}} {
+			if err := s.Update(t.Context(), func(tx parley.Tx) error {
+				n, err := tx.Replay(t.Context(), parley.DeadLetterQuery{Tenant: parley.DefaultTenant}, q.n, time.Now().Add(q.first), 300*time.Millisecond)
+				if n != q.n {
+					t.Errorf("%d are replayed, want %d", n, q.n)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.Wake(parley.Committed{Wake: wake[:1]})
+		waitFor(t, "two replays", func() bool { return len(givenUp(t, s, parley.StateReplayed)) == 2 && d.pool.idle() })
+		if after := r.got()[4].at.Sub(begin); after < 299*time.Millisecond {
+			t.Errorf("the second replay came after %v, want 300 ms", after)
+		}
+		next := storetest.Say(steps[2].Conversation, parley.Customer, "", 2)
+		next.Lease, next.LeaseNot = d.Lease()
+		d.Wake(storetest.MustCommit(t, s, next)[0])
+		waitFor(t, "the message", func() bool { return states(t, s, steps[0].Conversation.ID).Acked[1] == 4 && d.pool.idle() })
+		if got, again := texts(r)[3:], givenUp(t, s, parley.StateAgain); !slices.Equal(got, []string{"1", "2", "4"}) || len(again) != 1 || again[0].At.Before(time.Now().Add(50*time.Minute)) {
+			t.Errorf("came %v, and %+v waits; want the first two again and the new one, and the third in an hour", got, again)
+		}
+	})
 }
 
 // What is held for a receiver that fails is not tried again and again: the breaker opens, one delivery tries it, and when

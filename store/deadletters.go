@@ -136,7 +136,7 @@ func (t *tx) Replay(ctx context.Context, q parley.DeadLetterQuery, limit int, fi
 			}
 			continue
 		}
-		if err := t.run(ctx, "UPDATE exceptions SET state = ?, at = ? WHERE lane = ? AND seq = ?", string(parley.StateAgain), t.s.now().UnixMilli(), x.lane, x.seq); err != nil {
+		if err := t.run(ctx, "UPDATE exceptions SET state = ?, at = ? WHERE lane = ? AND seq = ?", string(parley.StateAgain), due, x.lane, x.seq); err != nil {
 			return 0, err
 		}
 		if err := t.run(ctx, "UPDATE lanes SET again = again + 1, due = CASE WHEN blocked IS NULL THEN CASE WHEN due < ? THEN due ELSE ? END END WHERE key = ?", due, due, x.lane); err != nil {
@@ -183,7 +183,8 @@ func (t *tx) run(ctx context.Context, text string, args ...any) error {
 // Again implements [parley.Lanes].
 func (s *Store) Again(ctx context.Context, lane *parley.Lane, limit int) (c parley.Conversation, again []parley.Message, err error) {
 	again, err = selectMessages(ctx, s.read, `FROM exceptions AS x JOIN lanes AS l ON l.key = x.lane JOIN conversations AS c ON c.key = l.conversation
-		JOIN messages AS m ON m.conversation = l.conversation AND m.seq = x.seq WHERE x.lane = ? AND x.state = 'again' ORDER BY x.seq LIMIT ?`, lane.Key, limit)
+		JOIN messages AS m ON m.conversation = l.conversation AND m.seq = x.seq WHERE x.lane = ? AND x.state = 'again' AND x.at <= ? ORDER BY x.seq LIMIT ?`,
+		lane.Key, s.now().UnixMilli(), limit)
 	if err != nil || len(again) == 0 {
 		return c, again, err
 	}

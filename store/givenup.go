@@ -12,7 +12,7 @@ import (
 func (s *Store) Untold(ctx context.Context, by time.Duration, limit int) ([]parley.GivenUp, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT x.lane, x.seq, l.slot, tn.id, c.id FROM exceptions AS x JOIN lanes AS l ON l.key = x.lane
 		JOIN conversations AS c ON c.key = l.conversation JOIN tenants AS tn ON tn.key = x.tenant
-		WHERE x.told = 0 AND x.at <= ? ORDER BY x.at, x.lane, x.seq LIMIT ?`, s.now().Add(-by).UnixMilli(), limit)
+		WHERE x.told = 0 AND (x.at <= ? OR x.state = 'again') ORDER BY x.at, x.lane, x.seq LIMIT ?`, s.now().Add(-by).UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("look for deliveries given up: %w", err)
 	}

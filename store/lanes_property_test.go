@@ -37,7 +37,7 @@ func TestLaneIsNeverStuckAndNeverOutOfOrder(t *testing.T) {
 		}
 		s := open(t, storetest.Clock(clock))
 		rapid.Check(t, func(r *rapid.T) {
-			l := &laneMachine{t: t, r: r, s: s, now: clock, delivered: map[int64]int{}, gone: map[int64]bool{}, replaying: map[int64]bool{}, advance: func(d time.Duration) {
+			l := &laneMachine{t: t, r: r, s: s, now: clock, delivered: map[int64]int{}, gone: map[int64]bool{}, replaying: map[int64]time.Time{}, advance: func(d time.Duration) {
 				mu.Lock()
 				defer mu.Unlock()
 				off += d
@@ -62,10 +62,10 @@ type laneMachine struct {
 	key       int64
 	receiver  int64
 	workers   [2]*worker
-	delivered map[int64]int  // how often, by seq
-	order     []int64        // of first deliveries
-	gone      map[int64]bool // dead or skipped
-	replaying map[int64]bool
+	delivered map[int64]int       // how often, by seq
+	order     []int64             // of first deliveries
+	gone      map[int64]bool      // dead or skipped
+	replaying map[int64]time.Time // when they are due, by seq
 }
 
 const laneLease = 10 * time.Second
@@ -193,6 +193,7 @@ func (l *laneMachine) work(change func(*worker, *parley.Progress, []int64)) {
 		l.r.Fatalf("Owed = %v", err)
 	}
 	for _, m := range again {
+		l.notBefore(m.Seq)
 		p.Replayed = append(p.Replayed, parley.Replayed{Seq: m.Seq})
 	}
 	if len(owed) == 0 {
@@ -213,7 +214,7 @@ func (l *laneMachine) work(change func(*worker, *parley.Progress, []int64)) {
 		l.r.Fatalf("Finish(%+v) = %v", p, err)
 	}
 	for _, m := range again {
-		if l.replaying[m.Seq] { // else it was skipped meanwhile
+		if _, ok := l.replaying[m.Seq]; ok { // else it was skipped meanwhile
 			l.deliver(m.Seq)
 			delete(l.gone, m.Seq)
 			delete(l.replaying, m.Seq)
@@ -233,6 +234,13 @@ func (l *laneMachine) work(change func(*worker, *parley.Progress, []int64)) {
 	w.acked, w.until = p.Acked, l.now().Add(laneLease-time.Second)
 	if p.Release && !rest.More {
 		l.workers[i] = nil
+	}
+}
+
+// notBefore looks whether what is to be replayed is due.
+func (l *laneMachine) notBefore(seq int64) {
+	if due := l.replaying[seq]; l.now().Before(due.Truncate(time.Millisecond)) {
+		l.r.Fatalf("message %d is replayed %v before it is due", seq, due.Sub(l.now()))
 	}
 }
 
@@ -258,11 +266,12 @@ func (l *laneMachine) decide(skip bool) {
 			delete(l.replaying, all[i].Message.Seq)
 			return err
 		}
-		_, err = tx.Replay(l.t.Context(), q, 1, time.Now(), 0)
+		due := l.now().Add(rapid.SampledFrom([]time.Duration{0, 500 * time.Millisecond, time.Hour}).Draw(l.r, "replay in"))
+		_, err = tx.Replay(l.t.Context(), q, 1, due, 0)
 		if all[i].Blocks {
 			delete(l.gone, all[i].Message.Seq) // owed again
 		} else {
-			l.replaying[all[i].Message.Seq] = true
+			l.replaying[all[i].Message.Seq] = due
 		}
 		return err
 	})
@@ -335,6 +344,7 @@ func (l *laneMachine) finishOne() {
 		l.r.Fatal(err)
 	}
 	for _, m := range again {
+		l.notBefore(m.Seq)
 		p.Replayed = append(p.Replayed, parley.Replayed{Seq: m.Seq})
 		l.deliver(m.Seq)
 		delete(l.gone, m.Seq)

@@ -80,16 +80,23 @@ var (
 		WHERE x.lane = v.lane AND x.seq = v.seq AND x.state = 'again'`,
 		column{"lane", bigint}, column{"token", bigint}, column{"seq", bigint}, column{"state", text}, column{"reason", text}, column{"now", bigint})
 
-	// While something beyond the new cursor is owed and may be tried at once, the lease is kept: the worker goes on.
-	progressLanes = newBulk(strings.ReplaceAll(strings.ReplaceAll(`UPDATE lanes AS l
+	// While something beyond the new cursor is owed and may be tried at once, the lease is kept: the worker goes on. A lane that has
+	// nothing but replays left is due with the first of them.
+	progressLanes = newBulk(strings.NewReplacer(
+		"%OWES%", "(l.tail > v.acked)",
+		"%LEFT%", "CASE WHEN l.again = 0 THEN 0 ELSE (SELECT count(*) FROM exceptions AS x WHERE x.lane = l.key AND x.state = 'again') END",
+		"%NEXT%", "CASE WHEN l.again > 0 THEN (SELECT min(x.at) FROM exceptions AS x WHERE x.lane = l.key AND x.state = 'again') END",
+		"%STAYS%", `v.release = 0 OR v.block IS NULL AND v.retry = 0 AND CASE WHEN l.tail > v.acked THEN TRUE WHEN l.again = 0 THEN FALSE
+			ELSE EXISTS (SELECT 1 FROM exceptions AS x WHERE x.lane = l.key AND x.state = 'again' AND x.at <= v.now) END`,
+	).Replace(`UPDATE lanes AS l
 		SET acked = v.acked, attempts = v.failed, blocked = v.block, again = %LEFT%,
-			due = CASE WHEN v.block IS NULL AND %OWES% THEN CASE WHEN v.retry > 0 THEN v.retry ELSE v.now END END,
-			lease = CASE WHEN v.release = 1 AND (v.block IS NOT NULL OR v.retry > 0 OR NOT %OWES%) THEN NULL ELSE l.lease END,
-			lease_until = CASE WHEN v.release = 1 AND (v.block IS NOT NULL OR v.retry > 0 OR NOT %OWES%) THEN NULL ELSE v.until END
+			due = CASE WHEN v.block IS NOT NULL THEN NULL WHEN %OWES% THEN CASE WHEN v.retry > 0 THEN v.retry ELSE v.now END
+				WHEN %NEXT% > v.now THEN CASE WHEN %NEXT% > v.retry THEN %NEXT% ELSE v.retry END
+				WHEN %LEFT% > 0 THEN CASE WHEN v.retry > 0 THEN v.retry ELSE v.now END END,
+			lease = CASE WHEN %STAYS% THEN l.lease END,
+			lease_until = CASE WHEN %STAYS% THEN v.until END
 		FROM %ROWS% WHERE l.key = v.lane AND l.lease = v.token AND l.acked <= v.acked
-		RETURNING key, tail, again`,
-		"%OWES%", "(l.tail > v.acked OR %LEFT% > 0)"),
-		"%LEFT%", "CASE WHEN l.again = 0 THEN 0 ELSE (SELECT count(*) FROM exceptions AS x WHERE x.lane = l.key AND x.state = 'again') END"),
+		RETURNING key, tail, again, due`),
 		column{"lane", bigint}, column{"token", bigint}, column{"acked", bigint}, column{"failed", bigint}, column{"retry", bigint},
 		column{"release", bigint}, column{"until", bigint}, column{"now", bigint}, column{"block", bigint})
 
@@ -132,12 +139,18 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 	err := progressLanes.run(ctx, s.conn(s.writes, t.Tx), rows, func(r *sql.Rows) error {
 		var key, tail int64
 		var again int
-		if err := r.Scan(&key, &tail, &again); err != nil {
+		var due *int64
+		if err := r.Scan(&key, &tail, &again, &due); err != nil {
 			return err
 		}
 		e := byLane[key]
 		e.err = nil
-		e.rest = parley.Rest{Again: again, More: (tail > e.progress.Acked || again > 0) && e.progress.Retry.IsZero() && e.progress.Block == 0}
+		e.rest = parley.Rest{Again: again}
+		if e.progress.Retry.IsZero() && due != nil {
+			if e.rest.More = *due <= now; !e.rest.More {
+				e.rest.Next = moment(due)
+			}
+		}
 		return nil
 	})
 	if err != nil {

@@ -927,7 +927,7 @@ type DeadLetter struct {
 	// Seq Place of the message in its conversation.
 	Seq int64 `json:"seq"`
 
-	// State dead: given up; again: to be tried; replayed: delivered after all; skipped: not needed any more.
+	// State dead: given up; again: to be tried, at the time in at or later; replayed: delivered after all; skipped: not needed any more.
 	State DeadState `json:"state"`
 
 	// Text Of the message; export only.
@@ -981,7 +981,7 @@ type DeadLetterSelection struct {
 	To *Timestamp `json:"to,omitempty"`
 }
 
-// DeadState dead: given up; again: to be tried; replayed: delivered after all; skipped: not needed any more.
+// DeadState dead: given up; again: to be tried, at the time in at or later; replayed: delivered after all; skipped: not needed any more.
 type DeadState string
 
 // Decided defines model for Decided.
@@ -1933,7 +1933,7 @@ type TimelineRecipient struct {
 	// Example: 0190f3c8-7e2a-7c31-8f00-000000000001
 	ApplicationId *ID `json:"applicationId,omitempty"`
 
-	// Dead dead: given up; again: to be tried; replayed: delivered after all; skipped: not needed any more.
+	// Dead dead: given up; again: to be tried, at the time in at or later; replayed: delivered after all; skipped: not needed any more.
 	Dead *DeadState `json:"dead,omitempty"`
 
 	// Delivered ISO 8601, UTC, milliseconds.
