@@ -40,7 +40,7 @@ func (s *shift) converse(ctx context.Context, c *parley.Conversation, owed []par
 			return false, err
 		}
 		if err := s.pace(ctx, to.role.Delivery.PerSecond); err != nil {
-			return false, errors.Join(err, s.failedOurselves(ctx))
+			return false, s.failedOurselves(ctx, err)
 		}
 		at := s.d.config.Clock()
 		res := s.think(ctx, c, &owed[i])
@@ -54,7 +54,7 @@ func (s *shift) converse(ctx context.Context, c *parley.Conversation, owed []par
 // heard does what became of a turn.
 func (s *shift) heard(ctx context.Context, to *target, m *parley.Message, at time.Time, res *result) (stay bool, err error) {
 	if res.ours != nil {
-		return false, errors.Join(res.ours, s.failedOurselves(ctx))
+		return false, s.cannot(ctx, res.ours)
 	}
 	s.record(m, at, res)
 	return s.settle(ctx, to, m, res)

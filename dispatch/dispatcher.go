@@ -65,6 +65,7 @@ type Dispatcher struct {
 	bots    *pool // of lanes to bots that the hub runs: they wait for as long as a bot thinks, and take nobody's place
 	health  *health
 	limits  *limits
+	faults  ourFaults
 
 	mu     sync.Mutex
 	woken  map[int64]struct{} // waiting to be handed to the queue
@@ -112,6 +113,7 @@ func New(c Config) *Dispatcher {
 	d.sender = &sender{clients: via, clock: c.Clock, tracer: c.Tracer.Tracer("parley/dispatch"),
 		tokens: newTokens(via, c.Store, func(o string) { m.renewals.WithLabelValues(o).Inc() })}
 	d.ctx, d.stop = context.WithCancel(context.Background()) // attempts in flight may finish after Run's ctx has ended
+	d.faults.of = map[int64]int{}
 	d.health, d.limits = &health{d: d, of: map[int64]*condition{}, held: held{store: c.Store, clock: c.Clock}}, newLimits()
 	d.whispers = newWhispers(c.Clock, d.whisperOnce, func(o string) { m.whispers.WithLabelValues(o).Inc() })
 	d.bots = newPool(maxBotTurns, func(parley.Receiver) int { return maxBotTurns }, func(lane *parley.Lane) { d.workOn(d.ctx, lane, nil, true) })

@@ -84,7 +84,7 @@ func (d *Dispatcher) workOn(ctx context.Context, lane *parley.Lane, hand parley.
 func (s *shift) guarded(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = errors.Join(fmt.Errorf("panic: %v\n%s", p, debug.Stack()), s.failedOurselves(ctx))
+			err = s.cannot(ctx, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
 	return s.run(ctx)
@@ -111,7 +111,7 @@ func (s *shift) run(ctx context.Context) error {
 		}
 		c, owed, err := s.owed(ctx)
 		if err != nil {
-			return errors.Join(err, s.failedOurselves(ctx))
+			return s.failedOurselves(ctx, err)
 		}
 		if len(owed) > 0 {
 			again, err := s.handOn(ctx, c, owed)
@@ -175,19 +175,11 @@ func (s *shift) handOn(ctx context.Context, c *parley.Conversation, owed []parle
 	return s.deliver(ctx, c, owed)
 }
 
-// ourFault is the wait after a failure that is not the receiver's: it does not count against it.
-const ourFault = time.Second
-
-// failedOurselves gives the lane back after a fault that is not the receiver's. ctx may have ended.
-func (s *shift) failedOurselves(ctx context.Context) error {
-	return s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock().Add(ourFault))
-}
-
 // deliver makes an attempt for each message. again is false when the lane was given back.
 func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parley.Message) (again bool, err error) {
 	to, err := s.d.targets.of(ctx, s.lane.Receiver)
 	if err != nil && parley.KindOf(err) != parley.NotFound {
-		return false, errors.Join(err, s.failedOurselves(ctx))
+		return false, s.failedOurselves(ctx, err)
 	}
 	known := err == nil
 	if known && to.bot() && !s.thinks { // nobody knew when the lane was claimed
@@ -231,7 +223,7 @@ func (s *shift) ready(ctx context.Context) (bool, error) {
 func (s *shift) one(ctx context.Context, to *target, c *parley.Conversation, m *parley.Message) (stay bool, err error) {
 	res, err := s.try(ctx, to, c, m)
 	if err != nil {
-		return false, errors.Join(err, s.failedOurselves(ctx))
+		return false, s.cannot(ctx, err)
 	}
 	return s.settle(ctx, to, m, &res)
 }
@@ -309,6 +301,7 @@ func (s *shift) try(ctx context.Context, to *target, c *parley.Conversation, m *
 
 // record keeps an attempt until it is noted.
 func (s *shift) record(m *parley.Message, at time.Time, res *result) {
+	s.d.faults.over(s.lane.Key)
 	s.d.metrics.attempted(*res)
 	s.tried = append(s.tried, parley.Attempt{Message: m.ID, Seq: m.Seq, At: at, Duration: res.took, Status: res.status,
 		Error: res.problem, Answer: res.answer})
@@ -327,11 +320,11 @@ func (s *shift) send(ctx context.Context, to *target, m *parley.Message, id stri
 func (s *shift) replay(ctx context.Context) (n int, stay bool, err error) {
 	c, messages, err := s.d.config.Store.Again(ctx, s.lane, owedPage)
 	if err != nil {
-		return 0, false, errors.Join(err, s.failedOurselves(ctx))
+		return 0, false, s.failedOurselves(ctx, err)
 	}
 	to, err := s.d.targets.of(ctx, s.lane.Receiver)
 	if err != nil && parley.KindOf(err) != parley.NotFound {
-		return 0, false, errors.Join(err, s.failedOurselves(ctx))
+		return 0, false, s.failedOurselves(ctx, err)
 	}
 	known := err == nil
 	for i := range messages {
@@ -348,7 +341,7 @@ func (s *shift) replay(ctx context.Context) (n int, stay bool, err error) {
 		if known {
 			res, err := s.try(ctx, to, &c, m)
 			if err != nil {
-				return 0, false, errors.Join(err, s.failedOurselves(ctx))
+				return 0, false, s.cannot(ctx, err)
 			}
 			if res.outcome == Gone {
 				s.d.health.disable(ctx, s.lane.Receiver, "the receiver answered 410")

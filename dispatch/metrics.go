@@ -23,6 +23,7 @@ type metrics struct {
 	whispers   *prometheus.CounterVec
 	renewals   *prometheus.CounterVec
 	breakers   *prometheus.CounterVec
+	faults     *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -50,14 +51,17 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Access tokens fetched for callbacks, by outcome."}, []string{"outcome"}),
 		breakers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_breakers_total",
 			Help: "Circuit breakers of receivers that this node opened or closed, by change."}, []string{"change"}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_delivery_faults_total",
+			Help: "Deliveries that waited for a fault of ours, by what failed: record (reading what is owed), request (making or sending it)."}, []string{"part"}),
 	}
-	for c, values := range map[*prometheus.CounterVec][]string{m.deliveries: {"delivered", "dead", "replayed"}, m.renewals: {"ok", "error"}, m.breakers: {"opened", "closed"}} {
+	for c, values := range map[*prometheus.CounterVec][]string{m.deliveries: {"delivered", "dead", "replayed"}, m.renewals: {"ok", "error"}, m.breakers: {"opened", "closed"},
+		m.faults: {"record", "request"}} {
 		for _, v := range values {
 			c.WithLabelValues(v) // shown before the first one, which would pass for the beginning of the series
 		}
 	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.blocked, m.dead, m.receivers, m.attempts, m.woken, m.whispers, m.renewals, m.breakers)
+		r.MustRegister(m.deliveries, m.seconds, m.due, m.held, m.oldest, m.blocked, m.dead, m.receivers, m.attempts, m.woken, m.whispers, m.renewals, m.breakers, m.faults)
 	}
 	return m
 }
