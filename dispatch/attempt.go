@@ -124,11 +124,11 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	if to.authentication != nil {
 		if sent, err = s.tokens.authorization(ctx, to.authentication, refuse); err != nil {
-			res.problem = err.Error()
-			if e, ok := errors.AsType[*tokenError](err); ok {
-				res.answer = e.answer
+			e, ok := errors.AsType[*tokenError](err)
+			if !ok {
+				return result{ours: err}, ""
 			}
-			return res, ""
+			return result{problem: e.Error(), answer: e.answer}, ""
 		}
 		if sent != "" {
 			req.Header.Set("Authorization", sent)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,7 +79,7 @@ type tokenError struct {
 func (e *tokenError) Error() string { return "fetch access token: " + e.problem }
 
 // authorization is the value of the header, "" if the authentication is by certificate alone; refuse is the value that was
-// answered 401, which is not used again.
+// answered 401, which is not used again. An error that is no [tokenError] is a fault of ours.
 func (t *tokens) authorization(ctx context.Context, a *parley.Authentication, refuse string) (string, error) {
 	switch {
 	case a.Basic != nil:
@@ -93,24 +94,7 @@ func (t *tokens) authorization(ctx context.Context, a *parley.Authentication, re
 		return value, nil
 	}
 	// The flight outlives the caller who began it: others wait for the same token.
-	flight := t.flight.DoChan(key.String(), func() (any, error) {
-		if value := t.known(key, refuse); value != "" { // another flight landed meanwhile
-			return value, nil
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
-		defer cancel()
-		if value := t.recorded(ctx, key); value != "" && value != refuse { // fetched by another node, or before a restart
-			return value, t.remember(key, value)
-		}
-		value, err := t.fetch(ctx, a)
-		if err != nil {
-			t.renews("error")
-			return "", err
-		}
-		t.renews("ok")
-		t.record(ctx, key, value)
-		return value, t.remember(key, value)
-	})
+	flight := t.flight.DoChan(key.String(), func() (any, error) { return t.renew(ctx, a, key, refuse) })
 	select {
 	case r := <-flight:
 		if r.Err != nil {
@@ -120,6 +104,32 @@ func (t *tokens) authorization(ctx context.Context, a *parley.Authentication, re
 	case <-ctx.Done():
 		return "", &tokenError{problem: egress.Plain(ctx.Err()).Error()}
 	}
+}
+
+// renew gets a new token. A panic in it would end the process, since the flight has a goroutine of its own; it is a fault of ours, which
+// costs all who wait for the token one attempt.
+func (t *tokens) renew(ctx context.Context, a *parley.Authentication, key tokenKey, refuse string) (value string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.renews("error")
+			value, err = "", fmt.Errorf("renew a token: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if value := t.known(key, refuse); value != "" { // another flight landed meanwhile
+		return value, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
+	defer cancel()
+	if value := t.recorded(ctx, key); value != "" && value != refuse { // fetched by another node, or before a restart
+		return value, t.remember(key, value)
+	}
+	if value, err = t.fetch(ctx, a); err != nil {
+		t.renews("error")
+		return "", err
+	}
+	t.renews("ok")
+	t.record(ctx, key, value)
+	return value, t.remember(key, value)
 }
 
 // known is the token in memory, "" if there is none but the refused one.

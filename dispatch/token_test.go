@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"parley"
 	"parley/egress"
@@ -243,4 +246,36 @@ func TestTokensAreKeptSealed(t *testing.T) {
 		}
 		get(one, "", "Bearer planted-3", 3)
 	})
+}
+
+// A bug in the way to a token costs one attempt, which counts against nobody, and not the process. Who waits for the same token hears of it.
+func TestPanicOnTheWayToATokenIsOurs(t *testing.T) {
+	var c clock
+	s, app := storetest.Open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
+	r := newReceiver(t, nil)
+	i := newIssuer(t, func(w http.ResponseWriter, _ *http.Request, _ string) { _, _ = io.WriteString(w, `{"t":"t"}`) })
+	application(t, s, app, r.URL, &parley.Authentication{OAuth2: &parley.TokenRecipe{URL: i.URL, Method: http.MethodPost, TokenPath: "$.t"}})
+	d := New(Config{Store: s, Allow: loopback, Clock: c.now, Logger: slog.New(slog.DiscardHandler)})
+	working := d.sender.clients.common.Transport
+	d.sender.clients.common.Transport = roundTripper(func(*http.Request) (*http.Response, error) { panic("planted") })
+	steps, wake := says(t, s, 1, app)
+	for sent := range 2 {
+		at := time.Duration(sent) * 2 * ourFault
+		c.set(at)
+		lanes, err := s.Claim(t.Context(), wake, lease)
+		if err != nil || len(lanes) != 1 || lanes[0].Attempts != 0 {
+			t.Fatalf("Claim = %+v, %v; want the lane, without failed attempts", lanes, err)
+		}
+		d.work(t.Context(), lanes[0], nil)
+		if n := attempts(t, s, steps[0].Conversation.ID); n != sent || len(r.got()) != sent {
+			t.Errorf("after %v %d attempts in the record and %d requests, want %d", at, n, len(r.got()), sent)
+		}
+		d.sender.clients.common.Transport = working
+	}
+	if n := testutil.ToFloat64(d.metrics.faults.WithLabelValues("request")); n != 1 {
+		t.Errorf("operators see %v faults, want 1", n)
+	}
+	if all, err := s.Healths(t.Context(), parley.DefaultTenant); err != nil || len(all) != 1 || !all[0].Failing.IsZero() {
+		t.Errorf("health = %+v, %v", all, err)
+	}
 }
