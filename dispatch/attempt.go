@@ -31,6 +31,7 @@ const (
 type target struct {
 	role           parley.ApplicationRole
 	authentication *parley.Authentication // nil = none
+	version        uint64                 // what was read later has a larger one
 }
 
 // session says whether the receiver takes its messages over a session instead of a callback.

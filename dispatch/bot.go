@@ -39,7 +39,7 @@ func (s *shift) converse(ctx context.Context, c *parley.Conversation, owed []par
 		if ready, err := s.ready(ctx); err != nil || !ready {
 			return false, err
 		}
-		if err := s.pace(ctx, to.role.Delivery.PerSecond); err != nil {
+		if to, err = s.pace(ctx, to); err != nil {
 			return false, s.failedOurselves(ctx, err)
 		}
 		at := s.d.config.Clock()

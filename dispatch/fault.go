@@ -57,7 +57,7 @@ func (s *shift) cannot(ctx context.Context, err error) error {
 
 func (s *shift) after(ctx context.Context, part string, err error, wait func() time.Duration) error {
 	left := time.Duration(0)
-	if ctx.Err() == nil && !errors.Is(err, parley.ErrLeaseLost) { // else we are stopping, or too late
+	if ctx.Err() == nil && !errors.Is(err, parley.ErrLeaseLost) && !errors.Is(err, errChanged) { // else we are stopping, too late, or the next claim knows
 		s.d.metrics.faults.WithLabelValues(part).Inc()
 		left = wait()
 	}

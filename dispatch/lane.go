@@ -75,7 +75,7 @@ func (d *Dispatcher) work(ctx context.Context, lane *parley.Lane, hand parley.Ha
 func (d *Dispatcher) workOn(ctx context.Context, lane *parley.Lane, hand parley.Hand, thinks bool) {
 	now := d.config.Clock()
 	s := &shift{d: d, lane: lane, hand: hand, until: lane.Until, noted: now, acked: lane.Acked, failed: lane.Attempts, again: lane.Again, thinks: thinks}
-	if err := s.guarded(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && ctx.Err() == nil {
+	if err := s.guarded(ctx); err != nil && !errors.Is(err, parley.ErrLeaseLost) && !errors.Is(err, errChanged) && ctx.Err() == nil {
 		d.logger.WarnContext(ctx, "working on a lane", "lane", lane.Key, "conversation", lane.Conversation, "error", err)
 	}
 }
@@ -276,7 +276,7 @@ func (s *shift) try(ctx context.Context, to *target, c *parley.Conversation, m *
 		if i < len(bodies)-1 { // a transcript's pages before the message itself have ids of their own
 			id = ident.Delivery(parley.MessageID(id), s.lane.Receiver.Application, parley.Role(rune('0'+i%10)))
 		}
-		if err := s.pace(ctx, to.role.Delivery.PerSecond); err != nil {
+		if to, err = s.pace(ctx, to); err != nil {
 			return res, err
 		}
 		at := s.d.config.Clock()

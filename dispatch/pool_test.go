@@ -42,3 +42,10 @@ func (p *pool) idle() bool {
 	defer p.mu.Unlock()
 	return len(p.lanes) == 0
 }
+
+// atWork is how many lanes are worked on.
+func (p *pool) atWork() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running
+}

@@ -18,6 +18,7 @@ type targets struct {
 	clock    func() time.Time
 	mu       sync.Mutex
 	byName   map[targetName]cachedTarget
+	reads    uint64 // of targets, so far
 	channels map[channelName]cachedChannel
 }
 
@@ -54,11 +55,13 @@ func (t *targets) of(ctx context.Context, r parley.Receiver) (*target, error) {
 	name := targetName{r.Tenant, r.Application, r.Role}
 	t.mu.Lock()
 	c, ok := t.byName[name]
-	t.mu.Unlock()
 	if ok && t.clock().Before(c.until) {
+		t.mu.Unlock()
 		return c.target, c.err
 	}
-	to := &target{}
+	t.reads++
+	to := &target{version: t.reads}
+	t.mu.Unlock()
 	err := t.store.View(ctx, func(tx parley.Tx) error {
 		app, err := tx.Applications().Find(ctx, r.Tenant, r.Application)
 		if err != nil {
