@@ -8,25 +8,34 @@ import (
 	"parley"
 )
 
-// heldTTL is how long what another node says of a receiver may stay unseen by what is not claimed from the record.
+// heldTTL is how long it may stay unseen that a receiver is held because of another node: what is claimed before goes on for so long.
 const heldTTL = time.Second
 
-// held knows the receivers to which nothing is sent now. Lanes need not ask: the record does not let them be claimed. Safe for concurrent
-// use.
+// held knows the receivers to which nothing is sent now. Their lanes are not claimed; it is asked by whoever has one, or needs none. Safe for
+// concurrent use.
 type held struct {
 	store parley.Store
 	clock func() time.Time
 
 	mu     sync.Mutex
-	of     map[targetName]struct{}
+	of     map[targetName]hold
 	until  time.Time // zero = unknown
 	change int       // grows with drop, so that what was read before is not kept
 }
 
-// has says whether nothing is sent to a receiver.
-func (h *held) has(ctx context.Context, name targetName) (bool, error) {
+// A hold says why nothing is sent to a receiver.
+type hold uint8
+
+const (
+	notHeld  hold = iota
+	broken        // its circuit breaker is open: it is tried with one delivery now and then
+	disabled      // until somebody enables it
+)
+
+// has says whether, and why, nothing is sent to a receiver.
+func (h *held) has(ctx context.Context, name targetName) (hold, error) {
 	h.mu.Lock()
-	_, found := h.of[name]
+	found := h.of[name]
 	fresh, change := h.clock().Before(h.until), h.change
 	h.mu.Unlock()
 	if fresh {
@@ -34,19 +43,22 @@ func (h *held) has(ctx context.Context, name targetName) (bool, error) {
 	}
 	all, err := h.store.Held(ctx)
 	if err != nil {
-		return false, err
+		return notHeld, err
 	}
-	of := make(map[targetName]struct{}, len(all))
+	of := make(map[targetName]hold, len(all))
 	for _, r := range all {
-		of[targetName{r.Tenant, r.Application, r.Role}] = struct{}{}
+		why := broken
+		if r.Disabled != "" {
+			why = disabled
+		}
+		of[targetName{r.Tenant, r.Application, r.Role}] = why
 	}
 	h.mu.Lock()
 	if change == h.change {
 		h.of, h.until = of, h.clock().Add(heldTTL)
 	}
 	h.mu.Unlock()
-	_, found = of[name]
-	return found, nil
+	return of[name], nil
 }
 
 // drop forgets: this node knows that a receiver is held from now on, or not any more.
@@ -55,6 +67,14 @@ func (h *held) drop() {
 	defer h.mu.Unlock()
 	h.until = time.Time{}
 	h.change++
+}
+
+// held says whether the lane's receiver is held since it was claimed: then nothing more is sent, but what tries a receiver whose breaker is
+// open. If that cannot be known, it goes on.
+func (s *shift) held(ctx context.Context) bool {
+	r := s.lane.Receiver
+	why, err := s.d.health.held.has(ctx, targetName{r.Tenant, r.Application, r.Role})
+	return err == nil && (why == disabled || why == broken && s.hand == nil && !s.thinks && !s.lane.Probe)
 }
 
 // sweepHeld lets go of what is held for receivers whose role is gone: nobody can enable these, and nothing tries them. Their lanes then

@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,56 @@ func TestHeldLanesEndWithTheirRole(t *testing.T) {
 				waitFor(t, "the hub to hear of them", func() bool { return len(hub.heard()) == 3 })
 				if acked := states(t, s, other[0].Conversation.ID).Acked[1]; acked != 0 || len(r.got()) != 0 {
 					t.Errorf("what is held for the other receiver is acked up to %d, and %d requests were made", acked, len(r.got()))
+				}
+			})
+		})
+	}
+}
+
+// A receiver that is disabled while a lane of it is being emptied gets nothing more, nor what waits for its turn under a rate; enabled again
+// it has the rest, in order.
+func TestDisabledReceiverGetsNothingMore(t *testing.T) {
+	const messages, upto = 30, 3
+	for name, rate := range map[string]float64{"busy": 0, "waiting": 5} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+				var c clock
+				s, app := open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
+				var d *Dispatcher
+				var key int64
+				r := newReceiver(t, func(n int, _ *http.Request) (int, map[string]string, string) {
+					if n == upto { // somebody looks at what comes, and has enough
+						if err := s.Disable(context.WithoutCancel(t.Context()), key, "planted"); err != nil {
+							t.Error(err)
+						}
+						d.Forget()
+					}
+					return http.StatusOK, nil, ""
+				})
+				application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) { role.Delivery.PerSecond = rate })
+				d = start(t, s, func(config *Config) { config.Clock, config.Sweep = c.now, 10*time.Millisecond })
+				steps, wake := says(t, s, messages, app)
+				all, err := s.Healths(t.Context(), parley.DefaultTenant)
+				if err != nil || len(all) != 1 {
+					t.Fatal(all, err)
+				}
+				key = all[0].Key
+				d.Wake(parley.Committed{Wake: wake})
+				waitFor(t, "the lane to be given back", func() bool { return len(r.got()) >= upto && d.pool.idle() })
+				if n := len(r.got()); n != upto || states(t, s, steps[0].Conversation.ID).Acked[1] != upto {
+					t.Errorf("%d came, want none after it was disabled with the %d.", n, upto)
+				}
+				change(t, s, app, func(role *parley.ApplicationRole) { role.Delivery.PerSecond = 0 })
+				if err := s.Disable(t.Context(), key, ""); err != nil {
+					t.Fatal(err)
+				}
+				d.Forget()
+				c.set(time.Minute)
+				waitFor(t, "the rest", func() bool { return states(t, s, steps[0].Conversation.ID).Acked[1] == messages })
+				for i, text := range texts(r) {
+					if text != strconv.Itoa(i+1) {
+						t.Fatalf("came in the order %v", texts(r))
+					}
 				}
 			})
 		})

@@ -206,9 +206,10 @@ func (s *shift) deliver(ctx context.Context, c *parley.Conversation, owed []parl
 	return true, nil
 }
 
-// ready sees to it that there is time for an attempt. It is false when the lane was given back, because we are stopping.
+// ready sees to it that an attempt may be made and that there is time for it. It is false when the lane was given back, because we are
+// stopping, or its receiver is held.
 func (s *shift) ready(ctx context.Context) (bool, error) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || s.held(ctx) {
 		return false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
 	}
 	if s.d.config.Clock().After(s.until.Add(-attemptTimeout-time.Second)) || s.d.config.Clock().Sub(s.noted) > quietFor {
@@ -329,7 +330,7 @@ func (s *shift) replay(ctx context.Context) (n int, stay bool, err error) {
 	known := err == nil
 	for i := range messages {
 		m := &messages[i]
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || s.held(ctx) {
 			return 0, false, s.giveBack(context.WithoutCancel(ctx), s.d.config.Clock())
 		}
 		if s.d.config.Clock().After(s.until.Add(-attemptTimeout - time.Second)) {

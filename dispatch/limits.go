@@ -56,7 +56,7 @@ func (l *limits) reserve(receiver int64, to *target) (*rate.Reservation, <-chan 
 // lookAgain is how often who waits looks whether the receiver, or its rate, was changed.
 const lookAgain = time.Second
 
-// errChanged says that the receiver is another one, or none, than when the lane was claimed.
+// errChanged says that the receiver is another one, or none, or held, since the lane was claimed.
 var errChanged = errors.New("the receiver was changed")
 
 // pace waits until the receiver may have its next attempt, in a place that is the receiver's own, keeps the lane meanwhile, and says how the
@@ -92,6 +92,9 @@ func (s *shift) wait(ctx context.Context, to *target, left time.Duration, over <
 		t.Stop()
 		if ctx.Err() != nil {
 			return to, false, ctx.Err()
+		}
+		if s.held(ctx) {
+			return to, false, errChanged
 		}
 		fresh, err := s.d.targets.of(ctx, s.lane.Receiver)
 		switch kind := parley.KindOf(err); {

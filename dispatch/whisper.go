@@ -131,11 +131,11 @@ func (d *Dispatcher) whisperOnce(ctx context.Context, w parley.Whisper) (outcome
 	if d.pool.has(w.Conversation.ID, w.Slot) {
 		return "overtaken" // messages are waiting: who typed before them is old news
 	}
-	held, err := d.health.held.has(ctx, targetName{w.Conversation.Tenant, p.Application, p.Role})
+	why, err := d.health.held.has(ctx, targetName{w.Conversation.Tenant, p.Application, p.Role})
 	if err != nil {
 		return "error"
 	}
-	if held {
+	if why != notHeld {
 		return "held"
 	}
 	to, err := d.targets.of(ctx, parley.Receiver{Tenant: w.Conversation.Tenant, Application: p.Application, Role: p.Role})
