@@ -1926,7 +1926,7 @@ type TimelineMessage struct {
 	Type    string  `json:"type"`
 }
 
-// TimelineRecipient A party that the message is for. delivered: its callback was answered with 2xx. shown: a client of this party had the message, no later than then; the hub knows it when the client answers a heartbeat (one comes every 20 seconds), says how far was read, or resumes, and tells it here some seconds later. read: when this party last said how far it has read, if that is this message or a later one.
+// TimelineRecipient A party that the message is for. delivered: its callback was answered with 2xx, or its session said so. shown: a client of this party had the message, no later than then; the hub knows it when the client answers a heartbeat (one comes every 20 seconds), says how far was read, or resumes, and tells it here some seconds later. read: when this party last said how far it has read, if that is this message or a later one.
 type TimelineRecipient struct {
 	// ApplicationId A UUID made by the server.
 	//

@@ -53,7 +53,11 @@ func toTimeline(c *parley.Conversation, moment *directory.Moment) TimelineMessag
 			to.ApplicationId = new(p.Application.String())
 		}
 		for _, a := range moment.Attempts {
-			if a.Slot == slot && a.Status >= 200 && a.Status <= 299 {
+			if a.Slot != slot {
+				continue
+			}
+			to.Delivered = nil // of several requests, as for a transcript, the last one counts
+			if a.Error == "" { // 2xx, or a session, which has no status, said so
 				to.Delivered = someTime(a.At.Add(a.Duration).Truncate(time.Millisecond))
 			}
 		}
