@@ -12,8 +12,10 @@ import (
 
 	"golang.org/x/oauth2/clientcredentials"
 
+	"parley"
 	"parley/directory"
 	"parley/rest/admin"
+	"parley/wire"
 )
 
 type replayCommand struct {
@@ -83,8 +85,14 @@ func (c *replayCommand) check() error {
 	if err := webURL(c.URL); err != nil {
 		return fmt.Errorf("--url: %w", err)
 	}
-	if c.Rate < 0.1 || c.Rate > directory.MaxReplayRate {
+	if !(c.Rate >= 0.1 && c.Rate <= directory.MaxReplayRate) { // so written, NaN is outside
 		return fmt.Errorf("--rate: from 0.1 to %d", directory.MaxReplayRate)
+	}
+	if _, err := parley.ParseID[parley.Delivery](c.ID); c.ID != "" && err != nil {
+		return fmt.Errorf("%q is no webhook-id: give the UUID of 36 characters as the receiver saw it", c.ID)
+	}
+	if _, err := parley.ParseID[parley.Tenant](c.Environment); c.Environment != "" && err != nil {
+		return fmt.Errorf("--environment: %q is no id", c.Environment)
 	}
 	switch selected := len(c.selection()) > 0; {
 	case c.ID != "" && (selected || c.All):
@@ -105,7 +113,7 @@ func (c *replayCommand) selection() map[string]any {
 	}
 	for name, at := range map[string]time.Time{"from": c.From, "to": c.To} {
 		if !at.IsZero() {
-			body[name] = at.UTC().Format(time.RFC3339)
+			body[name] = at.UTC().Format(wire.TimeFormat)
 		}
 	}
 	return body

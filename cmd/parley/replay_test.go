@@ -52,8 +52,12 @@ func TestReplayCommand(t *testing.T) {
 		"--rate":              {"--all", "--rate", "0"},
 		"404-101":             {"01a2159f-9e0a-74b8-a28a-a133c7cd0211"},
 		"400-":                {"--application", "x"},
+		"from 0.1 to 1000":    {"--all", "--rate", "NaN"},
+		"no webhook-id":       {"../clients"},
+		"no webhook-id ":      {"01a2159f-9e0a-74b8-a28a-a133c7cd0211?x=y"},
+		"--environment":       {"--all", "--environment", "x&environmentId=y"},
 	} {
-		if status, _, errs := replay(args...); status != 1 || !strings.Contains(errs, want) {
+		if status, _, errs := replay(args...); status != 1 || !strings.Contains(errs, strings.TrimSpace(want)) {
 			t.Errorf("replay %v = %d %q, want %q", args, status, errs, want)
 		}
 	}

@@ -16034,6 +16034,20 @@ func (response ReplayDeadLetter406JSONResponse) VisitReplayDeadLetterResponse(w 
 	return err
 }
 
+type ReplayDeadLetter409JSONResponse struct{ ConflictJSONResponse }
+
+func (response ReplayDeadLetter409JSONResponse) VisitReplayDeadLetterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReplayDeadLetter429JSONResponse struct{ TooManyJSONResponse }
 
 func (response ReplayDeadLetter429JSONResponse) VisitReplayDeadLetterResponse(w http.ResponseWriter) error {
@@ -16145,6 +16159,20 @@ func (response SkipDeadLetter406JSONResponse) VisitSkipDeadLetterResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SkipDeadLetter409JSONResponse struct{ ConflictJSONResponse }
+
+func (response SkipDeadLetter409JSONResponse) VisitSkipDeadLetterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }

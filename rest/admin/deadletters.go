@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 
 	"parley"
@@ -156,11 +157,20 @@ func (s *Surface) ReplayDeadLetter(ctx context.Context, r ReplayDeadLetterReques
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := s.deliveries.DeadLetter(ctx, actor(ctx), tenant, id); err != nil {
+	if err := s.undecided(ctx, tenant, id, parley.StateReplayed, parley.StateSkipped); err != nil {
 		return nil, err
 	}
 	_, err = s.deliveries.Replay(ctx, actor(ctx), parley.DeadLetterQuery{Tenant: tenant, Delivery: id}, directory.DefaultReplayRate, false)
 	return ReplayDeadLetter204Response{}, err
+}
+
+// undecided refuses a decision about a dead letter that is in one of the states, in which nothing would come of it.
+func (s *Surface) undecided(ctx context.Context, tenant parley.TenantID, id parley.DeliveryID, over ...parley.DeadState) error {
+	d, _, err := s.deliveries.DeadLetter(ctx, actor(ctx), tenant, id)
+	if err == nil && slices.Contains(over, d.State) {
+		return &parley.Error{Kind: parley.Conflict, Msg: "the delivery is " + string(d.State) + " already"}
+	}
+	return err
 }
 
 // SkipDeadLetter gives one up for good.
@@ -169,7 +179,7 @@ func (s *Surface) SkipDeadLetter(ctx context.Context, r SkipDeadLetterRequestObj
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := s.deliveries.DeadLetter(ctx, actor(ctx), tenant, id); err != nil {
+	if err := s.undecided(ctx, tenant, id, parley.StateReplayed); err != nil {
 		return nil, err
 	}
 	_, err = s.deliveries.Skip(ctx, actor(ctx), parley.DeadLetterQuery{Tenant: tenant, Delivery: id}, false)
