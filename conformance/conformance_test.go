@@ -185,6 +185,24 @@ func TestMistakesAreFound(t *testing.T) {
 				return 0
 			}
 		}, nil, nil},
+		"puts off by a date, which has no fractions": {func(r *receiver) {
+			r.fresh = func(w http.ResponseWriter, n int) int {
+				if n == 2 {
+					w.Header().Set("Retry-After", time.Now().UTC().Format(http.TimeFormat)) // some of this second is over
+					return http.StatusServiceUnavailable
+				}
+				return 0
+			}
+		}, nil, nil},
+		"puts off, and says when in words": {func(r *receiver) {
+			r.fresh = func(w http.ResponseWriter, n int) int {
+				if n == 2 {
+					w.Header().Set("Retry-After", "soon")
+					return http.StatusServiceUnavailable
+				}
+				return 0
+			}
+		}, []string{"says-when-to-come-back"}, nil},
 		"puts off, and does not say when": {func(r *receiver) {
 			r.fresh = func(_ http.ResponseWriter, n int) int {
 				if n == 2 {

@@ -144,12 +144,12 @@ func (h *hub) deliver(ctx context.Context, d delivery, change func(http.Header))
 		if a.status != http.StatusTooManyRequests && a.status != http.StatusServiceUnavailable {
 			return a
 		}
-		said := a.header.Get("Retry-After")
+		said := saysWhen(a.header.Get("Retry-After"))
 		_, wait := dispatch.Judge(a.status, a.header, time.Now())
 		h.mu.Lock()
 		h.putOff++
 		switch {
-		case wait == 0 && said != "0":
+		case !said:
 			h.silent++
 			wait = time.Second
 		case wait > longestWait:
@@ -170,6 +170,15 @@ func (h *hub) deliver(ctx context.Context, d delivery, change func(http.Header))
 			return a
 		}
 	}
+}
+
+// saysWhen says whether a Retry-After has one of its two forms (RFC 9110 section 10.2.3). It may mean now.
+func saysWhen(value string) bool {
+	if _, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return true
+	}
+	_, err := http.ParseTime(value)
+	return err == nil
 }
 
 // hex makes a trace id of a delivery's id.

@@ -100,7 +100,9 @@ func TestReceiversThatSendAway(t *testing.T) {
 				r.Config.Handler = door
 				r.Start()
 				var tokens atomic.Int64
-				i := newIssuer(t, func(w http.ResponseWriter, _ *http.Request, _ string) { fmt.Fprintf(w, `{"t":"token-%d"}`, tokens.Add(1)) })
+				i := newIssuer(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+					fmt.Fprintf(w, `{"t":"token-%d"}`, tokens.Add(1))
+				})
 				application(t, s, app, r.URL, &parley.Authentication{OAuth2: &parley.TokenRecipe{URL: i.URL, Method: http.MethodPost, TokenPath: "$.t"}}, func(role *parley.ApplicationRole) {
 					role.Delivery.Block = block
 					role.Delivery.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, parley.MaxScheduled)
