@@ -23,6 +23,8 @@ type Case struct {
 	Setup Setup
 	// Mixed: more than hubs is harmed, and lanes rightly wait for their next try, so that takeovers cannot be told.
 	Mixed bool
+	// Killed: nothing but hubs, or what Redis holds, is harmed, and receivers answer well: what comes twice was on its way when a hub was killed.
+	Killed bool
 	// Cycles is how often the fault comes in the campaign; Short in the short form, zero = the case is not in it.
 	Cycles, Short int
 	// Cycle makes the fault once, and heals it. n counts from 0.
@@ -96,6 +98,9 @@ func Run(ctx context.Context, stage *Stage, c Case, short bool) (r Report, err e
 	if err != nil {
 		return r, err
 	}
+	w.mu.Lock()
+	e.Killed, e.Kills = c.Killed, w.kills
+	w.mu.Unlock()
 	r.Verdict = Check(e)
 	w.mu.Lock()
 	r.Kills, r.Starts, r.Resumes, r.Troubles = len(w.kills), w.starts, w.resumes, w.troubles

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"parley"
 	"parley/store/storetest"
@@ -55,6 +56,8 @@ type Evidence struct {
 	Views    []View
 	Arrivals []Arrival
 	Faults   []string // seen on the way: answers that no client can make sense of
+	Killed   bool     // nothing but kills is a reason for a callback to come again
+	Kills    []time.Time
 }
 
 // A Verdict counts the violations of each guarantee.
@@ -64,7 +67,7 @@ type Verdict struct {
 
 	Lost       int // acknowledged, shown or delivered, but not in the record as it was said (G1)
 	Reordered  int // senders, sessions or receivers saw an order that is not the record's (G2, G5)
-	Duplicated int // a message, a conversation, or a delivery under two names (G3, G5)
+	Duplicated int // a message, a conversation, or a delivery under two names; a callback that came again for no reason (G3, G5)
 	Unsent     int // owed by callback and never sent, or given up (G5)
 	Missed     int // not shown to a session that was to see it, or a wrong account of where it resumes (G4)
 	Refused    int // refused although nothing was wrong with it
@@ -106,7 +109,28 @@ func Check(e Evidence) Verdict {
 		v.checkView(byID[view.Conversation], view)
 	}
 	v.checkArrivals(byID, e.Record, e.Arrivals)
+	if e.Killed {
+		v.checkRepeats(e.Arrivals, e.Kills)
+	}
 	return v
+}
+
+// onTheWay is how long before a kill a callback may have come that comes again after it: its answer takes some 0.15 s, and what went well is
+// recorded within a second, or later where two cores do everything.
+const onTheWay = 3 * time.Second
+
+// checkRepeats: only what was on its way when a hub was killed comes again after that.
+func (v *Verdict) checkRepeats(arrivals []Arrival, kills []time.Time) {
+	last := map[string]time.Time{}
+	for _, a := range arrivals {
+		before, again := last[a.Delivery]
+		last[a.Delivery] = a.At
+		if again && !slices.ContainsFunc(kills, func(kill time.Time) bool {
+			return !kill.Before(before) && kill.Before(a.At) && kill.Sub(before) <= onTheWay
+		}) {
+			v.note(&v.Duplicated, "%s got %s again after %v, although no hub that had it on its way was killed", a.Role, a.Delivery, a.At.Sub(before).Round(time.Millisecond))
+		}
+	}
 }
 
 // checkRecord looks at a conversation by itself: holes are losses, anything twice is a duplicate.

@@ -94,6 +94,41 @@ func TestCheckFindsWhatIsPlanted(t *testing.T) {
 	}
 }
 
+// After kills a callback may come again that was on its way then, and no other.
+func TestCheckKnowsWhatMayComeAgain(t *testing.T) {
+	at := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
+	for name, test := range map[string]struct {
+		came, kills []float64
+		repeats     int
+	}{
+		"on its way":                    {[]float64{1, 9}, []float64{2}, 0},
+		"twice, after a kill each":      {[]float64{1, 9, 17}, []float64{2, 10}, 0},
+		"nobody was killed":             {[]float64{1, 9}, nil, 1},
+		"long before the kill":          {[]float64{1, 9}, []float64{8}, 1},
+		"before the kill, and after it": {[]float64{1, 2, 9}, []float64{2.5}, 1},
+		"after the kill":                {[]float64{3, 9}, []float64{2}, 1},
+	} {
+		e := innocent()
+		e.Arrivals = []Arrival{e.Arrivals[0], e.Arrivals[1], e.Arrivals[3]}
+		again := e.Arrivals[2]
+		e.Arrivals = e.Arrivals[:2]
+		for _, s := range test.came {
+			again.At = at(s)
+			e.Arrivals = append(e.Arrivals, again)
+		}
+		for _, s := range test.kills {
+			e.Kills = append(e.Kills, at(s))
+		}
+		if v := Check(e); v.Broken() {
+			t.Errorf("%s, where it does not matter: %v", name, v.Details)
+		}
+		e.Killed = true
+		if v := Check(e); v.Duplicated != test.repeats || v.Violations() != test.repeats {
+			t.Errorf("%s: %d repeats, %v; want %d", name, v.Duplicated, v.Details, test.repeats)
+		}
+	}
+}
+
 func lost(v *Verdict) int       { return v.Lost }
 func reordered(v *Verdict) int  { return v.Reordered }
 func duplicated(v *Verdict) int { return v.Duplicated }
