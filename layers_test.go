@@ -25,11 +25,11 @@ var layers = map[string]string{
 	// Detection, and the language of groups.
 	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight/feed": "", "parley/insight/figures": "insight/feed lead", "parley/insight/notify": "egress ident lead signing", "parley/insight": "egress ident insight/criteria insight/entity insight/feed insight/text lead markup",
 	"parley/history": "ident", "parley/erasure": "ident", "parley/retention": "lead",
-	"parley/bots": "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident internal/stack signing wire", "parley/dispatch/asynqueue": "",
+	"parley/bots": "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident internal/fair internal/stack signing wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident internal/stack tokens wire", "parley/ws/gencodes": "ws",
 	// A program of ours at the other end of a session: it judges answers and reads close codes by the hub's own tables.
 	"parley/forward":     "dispatch signing ws",
-	"parley/notice":      "dispatch ident signing",
+	"parley/notice":      "dispatch ident internal/fair signing",
 	"parley/conformance": "dispatch ident signing wire", // it plays the hub before a receiver
 	"parley/rest":        "ident rest/api tokens", "parley/rest/api": "tokens ident wire", "parley/rest/docs": "rest/api rest", "parley/rest/contract": "rest/api rest tokens",
 	"parley/rest/conversationmgr": "assets directory hub ident rest rest/api rest/contract tokens wire",
@@ -43,7 +43,7 @@ var layers = map[string]string{
 	"parley/rest/resttest":        "rest/api",
 	"parley/web":                  "",
 	"parley/examples/echobot":     "examples/echobot/echobot", "parley/examples/echobot/echobot": "", "parley/examples/receiver": "", "parley/examples": "", "parley/examples/flows": "",
-	"parley/bench": "insight/criteria insight/figures internal/loopback", "parley/internal/loopback": "", "parley/internal/stack": "",
+	"parley/bench": "insight/criteria insight/figures internal/loopback", "parley/internal/loopback": "", "parley/internal/stack": "", "parley/internal/fair": "",
 	// The crash campaign looks at the hub from outside, as its clients do, and reads the record past it.
 	"parley/chaos": "internal/loopback store store/keyset store/storetest", "parley/chaos/campaign": "chaos",
 	"parley/cmd/parley": "*",

@@ -4,18 +4,18 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"parley"
 	"parley/ident"
+	"parley/internal/fair"
 	"parley/wire"
 )
 
 const (
 	maxWhispers = 4096            // under way, to all receivers; beyond it they are dropped
 	whisperers  = 4               // attempts at the same time for one receiver
-	maxEar      = 32              // that wait for one receiver
+	maxEar      = 32              // that wait for one receiver besides
 	whisperLife = 5 * time.Second // who typed longer ago is old news
 )
 
@@ -28,37 +28,30 @@ func (d *Dispatcher) Whisper(w parley.Whisper) {
 	d.whispers.offer(w)
 }
 
-// whispers are marks of typing and presence on their way. Each receiver's wait by themselves: one that hangs costs its own and nobody
-// else's. Safe for concurrent use.
-type whispers struct {
-	tell  func(ctx context.Context, w parley.Whisper) (outcome string)
-	count func(outcome string)
-	clock func() time.Time
-	ctx   context.Context // of the attempts; ends with close
-	stop  context.CancelFunc
-
-	mu       sync.Mutex
-	ears     map[targetName]*ear
-	underWay int // in all ears
-	closed   bool
-	wg       sync.WaitGroup
-}
-
-// An ear is what is under way to one receiver.
-type ear struct {
-	running int
-	waiting []heard
-}
-
-type heard struct {
+// A mark is one that is on its way.
+type mark struct {
 	parley.Whisper
 	at time.Time
 }
 
+// whispers are marks of typing and presence on their way. Each receiver's wait by themselves: one that hangs costs its own and nobody
+// else's. Safe for concurrent use.
+type whispers struct {
+	count func(outcome string)
+	clock func() time.Time
+	lines *fair.Lines[targetName, mark]
+	stop  context.CancelFunc // ends the attempts
+}
+
 func newWhispers(clock func() time.Time, tell func(context.Context, parley.Whisper) string, count func(string)) *whispers {
-	w := &whispers{tell: tell, count: count, clock: clock, ears: map[targetName]*ear{}}
-	w.ctx, w.stop = context.WithCancel(context.Background())
-	return w
+	ctx, stop := context.WithCancel(context.Background())
+	return &whispers{clock: clock, count: count, stop: stop, lines: fair.New[targetName](whisperers, maxEar, maxWhispers, func(m mark) {
+		outcome := "dropped"
+		if clock().Sub(m.at) < whisperLife {
+			outcome = tell(ctx, m.Whisper)
+		}
+		count(outcome)
+	})}
 }
 
 // offer sends one, now or soon, or drops it.
@@ -68,57 +61,19 @@ func (ws *whispers) offer(w parley.Whisper) {
 		return
 	}
 	p := w.Conversation.State.Parties[w.Slot]
-	name := targetName{w.Conversation.Tenant, p.Application, p.Role}
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	e := ws.ears[name]
-	if ws.closed || ws.underWay >= maxWhispers || e != nil && len(e.waiting) >= maxEar {
+	if !ws.lines.Offer(targetName{w.Conversation.Tenant, p.Application, p.Role}, mark{w, ws.clock()}) {
 		ws.count("dropped")
-		return
-	}
-	if e == nil {
-		e = &ear{}
-		ws.ears[name] = e
-	}
-	ws.underWay++
-	e.waiting = append(e.waiting, heard{w, ws.clock()})
-	if e.running < whisperers {
-		e.running++
-		ws.wg.Go(func() { ws.run(name, e) })
-	}
-}
-
-// run sends what waits for a receiver until nothing does.
-func (ws *whispers) run(name targetName, e *ear) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	for len(e.waiting) > 0 && !ws.closed {
-		next := e.waiting[0]
-		e.waiting = e.waiting[1:]
-		ws.mu.Unlock()
-		outcome := "dropped"
-		if ws.clock().Sub(next.at) < whisperLife {
-			outcome = ws.tell(ws.ctx, next.Whisper)
-		}
-		ws.count(outcome)
-		ws.mu.Lock()
-		ws.underWay--
-	}
-	if e.running--; e.running == 0 {
-		delete(ws.ears, name)
 	}
 }
 
 // close forgets what waits and cuts off what runs.
 func (ws *whispers) close() {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	ws.closed = true
+	ws.lines.Stop()
 	ws.stop()
 }
 
 // wait returns when nothing runs any more.
-func (ws *whispers) wait() { ws.wg.Wait() }
+func (ws *whispers) wait() { ws.lines.Wait() }
 
 func (d *Dispatcher) whisperOnce(ctx context.Context, w parley.Whisper) (outcome string) {
 	defer func() {

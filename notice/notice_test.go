@@ -456,6 +456,41 @@ func TestOperationsURL(t *testing.T) {
 	}
 }
 
+// An environment whose operations URL hangs waits for itself, however much it has to hear; others hear at once.
+func TestOperationsURLThatHangs(t *testing.T) {
+	release, good := make(chan struct{}), make(chan struct{}, 16)
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(hanging.Close)
+	well := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { good <- struct{}{} }))
+	t.Cleanup(well.Close)
+	hangs := ident.New[parley.Tenant]()
+	s := newStation(t, func(c *Config) {
+		c.About = func(_ context.Context, r parley.Receiver) (About, error) {
+			if r.Tenant == hangs {
+				return About{Operations: Operations{hanging.URL, secret}}, nil
+			}
+			return About{Operations: Operations{well.URL, secret}}, nil
+		}
+	})
+	defer s.end()
+	defer close(release)
+	x := given()
+	x.Receiver.Tenant = hangs
+	const many = 60
+	for range many {
+		s.Notify(x)
+	}
+	s.Notify(given())
+	select {
+	case <-good:
+	case <-time.After(10 * time.Second): // less than a try that hangs takes
+		t.Fatal("the other environment hears nothing")
+	}
+	if n := s.count("operations", "dropped"); n < many-ofOne-1 || n > many-ofOne {
+		t.Errorf("%d were dropped, want all but one that hangs and %d that wait", n, ofOne)
+	}
+}
+
 // Nobody waits for notices: what does not fit is dropped, and counted.
 func TestNotifyNeverWaits(t *testing.T) {
 	meter := prometheus.NewRegistry()

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +12,7 @@ import (
 	"parley"
 	"parley/dispatch"
 	"parley/ident"
+	"parley/internal/fair"
 )
 
 // About is what a notice says of a receiver besides its ids.
@@ -44,7 +44,8 @@ var waits = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time
 
 const (
 	waiting     = 256              // notices that may wait for a way; a busy hub makes a few an hour
-	atOnce      = 4                // tries of one way at the same time: one that hangs does not hold the others
+	mailAtOnce  = 4                // connections to the mail server
+	ofOne       = 32               // notices that may wait for one operations URL: one that hangs does not hold the others
 	tryTimeout  = 15 * time.Second // of one try, mail or callback
 	lastTimeout = 5 * time.Second  // for what still waits when the hub stops: one try
 )
@@ -58,10 +59,12 @@ type job struct {
 
 // A way is how a notice goes out.
 type way struct {
-	name  string
-	queue chan job
+	name            string
+	atOnce, waiting int                       // in one line
+	line            func(job) parley.TenantID // what waits behind another notice: those of the same
 	// try says how it went: again is false when another try is of no use. err has no secrets and no text of strangers.
-	try func(context.Context, job) (again bool, err error)
+	try   func(context.Context, job) (again bool, err error)
+	lines *fair.Lines[parley.TenantID, job]
 }
 
 // A Notifier sends notices. Safe for concurrent use; Run must be running.
@@ -94,9 +97,9 @@ func New(c Config) *Notifier {
 	if c.Meter != nil {
 		c.Meter.MustRegister(n.sent)
 	}
-	n.ways = []*way{{name: "operations", queue: make(chan job, waiting), try: n.call}}
-	if c.Mail != nil {
-		n.ways = append(n.ways, &way{name: "mail", queue: make(chan job, waiting), try: n.mail})
+	n.ways = []*way{{name: "operations", atOnce: 1, waiting: ofOne, line: func(j job) parley.TenantID { return j.Receiver.Tenant }, try: n.call}}
+	if c.Mail != nil { // there is one server for all
+		n.ways = append(n.ways, &way{name: "mail", atOnce: mailAtOnce, waiting: waiting, line: func(job) parley.TenantID { return parley.TenantID{} }, try: n.mail})
 	}
 	n.sent.WithLabelValues("any", "dropped") // shown before the first one, which would pass for the beginning of the series
 	for _, w := range n.ways {
@@ -123,15 +126,8 @@ func (n *Notifier) dropped(x dispatch.Notice, way string) {
 
 // Run sends until ctx ends; then it tries what waits once more, and returns with nothing left of it.
 func (n *Notifier) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
 	for _, w := range n.ways {
-		for range atOnce {
-			wg.Go(func() {
-				for j := range w.queue {
-					n.send(ctx, w, j)
-				}
-			})
-		}
+		w.lines = fair.New[parley.TenantID](w.atOnce, w.waiting, waiting, func(j job) { n.send(ctx, w, j) })
 	}
 	for done := false; !done; {
 		select {
@@ -145,9 +141,8 @@ func (n *Notifier) Run(ctx context.Context) error {
 		n.spread(ctx, <-n.in)
 	}
 	for _, w := range n.ways {
-		close(w.queue)
+		w.lines.Wait()
 	}
-	wg.Wait()
 	return ctx.Err()
 }
 
@@ -164,9 +159,7 @@ func (n *Notifier) spread(ctx context.Context, x dispatch.Notice) {
 		if w.name == "mail" && x.Email == "" || w.name == "operations" && about.Operations.URL == "" {
 			continue
 		}
-		select {
-		case w.queue <- j:
-		default:
+		if !w.lines.Offer(w.line(j), j) {
 			n.dropped(x, w.name)
 		}
 	}
