@@ -269,6 +269,9 @@ func (s *shift) try(ctx context.Context, to *target, c *parley.Conversation, m *
 	if !to.bot() {
 		bodies, err = s.d.payloads(ctx, s.lane, c, m)
 	}
+	if s.lane.Receiver.Role == parley.BusinessNotification && parley.KindOf(err) == parley.NotFound {
+		return result{outcome: Rejected, problem: "the webhook, or its bot, does not exist any more"}, nil
+	}
 	if err != nil {
 		return res, err
 	}

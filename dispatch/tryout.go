@@ -26,14 +26,17 @@ type Tryout struct {
 }
 
 // Try sends a marked test message to a receiver, once, and says what happened. Nothing of it is recorded, and it does not
-// count for or against the receiver. NotFound if there is no such role; Forbidden if it takes its messages over a session.
+// count for or against the receiver. NotFound if there is no such role; Forbidden if it has no callback.
 func (d *Dispatcher) Try(ctx context.Context, of parley.Receiver) (Tryout, error) {
 	to, err := d.targets.of(ctx, of)
 	if err != nil {
 		return Tryout{}, err
 	}
-	if to.session() {
+	switch {
+	case to.session():
 		return Tryout{}, &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "the role takes its messages over a session: there is no callback to try"}
+	case to.bot():
+		return Tryout{}, &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "the hub itself runs this bot: there is no callback to try; see POST /admin/v1/bots/{id}/test"}
 	}
 	c := &parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: of.Tenant, Status: parley.Open, Created: d.config.Clock(),
 		State: parley.ConversationState{ChannelType: "web_chat", Address: "test"}}
@@ -42,6 +45,11 @@ func (d *Dispatcher) Try(ctx context.Context, of parley.Receiver) (Tryout, error
 			Metadata: []parley.NameValue{{Name: TestAttribute, Value: "true"}}}}
 	id := ident.Delivery(m.ID, of.Application, of.Role)
 	body := wire.AppendEnvelope(nil, m.Body.Metadata, wire.View{Conversation: c, HTML: true}, m)
+	if of.Role == parley.BusinessNotification && d.config.Hooks != nil { // its form has no place for a mark but the text
+		if body, err = d.config.Hooks.Body(ctx, of, c, m); err != nil {
+			return Tryout{}, err
+		}
+	}
 	res := d.sender.attempt(ctx, *to, request{id: id.String(), body: body}, func() bool { return true })
 	if res.ours != nil {
 		return Tryout{}, res.ours
