@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -142,6 +143,9 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	answer, err := client.Do(req.WithContext(ctx))
+	if ours := exhausted(err); ours != nil {
+		return result{ours: ours}, sent
+	}
 	if err != nil {
 		return result{problem: egress.Plain(err).Error()}, sent
 	}
@@ -154,4 +158,15 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 		res.answer = ofTarget(to, sent).excerpt(body)
 	}
 	return res, sent
+}
+
+// exhausted is why a request failed if that is since this machine has no more files or memory, which is not the other end's fault; else nil.
+// That it has no address to connect from may mean ports, but also a receiver with IPv6 only: that counts.
+func exhausted(err error) error {
+	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return fmt.Errorf("make a connection: %w", e)
+		}
+	}
+	return nil
 }

@@ -195,7 +195,7 @@ func (t *tokens) record(ctx context.Context, key tokenKey, value string) {
 	})
 }
 
-// fetch follows the recipe. Its errors are a [tokenError].
+// fetch follows the recipe. Its errors are a [tokenError], unless this machine is at fault.
 func (t *tokens) fetch(ctx context.Context, a *parley.Authentication) (string, error) {
 	r := a.OAuth2
 	client, err := t.clients.of(a)
@@ -222,6 +222,9 @@ func (t *tokens) fetch(ctx context.Context, a *parley.Authentication) (string, e
 		req.Header.Set(h.Name, h.Value)
 	}
 	res, err := client.Do(req)
+	if ours := exhausted(err); ours != nil {
+		return "", fmt.Errorf("fetch access token: %w", ours)
+	}
 	if err != nil {
 		return "", &tokenError{problem: egress.Plain(err).Error()}
 	}
