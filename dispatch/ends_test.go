@@ -139,6 +139,47 @@ func TestHubHearsOfDeadDeliveriesAfterACrash(t *testing.T) {
 	})
 }
 
+// A hub that panics over a dead delivery hears of the others, its lane goes on, and the process lives; when the bug is mended it hears of that
+// one, too.
+func TestHubThatPanicsOverADeadDelivery(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		s, app := open(t), ident.New[parley.ClientApplication]()
+		r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) { return http.StatusBadRequest, nil, "" })
+		application(t, s, app, r.URL, nil)
+		steps, wake := says(t, s, 3, app)
+		hub := &panicking{poison: 2}
+		d := New(Config{Store: s, Hub: hub, Allow: loopback, Logger: slog.New(slog.DiscardHandler)})
+		lanes, err := s.Claim(t.Context(), wake, time.Minute)
+		if err != nil || len(lanes) != 1 {
+			t.Fatal(lanes, err)
+		}
+		d.work(t.Context(), lanes[0], nil)
+		if got := hub.heard(); !slices.Equal(got, []int64{1, 3}) || states(t, s, steps[0].Conversation.ID).Acked[1] != 3 {
+			t.Errorf("the hub heard of %v, want 1 and 3, and the lane to be done", got)
+		}
+		d.retell(t.Context(), 0)
+		hub.poison = 0
+		d.retell(t.Context(), 0)
+		d.retell(t.Context(), 0)
+		if got := hub.heard(); !slices.Equal(got, []int64{1, 3, 2}) {
+			t.Errorf("the hub heard of %v after the bug was mended, want 2, once, too", got)
+		}
+	})
+}
+
+// A panicking hub does so over the message with one seq.
+type panicking struct {
+	deadLetters
+	poison int64
+}
+
+func (p *panicking) DeliveryFailed(ctx context.Context, tenant parley.TenantID, slot int, m parley.Message) error {
+	if m.Seq == p.poison {
+		panic("planted")
+	}
+	return p.deadLetters.DeliveryFailed(ctx, tenant, slot, m)
+}
+
 // roundTripper is a receiver in memory, for which time can be anything.
 type roundTripper func(*http.Request) (*http.Response, error)
 

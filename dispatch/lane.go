@@ -426,11 +426,17 @@ func (s *shift) note(ctx context.Context, p parley.Progress) (rest parley.Rest, 
 }
 
 // tell says to the hub that a delivery was given up, and notes that it did. Should either fail, the sweeper says it again:
-// the hub may hear of one twice, and never not at all.
+// the hub may hear of one twice, and never not at all. A panic in the hub is the end of this one try.
 func (d *Dispatcher) tell(ctx context.Context, g parley.GivenUp) {
 	if d.config.Hub == nil {
 		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			d.logger.ErrorContext(ctx, "telling the hub of a dead delivery panicked", "conversation", g.Message.Conversation, "seq", g.Message.Seq,
+				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
 	err := d.config.Hub.DeliveryFailed(ctx, g.Tenant, g.Slot, g.Message)
 	if kind := parley.KindOf(err); err == nil || kind == parley.Closed || kind == parley.NotFound { // there is nothing to go on with
 		err = d.config.Store.Told(ctx, g)
