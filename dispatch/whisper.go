@@ -97,8 +97,11 @@ func (d *Dispatcher) whisperOnce(ctx context.Context, w parley.Whisper) (outcome
 	if err != nil {
 		return "error"
 	}
-	if to.session() {
+	switch {
+	case to.session():
 		return "session" // who takes messages over a session hears of typing by subscribing
+	case to.bot():
+		return "bot" // one that the hub runs is asked about messages only
 	}
 	view := wire.View{Conversation: w.Conversation, Customer: p.Role != parley.Customer, Recipients: int64(1) << w.Slot}
 	id := ident.Delivery(w.Message.ID, p.Application, p.Role)

@@ -122,3 +122,13 @@ func TestTypingIsNotToldToWhoIsHeld(t *testing.T) {
 		tell("well again", "delivered")
 	})
 }
+
+// A bot that the hub runs is not called, so nothing is sent to it either.
+func TestTypingIsNotToldToBotsOfTheHub(t *testing.T) {
+	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	application(t, s, app, parley.BotCallback, nil)
+	d := start(t, s, nil)
+	if outcome := d.whisperOnce(t.Context(), typingTo(app)); outcome != "bot" {
+		t.Errorf("typing = %q", outcome)
+	}
+}
