@@ -521,6 +521,33 @@ func TestStoppingSendsWhatWaits(t *testing.T) {
 	}
 }
 
+// A mail server that takes connections and says nothing does not keep the hub from stopping in its time, and the log says what is wrong with it.
+func TestSilentMailServer(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0") // nobody accepts; the system does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	server, err := ParseSMTP("smtp://" + l.Addr().String() + "?from=parley@example.org&tls=off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log lockedBuffer
+	n := New(Config{Mail: server, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		About: func(context.Context, parley.Receiver) (About, error) { return About{}, nil }})
+	n.Notify(given())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	begin := time.Now()
+	if err := n.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run = %v", err)
+	}
+	if took := time.Since(begin); took < lastTimeout || took > 2*lastTimeout || !strings.Contains(log.String(), "no answer in time") {
+		t.Errorf("it stopped after %v; log: %s", took, &log)
+	}
+}
+
 func TestParseSMTP(t *testing.T) {
 	for text, want := range map[string]string{
 		"smtp://u:planted@mail.example:2525?from=a@example.org": "",

@@ -47,7 +47,7 @@ const (
 	mailAtOnce  = 4                // connections to the mail server
 	ofOne       = 32               // notices that may wait for one operations URL: one that hangs does not hold the others
 	tryTimeout  = 15 * time.Second // of one try, mail or callback
-	lastTimeout = 5 * time.Second  // for what still waits when the hub stops: one try
+	lastTimeout = 5 * time.Second  // for all that is under way when the hub stops: what waits is tried once, if there is time
 )
 
 // A job is a notice on one of its ways.
@@ -124,21 +124,25 @@ func (n *Notifier) dropped(x dispatch.Notice, way string) {
 	n.logger.Warn("a notice was dropped: too many wait", "way", way, "application", x.Receiver.Application, "role", x.Receiver.Role, "event", x.Event)
 }
 
-// Run sends until ctx ends; then it tries what waits once more, and returns with nothing left of it.
+// Run sends until ctx ends; then it tries what waits once more, as long as lastTimeout lasts, and returns with nothing left of it.
 func (n *Notifier) Run(ctx context.Context) error {
+	trying, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
 	for _, w := range n.ways {
-		w.lines = fair.New[parley.TenantID](w.atOnce, w.waiting, waiting, func(j job) { n.send(ctx, w, j) })
+		w.lines = fair.New[parley.TenantID](w.atOnce, w.waiting, waiting, func(j job) { n.send(ctx, trying, w, j) })
 	}
 	for done := false; !done; {
 		select {
 		case x := <-n.in:
-			n.spread(ctx, x)
+			n.spread(trying, x)
 		case <-ctx.Done():
 			done = true
 		}
 	}
+	end := time.AfterFunc(lastTimeout, cut)
+	defer end.Stop()
 	for len(n.in) > 0 { // nobody notifies any more, or too late
-		n.spread(ctx, <-n.in)
+		n.spread(trying, <-n.in)
 	}
 	for _, w := range n.ways {
 		w.lines.Wait()
@@ -146,9 +150,9 @@ func (n *Notifier) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// spread gives a notice to each way that it has. ctx may have ended.
+// spread gives a notice to each way that it has.
 func (n *Notifier) spread(ctx context.Context, x dispatch.Notice) {
-	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
+	reading, cancel := context.WithTimeout(ctx, lastTimeout)
 	defer cancel()
 	about, err := n.config.About(reading, x.Receiver)
 	if err != nil { // whom it is about is said by its ids
@@ -165,14 +169,11 @@ func (n *Notifier) spread(ctx context.Context, x dispatch.Notice) {
 	}
 }
 
-// send tries until it went well, is of no use, or has been tried enough; once only when the hub stops.
-func (n *Notifier) send(ctx context.Context, w *way, j job) {
+// send tries until it went well, is of no use, or has been tried enough; once only when the hub stops, which ctx says, and not longer than
+// trying lasts.
+func (n *Notifier) send(ctx, trying context.Context, w *way, j job) {
 	for tries := 0; ; tries++ {
-		limit := tryTimeout
-		if ctx.Err() != nil {
-			limit = lastTimeout
-		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		bounded, cancel := context.WithTimeout(trying, tryTimeout)
 		again, err := w.try(bounded, j)
 		cancel()
 		if err == nil {

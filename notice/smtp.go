@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/textproto"
 	"net/url"
+	"os"
 	"strconv"
 
 	gomail "github.com/wneessen/go-mail"
@@ -69,8 +70,9 @@ func ParseSMTP(text string) (*SMTP, error) {
 	return s, nil
 }
 
-// mailer makes a connection's settings anew: go-mail keeps state in them.
-func (n *Notifier) mailer() (*gomail.Client, error) {
+// mailer makes a connection's settings anew: go-mail keeps state in them. The connection ends with ctx, of which go-mail thinks only as long
+// as it connects.
+func (n *Notifier) mailer(ctx context.Context) (*gomail.Client, error) {
 	s := n.config.Mail
 	settings := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12, RootCAs: s.roots}
 	policy := gomail.TLSMandatory
@@ -85,13 +87,17 @@ func (n *Notifier) mailer() (*gomail.Client, error) {
 		}
 		options = append(options, gomail.WithSMTPAuth(auth), gomail.WithUsername(s.user), gomail.WithPassword(s.password))
 	}
-	return gomail.NewClient(s.host, append(options, gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := n.config.Dial(ctx, network, address)
-		if err != nil || !s.encrypted {
-			return conn, err
+	return gomail.NewClient(s.host, append(options, gomail.WithDialContextFunc(func(dialing context.Context, network, address string) (net.Conn, error) {
+		conn, err := n.config.Dial(dialing, network, address)
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(ctx, func() { conn.Close() }) // it is closed by then, if all went well
+		if !s.encrypted {
+			return conn, nil
 		}
 		encrypted := tls.Client(conn, settings)
-		if err := encrypted.HandshakeContext(ctx); err != nil {
+		if err := encrypted.HandshakeContext(dialing); err != nil {
 			conn.Close()
 			return nil, err
 		}
@@ -111,7 +117,7 @@ func (n *Notifier) mail(ctx context.Context, j job) (again bool, err error) {
 	m.SetMessageIDWithValue(j.id + "@" + n.config.Mail.host) // the same on every try, so that a reader sees a repeat as one
 	m.SetDateWithValue(j.At)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office answers
-	client, err := n.mailer()
+	client, err := n.mailer(ctx)
 	if err != nil {
 		return false, fmt.Errorf("the mail client cannot be set up (%T)", err)
 	}
@@ -119,8 +125,13 @@ func (n *Notifier) mail(ctx context.Context, j job) (again bool, err error) {
 	if err == nil || m.IsDelivered() { // an error in saying goodbye is nobody's loss
 		return false, nil
 	}
+	if ctx.Err() != nil {
+		return true, errLate
+	}
 	return temporary(err), plain(err)
 }
+
+var errLate = errors.New("no answer in time")
 
 // temporary says whether another try may help: everything but what the server refuses for good.
 func temporary(err error) bool {
@@ -137,8 +148,8 @@ func temporary(err error) bool {
 func plain(err error) error {
 	var certificate *tls.CertificateVerificationError
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return errors.New("no answer in time")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return errLate
 	case errors.As(err, &certificate):
 		return errors.New("the certificate of the mail server is not good")
 	}
