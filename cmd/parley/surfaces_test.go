@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -60,6 +61,7 @@ func TestOneConversationOnEverySurface(t *testing.T) {
 				}
 				ask(admin, http.MethodPost, conversationmgrBase+"/conversations/messages", object{"messages": object{"message": []object{message}}}, nil, http.StatusAccepted)
 			}
+			channel.headers["TRACEPARENT"] = "planted-trace-of-nobody"
 			said("agent.join", "")
 			said("text", "Hello, I am Dana.")
 			ask(channel, http.MethodPost, turns+"/"+id, object{"text": "Hello Dana"}, &third, http.StatusOK)
@@ -122,6 +124,23 @@ func TestOneConversationOnEverySurface(t *testing.T) {
 				if !all[id] {
 					t.Errorf("conversationmgr does not show %s", id)
 				}
+			}
+			// Whatever surface it came over, each thing that somebody said has a trace, one of the hub's own if the caller has none.
+			var timeline struct {
+				Message []struct{ Type, Sender, TraceID string }
+			}
+			ask(admin, http.MethodGet, "/admin/v1/conversations/"+id+"/timeline?$pagesize=75", nil, &timeline, http.StatusOK)
+			traced := 0
+			for _, m := range timeline.Message {
+				if m.Sender != "customer" && m.Sender != "custom_agent" || m.Type != "text" {
+					continue
+				}
+				if traced++; !regexp.MustCompile("^[0-9a-f]{32}$").MatchString(m.TraceID) {
+					t.Errorf("a %s of %s has the trace %q", m.Type, m.Sender, m.TraceID)
+				}
+			}
+			if traced < 6 {
+				t.Errorf("%d things said in the timeline: %+v", traced, timeline)
 			}
 			ask(agents, http.MethodPost, "/conversations/"+id+"/messages", object{"message": "still there?"}, nil, http.StatusBadRequest)
 			ask(channel, http.MethodPost, turns+"/"+id, object{"text": "still there?"}, nil, http.StatusConflict)

@@ -8,6 +8,7 @@ import (
 
 	"parley"
 	"parley/hub"
+	"parley/rest/api"
 )
 
 // messages lists what was said (reference 4.8).
@@ -143,7 +144,7 @@ func (s *Surface) ask(r *request) (a parley.AgentConversation, posted hub.Posted
 }
 
 func (s *Surface) post(ctx context.Context, r *request, drafts ...parley.Draft) ([]hub.Posted, error) {
-	return s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: r.tenant}, Surface: "agentapi", Trace: r.Header.Get("Traceparent"), Drafts: drafts})
+	return s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: r.tenant}, Surface: "agentapi", Trace: api.Traceparent(ctx), Drafts: drafts})
 }
 
 // speak notes that something is said: the conversation is active again, and is to be judged anew.

@@ -55,7 +55,7 @@ func (s *Surface) prepare(r *http.Request) (*ask, error) {
 	if id := r.Header.Get(requestHeader); saneRequest.MatchString(id) {
 		a.request = id
 	}
-	a.trace = r.Header.Get("Traceparent")
+	a.trace = api.Traceparent(r.Context())
 	a.input, a.text, err = body.input()
 	a.input.Request = a.request
 	return a, err

@@ -32,7 +32,7 @@ func (s *Surface) post(r *http.Request) ([]hub.Posted, error) {
 	if err != nil {
 		return nil, err
 	}
-	posted, err := s.hub.Post(r.Context(), hub.PostRequest{Speaker: api.GrantOf(r.Context()).Speaker, Surface: "conversationmgr", Trace: traceparent(r.Context()), Drafts: drafts})
+	posted, err := s.hub.Post(r.Context(), hub.PostRequest{Speaker: api.GrantOf(r.Context()).Speaker, Surface: "conversationmgr", Trace: api.Traceparent(r.Context()), Drafts: drafts})
 	if err != nil {
 		return nil, located(err, len(drafts))
 	}

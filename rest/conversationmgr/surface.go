@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/gorilla/mux"
-	"go.opentelemetry.io/otel/propagation"
 
 	"parley"
 	"parley/assets"
@@ -98,11 +97,4 @@ func look[T any](c *directory.Collection[T]) func(context.Context, ID) error {
 		_, err := find(ctx, c, id)
 		return err
 	}
-}
-
-// traceparent is the trace of a request in the form that callbacks hand on.
-func traceparent(ctx context.Context) string {
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	return carrier.Get("traceparent")
 }
