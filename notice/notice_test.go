@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -453,6 +454,34 @@ func TestOperationsURL(t *testing.T) {
 	s.end()
 	if len(answers) != 0 || len(all) > 0 || strings.Contains(s.log.String(), server.URL) {
 		t.Errorf("log: %s", s.log)
+	}
+}
+
+// The operations URL is a stranger's: it is reached only where callbacks may go, and leads nowhere else.
+func TestOperationsURLObeysTheGuard(t *testing.T) {
+	var elsewhere, asked atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	t.Cleanup(other.Close)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(server.Close)
+	for _, guarded := range []bool{true, false} {
+		s := newStation(t, func(c *Config) {
+			c.About = func(context.Context, parley.Receiver) (About, error) {
+				return About{Operations: Operations{server.URL, secret}}, nil
+			}
+			if guarded {
+				c.Dial = (&egress.Guard{}).DialContext
+			}
+		})
+		s.Notify(given())
+		await(t, func() bool { return s.count("operations", "failed") == 1 })
+		s.end()
+		if n := asked.Load(); (n == 0) != guarded || elsewhere.Load() != 0 {
+			t.Errorf("guarded %v: it was asked %d times, and %d times what it named; log: %s", guarded, n, elsewhere.Load(), s.log)
+		}
 	}
 }
 
