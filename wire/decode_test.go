@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -113,6 +114,11 @@ func TestDecodeMessageRefuses(t *testing.T) {
 		{"list without version", `{"type":{"value":"richMessage.listpicker"},"content":{"json":{"type":"list"}}}`, parley.Missing, "m[0].content.json.version"},
 		{"list with a numeric version", `{"type":{"value":"richMessage.richlink"},"content":{"json":{"type":"web_url","version":1}}}`, parley.BadValue, "m[0].content.json.version"},
 		{"recipient", `{"type":{"value":"typing.end"},"recipients":{"recipient":[{"type":"nobody"}]}}`, parley.OutsideEnum, "m[0].recipients.recipient[0].type"},
+		{"json that is deep", `{"type":{"value":"text"},"content":{"text":"x","json":` + deep(51) + `}}`, parley.BadValue, "m[0].content.json"},
+		{"a deep member of content", `{"type":{"value":"text"},"content":{"text":"x","mood":` + deep(51) + `}}`, parley.BadValue, "m[0].content.mood"},
+		{"a deep payload as JSON text", `{"type":{"value":"agent.join"},"content":{"json":` + strconv.Quote(deep(51)) + `}}`, parley.BadValue, "m[0].content.json"},
+		{"a deep payload as text", `{"type":{"value":"richMessage.form"},"content":{"text":` + strconv.Quote(deep(51)) + `}}`, parley.Missing, "m[0].content.json"},
+		{"deep client info", `{"type":{"value":"text"},"content":{"text":"x"},"conversation":{"clientInfo":` + deep(51) + `}}`, parley.BadValue, "m[0].conversation.clientInfo"},
 		{"attribute without name", `{"type":{"value":"typing.end"},"attributes":{"attribute":[{"value":"v"}]}}`, parley.Missing, "m[0].attributes.attribute[0].name"},
 	}
 	for _, test := range tests {
@@ -120,6 +126,19 @@ func TestDecodeMessageRefuses(t *testing.T) {
 			_, err := DecodeMessage([]byte(test.raw), "m[0]")
 			wantRefusal(t, err, test.reason, test.field)
 		})
+	}
+}
+
+// deep is an object with so many levels, in which brackets stand within texts as well.
+func deep(levels int) string {
+	return strings.Repeat(`{"[{\"[":[`, levels/2) + strings.Repeat("{", levels%2) + strings.Repeat("}", levels%2) + strings.Repeat("]}", levels/2)
+}
+
+// Fifty levels are enough for every payload there is, and few enough for every parser of a receiver.
+func TestDecodeMessageTakesFiftyLevels(t *testing.T) {
+	d, err := DecodeMessage([]byte(`{"type":{"value":"text"},"content":{"text":"x","json":`+deep(50)+`}}`), "")
+	if err != nil || string(d.Body.Content.JSON) != deep(50) {
+		t.Errorf("50 levels = %v, %v", d.Body.Content, err)
 	}
 }
 

@@ -66,10 +66,10 @@ func unquote(v jsontext.Value) string {
 	return string(s)
 }
 
-// parseObject is the JSON object in text without blanks, nil if there is something else in it.
+// parseObject is the JSON object in text without blanks, nil if there is something else in it, or it is nested too deep.
 func parseObject(text string) jsontext.Value {
 	v := jsontext.Value(text)
-	if v.Compact() != nil || v.Kind() != '{' {
+	if v.Compact() != nil || v.Kind() != '{' || tooDeep(v) {
 		return nil
 	}
 	return v
