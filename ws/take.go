@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -95,10 +96,14 @@ var errNoOutcome = errors.New("no outcome was told")
 
 // hand implements [parley.Hand].
 func (s *session) hand(ctx context.Context, h parley.Handed) (parley.Answer, error) {
+	object, err := json.Marshal(map[string]delivery{"delivery": {h.Delivery, h.Conversation, h.Seq, h.Attempt, h.Trace, h.Body}})
+	if err != nil { // a body that is in the record and no JSON that this can render: this delivery's trouble, and nobody else's
+		return parley.Answer{}, fmt.Errorf("render delivery %s: %w", h.Delivery, err)
+	}
 	answer := make(chan parley.Answer, 1)
 	s.mu.Lock()
 	s.takes[h.Delivery] = answer
-	s.push(encode(map[string]any{"delivery": delivery{h.Delivery, h.Conversation, h.Seq, h.Attempt, h.Trace, h.Body}}))
+	s.push(object)
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
