@@ -142,8 +142,8 @@ func (s *session) outcome(r *request) error {
 	default:
 		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "outcome", Msg: "outcome is delivered, retry, rejected or gone"}
 	}
-	if in.After < 0 || a.After > maxAfter {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "after", Msg: "after is in milliseconds, at most a day"}
+	if in.After < 0 || in.After > maxAfter.Milliseconds() { // before it is made a Duration, which is too small for some
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "after", Msg: "is in milliseconds, at most a day"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -238,7 +238,8 @@ func TestTakeIsRefused(t *testing.T) {
 	if code := bot.refused("take", map[string]any{}); code != "400-152" {
 		t.Errorf("take twice = %s", code)
 	}
-	for _, in := range []map[string]any{{"delivery": "x", "outcome": "lost"}, {"delivery": "x", "outcome": "retry", "after": -1}} {
+	for _, in := range []map[string]any{{"delivery": "x", "outcome": "lost"}, {"delivery": "x", "outcome": "retry", "after": -1},
+		{"delivery": "x", "outcome": "retry", "after": 18446744073710}} { // nanoseconds of which wrap around to almost nothing
 		if code := bot.refused("outcome", in); code != "400-152" {
 			t.Errorf("outcome %v = %s", in, code)
 		}
