@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"parley/internal/stack"
 
@@ -98,6 +99,9 @@ func (s *session) frame(ctx context.Context) ([]request, error) {
 
 // parseFrame takes a frame apart. Anything but JSON objects that each have one known operation ends the session.
 func parseFrame(data []byte) ([]request, error) {
+	if !utf8.Valid(data) {
+		return nil, &closing{code: closeProtocol, reason: "the frame is not UTF-8"}
+	}
 	var requests []request
 	for line := range bytes.Lines(data) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -119,7 +123,8 @@ var errNoRequest = &closing{code: closeProtocol, reason: "a frame holds JSON obj
 
 // parseRequest reads one object. Members that are neither id nor an operation are ignored, for clients of later versions.
 func parseRequest(line []byte) (r request, err error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(line))
+	// Half a surrogate pair is a text's problem, not the frame's: whoever reads that member refuses it, and the session goes on.
+	dec := jsontext.NewDecoder(bytes.NewBuffer(line), jsontext.AllowInvalidUTF8(true))
 	if open, err := dec.ReadToken(); err != nil || open.Kind() != '{' {
 		return r, errNoRequest
 	}
