@@ -115,6 +115,8 @@ func TestHostileFrames(t *testing.T) {
 		{"read again", at("read", `,"seq":1`), okay},
 
 		{"typing nowhere", `{"id":"x","typing":{"on":true}}`, missing},
+		{"typing, perhaps", at("typing", ``), missing},
+		{"typing, null", at("typing", `,"on":null`), missing},
 		{"typing with a text", at("typing", `,"on":"yes"`), bad},
 
 		{"refresh with nothing", `{"id":"x","refresh":{}}`, "401-101"},
@@ -167,4 +169,27 @@ func (c *client) hears(frame string) string {
 			return e.Code
 		}
 	}
+}
+
+// Who has several roles says with each post which one it is; typing has no place for that.
+func TestSeveralRoles(t *testing.T) {
+	s := newSite(t, nil)
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	both := s.grants["dana"]
+	both.Speaker.Roles = []parley.Role{parley.CustomAgent, parley.CustomBot}
+	s.grant("both", both)
+	c, ok := s.connect("both")
+	if ok["role"] != nil {
+		t.Errorf("connect says that the session speaks as %v", ok["role"])
+	}
+	if code := c.refused("typing", map[string]any{"conversation": id, "on": true}); code != "403-603" {
+		t.Errorf("typing = %s, want 403-603", code)
+	}
+	if code := c.refused("post", in(id, text("x"))); code != "403-603" {
+		t.Errorf("a post of nobody = %s, want 403-603", code)
+	}
+	named := in(id, text("x"))
+	named["sender"] = map[string]any{"type": "custom_agent"}
+	c.ask("post", named)
 }

@@ -450,17 +450,22 @@ func (s *session) reply(id string, err error) {
 func (s *session) typing(r *request) error {
 	var in struct {
 		Conversation parley.ConversationID `json:"conversation"`
-		On           bool                  `json:"on"`
+		On           *bool                 `json:"on"`
 	}
 	if err := decode(r.body, &in); err != nil {
 		return err
 	}
-	d := parley.Draft{Conversation: in.Conversation, Type: parley.TypeTypingEnd, Sender: s.role}
-	if in.On {
-		d.Type = parley.TypeTypingStart
+	switch {
+	case in.Conversation.IsZero():
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation", Msg: "is required"}
+	case in.On == nil:
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "on", Msg: "is required"}
+	case s.role == "":
+		return &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Msg: "the token has several roles: post typing.start or typing.end with the sender's"}
 	}
-	if in.Conversation.IsZero() || s.role == "" {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation", Msg: "say in which conversation"}
+	d := parley.Draft{Conversation: in.Conversation, Type: parley.TypeTypingEnd, Sender: s.role}
+	if *in.On {
+		d.Type = parley.TypeTypingStart
 	}
 	s.server.config.Hub.Submit(s.done, hub.PostRequest{Speaker: s.grant.Speaker, Surface: "ws", Trace: s.trace, Drafts: []parley.Draft{d}, From: s},
 		func(_ []hub.Posted, err error) {

@@ -138,7 +138,7 @@ func (f *traffic) come(n int) {
 	f.admin.webChat(t, name)
 	anna := connectLive(t, f.url, customerToken(t, f.url, name))
 	opened := anna.ask("open", object{"message": object{"messageId": "m1", "type": object{"value": "text"}, "content": object{"text": "hello"}}})
-	anna.ask("typing", object{"conversation": opened["conversation"], "typing": true})
+	anna.ask("typing", object{"conversation": opened["conversation"], "on": true})
 	anna.conn.CloseNow()
 
 	var bot struct{ ID, ChannelID string }
