@@ -36,7 +36,7 @@ func (h *Hub) Read(ctx context.Context, s parley.Speaker, id parley.Conversation
 		return
 	}
 	if seq < 1 || seq > c.Seq {
-		done(&parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "seq", Msg: fmt.Sprintf("the conversation has messages 1 to %d", c.Seq)})
+		done(&parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "seq", Msg: fmt.Sprintf("must be 1 to %d, as the messages are", c.Seq)})
 		return
 	}
 	slot := SlotOf(s, &c)

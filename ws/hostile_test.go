@@ -193,3 +193,46 @@ func TestSeveralRoles(t *testing.T) {
 	named["sender"] = map[string]any{"type": "custom_agent"}
 	c.ask("post", named)
 }
+
+// Errors read as sentences: the place, then what is wrong with it.
+func TestErrorsOfRequestsRead(t *testing.T) {
+	s, _ := newBotSite(t)
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	bot, _ := s.connect("bot")
+	bot.ask("take", map[string]any{})
+	for _, test := range []struct {
+		c    *client
+		op   string
+		in   any
+		want string
+	}{
+		{anna, "open", map[string]any{"message": map[string]any{}}, "message.type.value is required"},
+		{anna, "open", map[string]any{"message": nil}, "message must be an object"},
+		{anna, "open", map[string]any{"message": map[string]any{"type": map[string]any{"value": "text"}, "content": map[string]any{"text": 5}}}, "message.content.text must be a string"},
+		{anna, "open", map[string]any{"message": map[string]any{"type": map[string]any{"value": "text"}, "content": map[string]any{"text": "x"}, "sender": map[string]any{"type": "custom_bot"}}},
+			"message.sender.type must be what the session speaks as"},
+		{anna, "open", 7, "body has a member of the wrong type"},
+		{anna, "post", map[string]any{"type": map[string]any{"value": "text"}, "content": map[string]any{"text": "x"}}, "conversation.id is required: open starts a conversation, post continues one"},
+		{anna, "post", map[string]any{"type": map[string]any{"value": "text"}, "content": map[string]any{"text": "x"}, "sender": map[string]any{"type": "custom_bot"}},
+			"sender.type must be what the session speaks as"},
+		{anna, "history", map[string]any{"conversation": id, "limit": 101}, "history must have a limit of 1 to 100, and after and before that are not negative"},
+		{anna, "typing", map[string]any{"on": true}, "conversation is required"},
+		{anna, "typing", map[string]any{"conversation": id}, "on is required"},
+		{anna, "read", map[string]any{"conversation": id, "seq": 9}, "seq must be 1 to 1, as the messages are"},
+		{anna, "refresh", map[string]any{"token": "bert"}, "the token belongs to somebody else; connect with it anew"},
+		{anna, "take", map[string]any{}, "only a session of a client application takes deliveries, in a role of its own"},
+		{bot, "take", map[string]any{"atOnce": 1000}, "atOnce must be 1 to 256"},
+		{bot, "take", map[string]any{"application": "x"}, "the credential belongs to another client application"},
+		{bot, "take", map[string]any{}, "the session takes deliveries already"},
+		{bot, "outcome", map[string]any{}, "outcome must be delivered, retry, rejected or gone"},
+		{bot, "outcome", map[string]any{"outcome": "retry", "after": -1}, "after must be in milliseconds, at most a day"},
+		{bot, "outcome", map[string]any{"outcome": "retry"}, "no such delivery waits for its outcome: it came too late, or twice"},
+	} {
+		o := test.c.request(test.op, test.in)
+		var e struct{ DeveloperMessage string }
+		if err := json.Unmarshal(o["error"], &e); err != nil || e.DeveloperMessage != test.want {
+			t.Errorf("%s %v = %s%s, want %q", test.op, test.in, o["error"], o["ok"], test.want)
+		}
+	}
+}

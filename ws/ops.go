@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"parley"
@@ -264,7 +265,7 @@ func (s *session) history(r *request) error {
 	}
 	const maxPage, defaultPage = 100, 50
 	if in.Limit < 0 || in.Limit > maxPage || in.After < 0 || in.Before < 0 {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "history", Msg: "limit is 1 to 100; after and before are not negative"}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "history", Msg: "must have a limit of 1 to 100, and after and before that are not negative"}
 	}
 	if in.Limit == 0 {
 		in.Limit = defaultPage
@@ -306,7 +307,7 @@ func (s *session) history(r *request) error {
 	return nil
 }
 
-// draft reads a message of the client's and says who sends it.
+// draft reads a message of the client's and says who sends it. path is where it stands in the request, "" if it is the request.
 func (s *session) draft(raw json.RawMessage, path string) (parley.Draft, error) {
 	d, err := wire.DecodeMessage(raw, path)
 	if err != nil {
@@ -316,7 +317,7 @@ func (s *session) draft(raw json.RawMessage, path string) (parley.Draft, error) 
 		d.Sender = s.role
 	}
 	if d.Sender == "" || s.role != "" && d.Sender != s.role {
-		return d, &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Field: path + "sender.type", Msg: "the session does not speak as that"}
+		return d, &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Field: strings.TrimPrefix(path+".sender.type", "."), Msg: "must be what the session speaks as"}
 	}
 	return d, nil
 }
@@ -372,7 +373,7 @@ func (s *session) post(r *request) error {
 		return err
 	}
 	if d.Conversation.IsZero() && d.Type != parley.TypeAgentAvailable && d.Type != parley.TypeAgentUnavailable {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation.id", Msg: "open starts a conversation; post continues one"}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "conversation.id", Msg: "is required: open starts a conversation, post continues one"}
 	}
 	s.submit(r.id, d, false)
 	return nil
@@ -393,7 +394,7 @@ func (s *session) open(r *request) error {
 	if in.Message == nil {
 		return s.subscribe(r)
 	}
-	d, err := s.draft(in.Message, "message.")
+	d, err := s.draft(in.Message, "message")
 	if err != nil {
 		return err
 	}

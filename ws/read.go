@@ -230,7 +230,7 @@ func (s *session) serveRequest(r *request) error {
 // decode reads the members of an operation.
 func decode(raw json.RawMessage, into any) error {
 	if err := json.Unmarshal(raw, into); err != nil {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "body", Msg: "the request has a member of the wrong type"}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "body", Msg: "has a member of the wrong type"}
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (s *session) refresh(r *request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !sameSpeaker(grant.Speaker, s.grant.Speaker) {
-		s.fail(r.id, &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Field: "token", Msg: "the token belongs to somebody else; connect with it anew"})
+		s.fail(r.id, &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Msg: "the token belongs to somebody else; connect with it anew"})
 		return nil
 	}
 	s.grant.Expires, s.token = grant.Expires, in.Token

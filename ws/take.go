@@ -41,23 +41,23 @@ func (s *session) take(r *request) error {
 		in.AtOnce = atOnceDefault
 	}
 	if in.AtOnce < 1 || in.AtOnce > maxAtOnce {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "atOnce", Msg: "atOnce is 1 to " + strconv.Itoa(maxAtOnce)}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "atOnce", Msg: "must be 1 to " + strconv.Itoa(maxAtOnce)}
 	}
 	if in.Role == "" {
 		in.Role = s.role
 	}
 	speaker := s.grant.Speaker
 	if speaker.Contact != "" || s.server.config.Deliveries == nil || in.Role == "" || !s.speaksAs(in.Role) {
-		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Field: "role", Msg: "only a session of a client application takes deliveries, in a role of its own"}
+		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "only a session of a client application takes deliveries, in a role of its own"}
 	}
 	if in.Application != "" && in.Application != speaker.Application.String() { // taking another's would look as if nothing were owed
-		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Field: "application", Msg: "the credential belongs to another client application"}
+		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "the credential belongs to another client application"}
 	}
 	s.mu.Lock()
 	again := s.takes != nil
 	s.mu.Unlock()
 	if again {
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "take", Msg: "the session takes deliveries already"}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Msg: "the session takes deliveries already"}
 	}
 	ctx, cancel := context.WithTimeout(s.done, opTimeout)
 	defer cancel()
@@ -140,10 +140,10 @@ func (s *session) outcome(r *request) error {
 	case parley.OutcomeGone.String():
 		a.Outcome = parley.OutcomeGone
 	default:
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "outcome", Msg: "outcome is delivered, retry, rejected or gone"}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "outcome", Msg: "must be delivered, retry, rejected or gone"}
 	}
 	if in.After < 0 || in.After > maxAfter.Milliseconds() { // before it is made a Duration, which is too small for some
-		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "after", Msg: "is in milliseconds, at most a day"}
+		return &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Field: "after", Msg: "must be in milliseconds, at most a day"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
