@@ -236,3 +236,25 @@ func TestErrorsOfRequestsRead(t *testing.T) {
 		}
 	}
 }
+
+// A conversation that cannot be read just now is not one that is gone: the client comes back, and resumes.
+func TestResumeWhileTheStoreIsAway(t *testing.T) {
+	s := newSite(t, nil)
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	resume := map[string]any{"conversation": id, "after": 0}
+	s.connect("dana", resume)
+	s.away.Store(true)
+	agent := s.dial(nil)
+	body, err := json.Marshal(map[string]any{"id": "1", "connect": map[string]any{"token": "dana", "resume": []any{resume}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := agent.hears(string(body)); got != "1011" {
+		t.Errorf("connect = %s, want 1011, which says to come back", got)
+	}
+	s.away.Store(false)
+	if _, ok := s.connect("dana", resume); len(ok["resumed"].([]any)) != 1 {
+		t.Errorf("afterwards connect = %v", ok)
+	}
+}

@@ -127,6 +127,9 @@ func (s *session) connect(r request) error {
 	for _, p := range in.Resume {
 		f, seq, begin, err := s.prepare(ctx, p)
 		if err != nil {
+			if kind := parley.KindOf(err); kind == parley.Internal || kind == parley.Busy {
+				return fmt.Errorf("resume conversation %s: %w", p.Conversation, err) // it passes, while refused means that it is gone
+			}
 			code, _ := s.server.config.Code(err)
 			out.Refused = append(out.Refused, refused{p.Conversation, code})
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,9 +43,23 @@ type site struct {
 	server *ws.Server
 	http   *httptest.Server
 
+	away    atomic.Bool // the store does not answer the hub's reads
 	account parley.Account
 	mu      sync.Mutex
 	grants  map[string]tokens.Grant
+}
+
+// An unsteady store is sometimes away.
+type unsteady struct {
+	parley.Store
+	away *atomic.Bool
+}
+
+func (u unsteady) View(ctx context.Context, fn func(parley.Tx) error) error {
+	if u.away.Load() {
+		return errors.New("the database is away")
+	}
+	return u.Store.View(ctx, fn)
 }
 
 // VerifySession implements ws.Authenticator.
@@ -135,7 +151,7 @@ func newSite(t testing.TB, change func(*ws.Config)) *site {
 		"brief":   {Tenant: parley.DefaultTenant, Expires: now.Add(300 * time.Millisecond), Speaker: customer("anna").Speaker},
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	s.hub = hub.New(hub.Config{Store: s.store, Logger: quiet, TypingFor: 300 * time.Millisecond})
+	s.hub = hub.New(hub.Config{Store: unsteady{s.store, &s.away}, Logger: quiet, TypingFor: 300 * time.Millisecond})
 	c := ws.Config{Rate: 1e6, Burst: 1e6, Hub: s.hub, Tokens: s, Logger: quiet, Code: code}
 	if change != nil {
 		change(&c)
