@@ -256,16 +256,25 @@ func (s *session) readMissing(f *follow) {
 			f.target = f.seen // nothing more is there
 		}
 		for i := range page {
-			if gap := page[i].Seq - f.seen; gap > 1 {
-				s.push(encode(map[string]any{"gap": map[string]any{"conversation": f.id, "after": f.seen, "before": page[i].Seq}}))
-			}
+			s.tellGap(f, page[i].Seq)
 			f.seen = page[i].Seq
 			s.show(f, &c, &page[i])
 			if s.makeRoom(); f.over {
 				break
 			}
 		}
+		if len(page) < fillPage && !f.over {
+			s.tellGap(f, c.Seq+1) // c was read first: what it counts and the page lacks is gone
+			f.seen = max(f.seen, c.Seq)
+		}
 		s.mu.Unlock()
+	}
+}
+
+// tellGap says that what lies between the place and a seq is not kept any more, if anything does. Called with mu held.
+func (s *session) tellGap(f *follow, before int64) {
+	if before > f.seen+1 {
+		s.push(encode(map[string]any{"gap": map[string]any{"conversation": f.id, "after": f.seen, "before": before}}))
 	}
 }
 

@@ -258,3 +258,28 @@ func TestResumeWhileTheStoreIsAway(t *testing.T) {
 		t.Errorf("afterwards connect = %v", ok)
 	}
 }
+
+// Who resumes is told where messages are gone, at the end of the conversation as well, and goes on behind them.
+func TestGapAtTheEnd(t *testing.T) {
+	for _, who := range []string{"anna", "dana"} {
+		s := newSite(t, nil)
+		anna, _ := s.connect("anna")
+		id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+		const n = 8
+		for i := 2; i <= n; i++ {
+			anna.ask("post", in(id, text(fmt.Sprint("m", i))))
+		}
+		s.forget(3, n+1)
+		back, _ := s.connect(who, map[string]any{"conversation": id, "after": 2})
+		if m := back.message(); m.Seq != 3 {
+			t.Errorf("%s sees %+v, want what is left", who, m)
+		}
+		if g := back.object("gap"); g["after"] != 3.0 || g["before"] != n+1.0 {
+			t.Errorf("%s hears %v, want that 4 to %d are gone", who, g, n)
+		}
+		anna.ask("post", in(id, text("more")))
+		if m := back.message(); m.Seq != n+1 || m.Prev != 3 || m.Message.Content.Text != "more" {
+			t.Errorf("%s sees %+v, want what is said afterwards", who, m)
+		}
+	}
+}
