@@ -80,6 +80,22 @@ func (r *restarting) again() {
 	stop()
 }
 
+// Trials count what the property was tried on.
+type trials struct {
+	cases, pages atomic.Int64
+
+	mu    sync.Mutex
+	types map[parley.MessageType]int // what happened, once its conversation is over
+}
+
+func (a *trials) note(all []parley.Message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range all {
+		a.types[all[i].Type]++
+	}
+}
+
 // A viewer follows one conversation over drops, and remembers what it was shown.
 type viewer struct {
 	r    *restarting
@@ -90,6 +106,36 @@ type viewer struct {
 	seen []int64 // seqs, in the order in which they came
 	sent int     // messages posted over its own sessions
 	owed string  // messageId of the one that is posted again until it is acknowledged; "" = none
+
+	asked page // the last page of history that it asked for
+	pages []page
+}
+
+// A page is a page of history: what was asked for, and what came.
+type page struct {
+	after, before int64
+	limit         int
+	seqs          []int64
+	more          bool
+}
+
+// of is what such a page holds of everything that a viewer may see.
+func (p page) of(all []int64) page {
+	var within []int64
+	for _, seq := range all {
+		if seq > p.after && seq < p.before {
+			within = append(within, seq)
+		}
+	}
+	p.more = len(within) > p.limit
+	switch {
+	case p.more && p.after == 0:
+		within = within[len(within)-p.limit:] // the newest
+	case p.more:
+		within = within[:p.limit]
+	}
+	p.seqs = within
+	return p
 }
 
 // session connects, goes on where the viewer was, reads some frames, and is cut: after so many, or when it has what was
@@ -131,6 +177,9 @@ func (v *viewer) session(ctx, quiet context.Context, frames int, target int64) (
 					Resumed []struct{ After, Seq int64 }
 					Refused []any
 					Seq     int64
+
+					Messages []struct{ Seq int64 }
+					More     bool
 				}
 				Error   *struct{ Code string }
 				Message *struct{ Seq, Prev int64 }
@@ -146,6 +195,17 @@ func (v *viewer) session(ctx, quiet context.Context, frames int, target int64) (
 				}
 				announced = o.Ok.Resumed[0].Seq
 				v.post(ctx, conn)
+				v.ask(ctx, conn)
+			case o.ID == "h":
+				if o.Ok == nil {
+					return false, fmt.Errorf("history: %s", line)
+				}
+				came := v.asked
+				came.more = o.Ok.More
+				for _, m := range o.Ok.Messages {
+					came.seqs = append(came.seqs, m.Seq)
+				}
+				v.pages = append(v.pages, came)
 			case o.ID == "p" && o.Error != nil:
 				if o.Error.Code != "403-603" { // the queue has the turn
 
@@ -187,6 +247,19 @@ func (v *viewer) post(ctx context.Context, conn *websocket.Conn) {
 	}
 	m, _ := json.Marshal(map[string]any{"id": "p", "post": in(v.id, text(v.owed))})
 	_ = conn.Write(ctx, websocket.MessageText, m) // cut: it is said again
+}
+
+// ask wants a page of the past that the viewer knows already, so that nothing can be added to it.
+func (v *viewer) ask(ctx context.Context, conn *websocket.Conn) {
+	if v.last < 2 || v.rand.IntN(3) > 0 {
+		return
+	}
+	v.asked = page{before: 2 + v.rand.Int64N(v.last), limit: 1 + v.rand.IntN(100)}
+	if v.rand.IntN(2) == 0 {
+		v.asked.after = v.rand.Int64N(v.asked.before)
+	}
+	m, _ := json.Marshal(map[string]any{"id": "h", "history": map[string]any{"conversation": v.id, "after": v.asked.after, "before": v.asked.before, "limit": v.asked.limit}})
+	_ = conn.Write(ctx, websocket.MessageText, m) // cut: nobody waits for it
 }
 
 // happen lets something happen in the conversation, by whoever may do it; refusals are part of life.
@@ -231,12 +304,12 @@ func (v *viewer) happen(ctx context.Context, chance *rand.Rand, n int) error {
 }
 
 // Guarantee G4: over drops at any frame and over restarts a session is shown exactly the messages that it may see, each
-// once, in order, and is told the truth about the range, whatever happens in the conversation meanwhile.
+// once, in order, and is told the truth about the range, as are those who read pages of the past, whatever happens in the conversation meanwhile.
 func TestResumeIsExact(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := newRestarting(t)
-	var cases atomic.Int64
+	tried := trials{types: map[parley.MessageType]int{}}
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
@@ -245,8 +318,8 @@ func TestResumeIsExact(t *testing.T) {
 	wg.Go(func() {
 		defer close(restarting)
 		at := int64(resumeCases / 40)
-		for cases.Load() < resumeCases && ctx.Err() == nil && !t.Failed() {
-			if cases.Load() < at {
+		for tried.cases.Load() < resumeCases && ctx.Err() == nil && !t.Failed() {
+			if tried.cases.Load() < at {
 				select {
 				case <-time.After(time.Millisecond): // looks again
 				case <-ctx.Done():
@@ -261,9 +334,9 @@ func TestResumeIsExact(t *testing.T) {
 	const workers = 8
 	for w := range workers {
 		wg.Go(func() {
-			for i := 0; cases.Load() < resumeCases && ctx.Err() == nil && !t.Failed(); i++ {
+			for i := 0; tried.cases.Load() < resumeCases && ctx.Err() == nil && !t.Failed(); i++ {
 				v := &viewer{r: r, rand: rand.New(rand.NewPCG(seed, uint64(w*100_000+i)))}
-				if err := v.live(ctx, fmt.Sprintf("c%d-%d", w, i), &cases); err != nil {
+				if err := v.live(ctx, fmt.Sprintf("c%d-%d", w, i), &tried); err != nil {
 					t.Errorf("worker %d, conversation %d (%s): %v", w, i, v.id, err)
 				}
 			}
@@ -271,14 +344,19 @@ func TestResumeIsExact(t *testing.T) {
 	}
 	wg.Wait()
 	<-restarting
-	t.Logf("%d drops, %d restarts", cases.Load(), restarts)
-	if cases.Load() < resumeCases || restarts < 10 {
-		t.Errorf("%d drops and %d restarts: the property was not tried enough", cases.Load(), restarts)
+	t.Logf("%d drops, %d restarts, %d pages of history, over %v", tried.cases.Load(), restarts, tried.pages.Load(), tried.types)
+	if tried.cases.Load() < resumeCases || restarts < 10 || tried.pages.Load() < resumeCases/50 {
+		t.Errorf("%d drops, %d restarts and %d pages: the property was not tried enough", tried.cases.Load(), restarts, tried.pages.Load())
+	}
+	for _, kind := range []parley.MessageType{parley.TypeText, parley.TypeAgentJoin, parley.TypeQueueTransfer, parley.TypeDeleteSoft, parley.TypeDeletePermanent, parley.TypeUndo} {
+		if tried.types[kind] < 20 {
+			t.Errorf("%s happened %d times only", kind, tried.types[kind])
+		}
 	}
 }
 
 // live is one conversation from its start to the comparison at its end.
-func (v *viewer) live(ctx context.Context, name string, cases *atomic.Int64) error {
+func (v *viewer) live(ctx context.Context, name string, tried *trials) error {
 	v.name = name
 	v.r.grant(name, tokens.Grant{Tenant: parley.DefaultTenant, Name: name, Expires: time.Now().Add(time.Hour),
 		Speaker: parley.Speaker{Tenant: parley.DefaultTenant, Account: v.r.account.ID, Contact: name}})
@@ -325,7 +403,7 @@ func (v *viewer) live(ctx context.Context, name string, cases *atomic.Int64) err
 		if err := errors.Join(err, happened); err != nil {
 			return fmt.Errorf("drop at position %d: %w", v.last, err)
 		}
-		cases.Add(1)
+		tried.cases.Add(1)
 	}
 	for v.owed != "" { // what was not acknowledged is said until it is, so that the record is still
 		if _, err := v.session(ctx, ctx, 3, 0); err != nil {
@@ -353,5 +431,12 @@ func (v *viewer) live(ctx context.Context, name string, cases *atomic.Int64) err
 	if !slices.Equal(v.seen, want) {
 		return fmt.Errorf("shown %v, may see %v", v.seen, want)
 	}
+	for _, p := range v.pages {
+		if whole := p.of(want); !slices.Equal(p.seqs, whole.seqs) || p.more != whole.more {
+			return fmt.Errorf("history after %d before %d, at most %d, is %v (more: %t), want %v (more: %t)", p.after, p.before, p.limit, p.seqs, p.more, whole.seqs, whole.more)
+		}
+	}
+	tried.pages.Add(int64(len(v.pages)))
+	tried.note(storetest.Messages(v.r.t, v.r.store, v.id))
 	return nil
 }
