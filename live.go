@@ -14,10 +14,11 @@ type Live interface {
 	// time that it begins to listen, after a break of the connection too, a HintLost comes first.
 	Hints(ctx context.Context, fn func(Hint)) error
 
-	// Join registers a session for ttl; Leave takes it out. Present counts the sessions of a key ("customer", contact…).
+	// Join registers a session for ttl; Leave takes it out. Present counts the sessions of each of some keys ("customer",
+	// contact…), in one round trip.
 	Join(ctx context.Context, key, session string, ttl time.Duration) error
 	Leave(ctx context.Context, key, session string) error
-	Present(ctx context.Context, key string) (int, error)
+	Present(ctx context.Context, keys ...string) ([]int, error)
 
 	// Sample adds a value to a short list that all nodes share; it keeps the last [MaxSamples] of them and is forgotten an
 	// hour after the last one. Samples are those kept, newest first.

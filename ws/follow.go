@@ -26,6 +26,7 @@ type follow struct {
 	unsure  bool             // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
 	over    bool             // another follow of the same conversation has taken its place
+	visitor *visitor         // the customer, while the client shows that she is there; nil = it does not
 
 	reach
 }
@@ -90,6 +91,9 @@ func (s *session) deliverPassing(f *follow, e *hub.Event) {
 	case e.Queue != nil:
 		s.push(encode(map[string]any{"queue": placeOf(f.id, *e.Queue)}))
 	case e.Typing.Presence():
+		if f.visitor = nil; e.Typing.Type == parley.TypeCustomerActive && s.grant.Speaker.Contact == "" {
+			f.visitor = visitorOf(e.Conversation)
+		}
 		s.push(encode(map[string]any{"presence": presence{f.id, e.Typing.Role, e.Typing.Name, e.Typing.Type == parley.TypeCustomerActive}}))
 	default:
 		s.push(appendTyping(make([]byte, 0, 160), f.id, e.Typing))

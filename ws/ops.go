@@ -171,12 +171,12 @@ func (s *session) prepare(ctx context.Context, p position) (f *follow, seq int64
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	objects, err := s.standing(ctx, &at)
+	objects, visitor, err := s.standing(ctx, &at)
 	if err != nil {
 		return nil, 0, nil, err
 	}
 	after := min(max(p.After, 0), c.Seq)
-	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after, reach: reach{slot: hub.SlotOf(s.grant.Speaker, &c)}}
+	f = &follow{id: c.ID, reader: reader, rich: rich || reader.Slots == 0, seen: after, sent: after, visitor: visitor, reach: reach{slot: hub.SlotOf(s.grant.Speaker, &c)}}
 	f.come(after)
 	return f, at.Last, func() func() {
 		f.cancel = s.server.config.Hub.Subscribe(s.grant.Tenant, c.ID, s)

@@ -156,6 +156,7 @@ func (s *session) heartbeat() {
 		s.end(&closing{code: closeToken, reason: "what the token allows has changed"})
 	}
 	s.joinPresence()
+	s.lookForVisitors()
 }
 
 // sayGoodbye asks the client to come back after a while, and ends the session once that was written.

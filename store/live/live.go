@@ -156,10 +156,22 @@ func (l *Live) Leave(ctx context.Context, key, session string) error {
 }
 
 // Present implements [parley.Live].
-func (l *Live) Present(ctx context.Context, key string) (int, error) {
+func (l *Live) Present(ctx context.Context, keys ...string) ([]int, error) {
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
-	n, err := l.client.ZCount(ctx, prefix+"present:"+key, "("+now, "+inf").Result()
-	return int(n), err
+	counted, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range keys {
+			p.ZCount(ctx, prefix+"present:"+key, "("+now, "+inf")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	present := make([]int, len(keys))
+	for i := range counted {
+		present[i] = int(counted[i].(*redis.IntCmd).Val())
+	}
+	return present, nil
 }
 
 // samplesFor is how long samples are kept after the last one.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,14 +147,14 @@ func TestLocksSamplesAndRates(t *testing.T) {
 		if err := l.Join(ctx, name, "s1", time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := l.Present(ctx, name); n != 1 || err != nil {
-			t.Errorf("Present = %d, %v; want 1", n, err)
+		if n, err := l.Present(ctx, name+"none", name, name); err != nil || !slices.Equal(n, []int{0, 1, 1}) {
+			t.Errorf("Present = %d, %v; want 0, 1 and 1", n, err)
 		}
 		if err := l.Leave(ctx, name, "s1"); err != nil {
 			t.Fatal(err)
 		}
-		if n, _ := l.Present(ctx, name); n != 0 {
-			t.Errorf("Present after Leave = %d, want 0", n)
+		if n, err := l.Present(ctx, name); err != nil || !slices.Equal(n, []int{0}) {
+			t.Errorf("Present after Leave = %d, %v; want 0", n, err)
 		}
 	})
 }
