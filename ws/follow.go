@@ -26,6 +26,7 @@ type follow struct {
 	unsure  bool             // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
 	over    bool             // another follow of the same conversation has taken its place
+	ended   bool             // the conversation had, when it was last looked at
 	visitor *visitor         // the customer, while the client shows that she is there; nil = it does not
 
 	reach
@@ -153,6 +154,7 @@ func (s *session) deliverMessage(f *follow, e *hub.Event) {
 
 // show queues a message if the session may see it. Called with mu held.
 func (s *session) show(f *follow, c *parley.Conversation, m *parley.Message) {
+	f.ended = c.Status == parley.Ended
 	if ack, own := f.acks[m.Seq]; own {
 		delete(f.acks, m.Seq)
 		f.sent = m.Seq
@@ -268,6 +270,7 @@ func (s *session) readMissing(f *follow) {
 			}
 		}
 		if len(page) < fillPage && !f.over {
+			f.ended = c.Status == parley.Ended
 			s.tellGap(f, c.Seq+1) // c was read first: what it counts and the page lacks is gone
 			f.seen = max(f.seen, c.Seq)
 		}

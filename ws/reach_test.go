@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"maps"
 	"testing"
 
 	"parley"
@@ -32,4 +33,24 @@ func TestAnswersBelongToHeartbeats(t *testing.T) {
 	f.filling = false
 	beat(9)
 	answers(9, "with the answer to the last")
+}
+
+// A heartbeat names conversations that go on each time, and those that have ended until the client has them.
+func TestHeartbeatsDoNotGrow(t *testing.T) {
+	open, ended := &follow{id: parley.ConversationID{1}, sent: 3, reach: reach{slot: -1}}, &follow{id: parley.ConversationID{2}, sent: 5, ended: true, reach: reach{slot: -1}}
+	s := &session{follows: map[parley.ConversationID]*follow{open.id: open, ended.id: ended}}
+	names := func(want map[string]int64, when string) {
+		t.Helper()
+		got := map[string]int64{}
+		if s.ask(got); !maps.Equal(got, want) {
+			t.Errorf("%s a heartbeat names %v, want %v", when, got, want)
+		}
+	}
+	one, both := map[string]int64{open.id.String(): 3}, map[string]int64{open.id.String(): 3, ended.id.String(): 5}
+	names(both, "at first")
+	names(both, "without an answer")
+	s.answered()
+	names(one, "once it was answered")
+	ended.sent = 6
+	names(map[string]int64{open.id.String(): 3, ended.id.String(): 6}, "when more came")
 }

@@ -26,12 +26,13 @@ func (r *reach) come(seq int64) {
 	}
 }
 
-// ask keeps what a heartbeat names, unless one is on its way that was not answered: then the next answer is that one's. Called with mu held.
+// ask keeps what a heartbeat names, unless one is on its way that was not answered: then the next answer is that one's. Conversations that
+// have ended are not named when the client said that it has them: an agent's session meets some hundred a day. Called with mu held.
 func (s *session) ask(last map[string]int64) {
 	fresh := !s.asked
 	s.asked = true
 	for id, f := range s.follows {
-		if f.filling {
+		if f.filling || f.ended && f.has >= f.sent {
 			continue
 		}
 		last[id.String()] = f.sent
