@@ -106,6 +106,25 @@ func TestPassingThingsAreShedFirst(t *testing.T) {
 	})
 }
 
+// A client that takes nothing for ten seconds is too slow, however little waits for it.
+func TestClientThatTakesNothingIsTooSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPiped(func(c *Config) { c.Heartbeat = time.Hour })
+		_, p := s.connect(t)
+		begun := time.Now()
+		p.in <- []byte(`{"id":"2","ping":{}}`) // the answer to which is not read
+		<-p.closed
+		if waited := time.Since(begun); p.code != closeSlow.Code || waited != writeTimeout {
+			t.Errorf("the session ends with %d after %v, want 4408 after 10 s", p.code, waited)
+		}
+		s.Drain(t.Context())
+		slow, counted := testutil.ToFloat64(s.metrics.slow), testutil.ToFloat64(s.metrics.closed.WithLabelValues(closeSlow.Name))
+		if slow != 1 || counted != 1 {
+			t.Errorf("%v sessions were slow, %v are counted as ended for it; want 1", slow, counted)
+		}
+	})
+}
+
 // A client that sends too much hears so, and is closed if it goes on; what it asked for within the limit was done.
 func TestRateIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -21,8 +21,7 @@ func (s *session) push(object []byte) {
 		return
 	}
 	if len(s.queue) >= s.server.config.QueueLen && object != nil {
-		s.server.metrics.slow.Inc()
-		s.end(&closing{code: closeSlow, reason: "the client does not read fast enough; come back and resume"})
+		s.endSlow()
 		return
 	}
 	s.queue = append(s.queue, object)
@@ -30,6 +29,14 @@ func (s *session) push(object []byte) {
 		s.writing = true
 		s.work.Go(s.write)
 	}
+}
+
+func (s *session) endSlow() {
+	if s.done.Err() != nil {
+		return // it is over already, and counted
+	}
+	s.server.metrics.slow.Inc()
+	s.end(&closing{code: closeSlow, reason: "the client does not read fast enough; come back and resume"})
 }
 
 // write sends what is queued and returns when there is nothing left, or the session is over. It waits for nothing to come:
@@ -67,8 +74,12 @@ func (s *session) write() {
 			// Not done's context: cancelling a write cuts the connection before the close code is sent.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.done), writeTimeout)
 			err := s.conn.Write(ctx, websocket.MessageText, frame)
+			late := ctx.Err() != nil
 			cancel()
-			if err != nil {
+			switch {
+			case err != nil && late:
+				s.endSlow()
+			case err != nil:
 				s.end(fmt.Errorf("%w: write: %w", errLost, err))
 			}
 		}
