@@ -152,10 +152,14 @@ func (s *Server) refuseFull(w http.ResponseWriter) bool {
 	full := s.draining || len(s.sessions) >= s.config.MaxSessions
 	s.mu.Unlock()
 	if full {
-		w.Header().Set("Retry-After", "5")
-		writeProblem(w, http.StatusServiceUnavailable, "503-001", "no more sessions on this node just now")
+		refuse(w)
 	}
 	return full
+}
+
+func refuse(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "5")
+	writeProblem(w, http.StatusServiceUnavailable, "503-001", "no more sessions on this node just now")
 }
 
 // traceOf is the request's trace as W3C traceparent.

@@ -116,18 +116,19 @@ func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	header := w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	e := &events{gone: r.Context().Done(), posted: make(chan []byte, postedFrames), closed: make(chan struct{}), w: w, flush: http.NewResponseController(w)}
 	e.posted <- frame
 	session := newSession(s, e, originOf(r), traceOf(r))
 	key := s.node + "." + rand.Text()
 	if !s.join(session) {
+		refuse(w)
 		return
 	}
 	defer s.leave(session)
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	s.mu.Lock()
 	s.streams[key] = e
 	s.mu.Unlock()

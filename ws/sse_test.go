@@ -13,6 +13,25 @@ import (
 	"parley/ws"
 )
 
+// A readerFunc is a body that does something when it is read.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A hub that begins to drain while the first frame is on its way says so, and does not end a stream that never began.
+func TestStreamThatComesWhileDraining(t *testing.T) {
+	s, _ := sseSite(t, nil)
+	frame := strings.NewReader(`{"id":"1","connect":{"token":"anna"}}`)
+	answer := httptest.NewRecorder()
+	s.server.ServeEvents(answer, httptest.NewRequest(http.MethodPost, "/sse", readerFunc(func(p []byte) (int, error) {
+		s.server.Drain(t.Context())
+		return frame.Read(p)
+	})))
+	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" || !strings.Contains(answer.Body.String(), "503-001") {
+		t.Errorf("a stream that comes while the hub drains = %d %s, want 503 and when to come back", answer.Code, answer.Body)
+	}
+}
+
 // A stream is a raw client of the second transport.
 type stream struct {
 	t    *testing.T
