@@ -175,7 +175,9 @@ const maxOver = 200
 // serveRequest does what a request asks for. An error ends the session.
 func (s *session) serveRequest(r *request) error {
 	if r.op == opHeartbeat {
-		s.answered()
+		if !s.answered() && !s.limit.Allow() { // unasked ones are not refused, since nothing replies to them; but they cost
+			return s.refused()
+		}
 		return nil
 	}
 	s.mu.Lock()
@@ -184,11 +186,7 @@ func (s *session) serveRequest(r *request) error {
 	if !allowed || refused {
 		s.fail(r.id, errRate)
 		s.mu.Unlock()
-		s.server.metrics.refused.Inc()
-		if s.over++; s.over > maxOver {
-			return &closing{code: closeRate}
-		}
-		return nil
+		return s.refused()
 	}
 	s.mu.Unlock()
 	s.over = 0
@@ -223,6 +221,15 @@ func (s *session) serveRequest(r *request) error {
 		s.mu.Lock()
 		s.fail(r.id, err)
 		s.mu.Unlock()
+	}
+	return nil
+}
+
+// refused counts a request that is over a limit. An error ends the session.
+func (s *session) refused() error {
+	s.server.metrics.refused.Inc()
+	if s.over++; s.over > maxOver {
+		return &closing{code: closeRate}
 	}
 	return nil
 }

@@ -166,3 +166,21 @@ func TestRateIsLimited(t *testing.T) {
 		s.Drain(t.Context())
 	})
 }
+
+// Answers to heartbeats are no requests; who sends them without being asked, and does not stop, is closed as others are.
+func TestHeartbeatsOfAClientAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const burst = 20
+		s := newPiped(func(c *Config) { c.Rate, c.Burst = 10, burst })
+		_, p := s.connect(t)
+		p.in <- []byte(strings.Repeat(`{"heartbeat":{}}`+"\n", burst+maxOver-1) + `{"id":"x","ping":{}}`)
+		if got := p.frame(); !strings.Contains(got, `"error"`) {
+			t.Errorf("ping = %s, want that there is too much", got)
+		}
+		p.in <- []byte(`{"heartbeat":{}}`)
+		if <-p.closed; p.code != closeRate.Code {
+			t.Errorf("the session ends with %d, want 4429", p.code)
+		}
+		s.Drain(t.Context())
+	})
+}

@@ -42,18 +42,19 @@ func (s *session) ask(last map[string]int64) {
 	}
 }
 
-// answered takes the answer to a heartbeat. One that was not asked for says nothing.
-func (s *session) answered() {
+// answered takes the answer to a heartbeat, and says whether one was due: what was not asked for says nothing.
+func (s *session) answered() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.asked {
-		return
+		return false
 	}
 	s.asked = false
 	for _, f := range s.follows {
 		f.come(f.told)
 	}
 	s.noteShown()
+	return true
 }
 
 // noteShown tells the hub what is new of what the client has. Called with mu held.
