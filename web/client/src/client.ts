@@ -1,5 +1,6 @@
 import { Connection } from './connection'
 import type { Clock, Events, Options, Socket, SocketEvents } from './contract'
+import { Refused } from './errors'
 import type { Draft, Shelf } from './outbox'
 import { decodeHistory, decodeSummaries, type Message, type Placed, type Summary } from './wire'
 
@@ -87,9 +88,16 @@ export class Client {
 
   /** From now on, and after every drop, everything after `after` arrives in order. */
   async follow(conversation: string, after: number): Promise<void> {
+    const { positions } = this.#connection
+    const before = positions.last(conversation)
     // First: what is still missing when the next message comes is then seen as a hole.
-    this.#connection.positions.follow(conversation, after)
-    await this.#connection.ask('subscribe', { conversation, after })
+    positions.follow(conversation, after)
+    try {
+      await this.#connection.ask('subscribe', { conversation, after })
+    } catch (err) {
+      if (err instanceof Refused && before === undefined) positions.forget(conversation) // or each resume would name it
+      throw err
+    }
   }
 
   /** Whether messages of this conversation arrive in order, or only as news. */
