@@ -151,6 +151,10 @@ export class Connection {
       this.positions.forget(conversation)
       this.#o.on.lost(conversation)
     }
+    for (const item of list(body.resumed, 'resumed')) {
+      const place = fields(item, 'resumed')
+      this.positions.goBack(text(place, 'conversation'), count(place, 'after'))
+    }
     const conversations = decodeSummaries(body.conversations)
     this.#token = 'usual'
     this.#openSince = this.#o.clock.now()

@@ -57,6 +57,12 @@ export class Positions {
     if (last !== undefined && before - 1 > last) this.#last.set(conversation, before - 1)
   }
 
+  /** The hub continues after `after`: it has less than we saw, for it was restored from a copy of its record. What it says next is new. */
+  goBack(conversation: string, after: number): void {
+    const last = this.#last.get(conversation)
+    if (last !== undefined && after < last) this.#last.set(conversation, after)
+  }
+
   /** For `connect`: from where to go on. Questions of the connection before it died with it. */
   resume(): { conversation: string; after: number }[] {
     this.#filling.clear()

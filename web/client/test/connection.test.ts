@@ -199,6 +199,16 @@ describe('messages', () => {
     expect(rig.seen.map((m) => m.seq)).toEqual([1, 2, 3, 5])
   })
 
+  it('of a hub that has less than was seen are new', async () => {
+    const rig = new Rig()
+    await rig.opened()
+    rig.connection.positions.follow('c1', 20)
+    await rig.dropped()
+    await rig.opened({ resumed: [{ conversation: 'c1', after: 10, seq: 11 }] })
+    rig.socket.says(message(11, 10))
+    expect(rig.seen.map((m) => m.seq)).toEqual([11])
+  })
+
   it('that do not follow on what is there are asked for again, once', async () => {
     const rig = new Rig()
     await rig.opened()
