@@ -9,6 +9,12 @@ import { WireError, type Message, type ServerObject } from './wire'
 
 export const PROTOCOL = 'parley.v1.json'
 
+/**
+ * How many messages may be on their way. The hub takes 64 requests at a time: of more it would refuse some in the middle, and take
+ * those behind them first.
+ */
+const IN_FLIGHT = 32
+
 type Fields = Readonly<Record<string, unknown>>
 
 interface Asked {
@@ -237,6 +243,7 @@ export class Connection {
     for (const { draft, conversation } of this.outbox.sendable()) {
       const { messageId } = draft
       if (this.#sent.has(messageId)) continue
+      if (this.#sent.size >= IN_FLIGHT) return // the others follow as these are answered
       this.#sent.add(messageId)
       const reject = (reason: unknown): void => {
         if (!(reason instanceof Refused)) return // the connection was lost: it stays, for the next one
@@ -246,6 +253,8 @@ export class Connection {
           return
         }
         for (const entry of this.outbox.refuse(messageId)) this.#o.on.refused(entry.draft, reason)
+        this.#sent.delete(messageId)
+        this.#flush()
       }
       if (conversation === null) {
         const resolve = (ok: Fields): void => {
@@ -276,6 +285,7 @@ export class Connection {
   #settle(ack: Ack): void {
     this.#busy = 0
     if (this.outbox.settle(ack)) this.#o.on.sent(ack)
+    if (this.#sent.delete(ack.messageId)) this.#flush()
   }
 
   #send(operation: string, body: object, asked: Asked): void {

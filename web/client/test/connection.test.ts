@@ -297,6 +297,23 @@ describe('sending', () => {
     expect(rig.socket.asked('post').map((m) => m.messageId)).toEqual(['a', 'b'])
   })
 
+  it('sends what gathered offline in portions that the hub takes whole, in order', async () => {
+    const rig = new Rig()
+    const all = Array.from({ length: 80 }, (_, i) => `m${String(i)}`)
+    for (const id of all) rig.connection.post(draft(id), 'c1')
+    await rig.opened()
+    expect(rig.socket.asked('post').map((m) => m.messageId)).toEqual(all.slice(0, 32))
+    for (let i = 0; i < all.length; i++) {
+      const { id, messageId } = rig.socket.asked<{ messageId: string }>('post')[i] ?? {}
+      rig.socket.says(i % 10 === 3
+        ? { id, error: { code: '400-606', developerMessage: 'too long' } }
+        : { id, ok: { conversation: 'c1', seq: i + 1, messageId } })
+      await settled()
+    }
+    expect(rig.socket.asked('post').map((m) => m.messageId)).toEqual(all)
+    expect([rig.acks.length, rig.refusals.length]).toEqual([72, 8])
+  })
+
   it('holds what follows the first message until the conversation has an id', async () => {
     const rig = new Rig()
     await rig.opened()
