@@ -592,9 +592,10 @@ func TestHeartbeatNamesTheLastSeq(t *testing.T) {
 	}
 }
 
-// Every close code is in the table once, with what the client should do.
+// Every close code is in the table once, with what the client should do, and the protocol's document says so.
 func TestCloseCodes(t *testing.T) {
 	seen := map[websocket.StatusCode]bool{}
+	var comeBack, newToken, stay []string
 	for _, c := range ws.CloseCodes() {
 		if seen[c.Code] || c.Meaning == "" || c.Name == "" {
 			t.Errorf("close code %+v is there twice, or says nothing", c)
@@ -603,6 +604,20 @@ func TestCloseCodes(t *testing.T) {
 		if c.NewToken && c.ComeBack {
 			t.Errorf("%d: come back at once, or with a new token?", c.Code)
 		}
+		what := fmt.Sprintf("%d (%s)", c.Code, c.Name)
+		switch {
+		case c.ComeBack:
+			comeBack = append(comeBack, what)
+		case c.NewToken:
+			newToken = append(newToken, what)
+		default:
+			stay = append(stay, what)
+		}
+	}
+	want := fmt.Sprintf("Close codes. Come back, with jitter, and resume: %s. Come back with a new token: %s. Do not come back by yourself: %s.",
+		strings.Join(comeBack, ", "), strings.Join(newToken, ", "), strings.Join(stay, ", "))
+	if !strings.Contains(string(ws.Document), want) {
+		t.Errorf("asyncapi.yaml does not say %q", want)
 	}
 }
 
