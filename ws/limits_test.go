@@ -157,3 +157,33 @@ func TestPostsInFlightAreBounded(t *testing.T) {
 		t.Errorf("%d messages are stored, want %d", got, n)
 	}
 }
+
+// Marks of reading wait for the record as posts do, and count as they do.
+func TestReadsInFlightAreBounded(t *testing.T) {
+	s := newSite(t, func(c *ws.Config) { c.InFlight = 4 })
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	const n = 60
+	anna.send(strings.Repeat(fmt.Sprintf(`{"id":"r","read":{"conversation":"%s","seq":1}}`+"\n", id), n))
+	done, refused := 0, 0
+	for done+refused < n {
+		o, err := anna.next()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case o["ok"] != nil:
+			done++
+		case strings.Contains(string(o["error"]), "429-001"):
+			refused++
+		default:
+			t.Fatalf("read = %s", o["error"])
+		}
+	}
+	if done < 4 || refused == 0 {
+		t.Errorf("of %d marks at once %d were done, and %d refused", n, done, refused)
+	}
+	for range 10 { // none of them still counts
+		anna.ask("read", map[string]any{"conversation": id, "seq": 1})
+		anna.ask("typing", map[string]any{"conversation": id, "on": true})
+	}
+}

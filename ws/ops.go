@@ -325,11 +325,16 @@ func (s *session) draft(raw json.RawMessage, path string) (parley.Draft, error) 
 	return d, nil
 }
 
+// fly counts a request whose reply comes later, until somebody lowers inFlight.
+func (s *session) fly() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight++
+}
+
 // submit posts a draft; the reply comes when it is committed, in its place among the messages of the conversation.
 func (s *session) submit(id string, d parley.Draft, started bool) {
-	s.mu.Lock()
-	s.inFlight++
-	s.mu.Unlock()
+	s.fly()
 	begun := time.Now()
 	s.server.config.Hub.Submit(s.done, hub.PostRequest{Speaker: s.grant.Speaker, Surface: "ws", Trace: s.trace, Drafts: []parley.Draft{d}, From: s},
 		func(posted []hub.Posted, err error) {
@@ -430,9 +435,11 @@ func (s *session) markRead(r *request) error {
 	}
 	ctx, cancel := context.WithTimeout(s.done, opTimeout)
 	defer cancel()
+	s.fly()
 	s.server.config.Hub.Read(ctx, s.grant.Speaker, in.Conversation, in.Seq, s, func(err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.inFlight--
 		if f := s.follows[in.Conversation]; f != nil && err == nil {
 			f.come(in.Seq)
 		}
@@ -471,10 +478,12 @@ func (s *session) typing(r *request) error {
 	if *in.On {
 		d.Type = parley.TypeTypingStart
 	}
+	s.fly()
 	s.server.config.Hub.Submit(s.done, hub.PostRequest{Speaker: s.grant.Speaker, Surface: "ws", Trace: s.trace, Drafts: []parley.Draft{d}, From: s},
 		func(_ []hub.Posted, err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
+			s.inFlight--
 			s.reply(r.id, err)
 		})
 	return nil
