@@ -108,6 +108,12 @@ func Run(ctx context.Context, stage *Stage, c Case, short bool) (r Report, err e
 		r.Lanes = takeovers(e, w.kills)
 	}
 	w.mu.Unlock()
+	r.Late = r.late()
+	return r, nil
+}
+
+// late says which of the promised times were not kept.
+func (r *Report) late() (all []string) {
 	for _, s := range []struct {
 		what       string
 		got, limit time.Duration
@@ -117,10 +123,10 @@ func Run(ctx context.Context, stage *Stage, c Case, short bool) (r Report, err e
 		{"lanes taken over", percentile(r.Lanes, 100), takeoverLimit},
 	} {
 		if s.got > s.limit {
-			r.Late = append(r.Late, fmt.Sprintf("%s: %v, promised are %v", s.what, s.got.Round(time.Millisecond), s.limit))
+			all = append(all, fmt.Sprintf("%s: %v, promised are %v", s.what, s.got.Round(time.Millisecond), s.limit))
 		}
 	}
-	return r, nil
+	return all
 }
 
 // settle waits until every client has its answer and everything owed has come, at most for settleLimit: what is missing

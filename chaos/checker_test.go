@@ -64,7 +64,14 @@ func TestCheckFindsWhatIsPlanted(t *testing.T) {
 		"acknowledged under another id":      {func(e *Evidence) { e.Posts[0].ID = stranger }, lost, "m1 was acknowledged"},
 		"acknowledged at another place":      {func(e *Evidence) { e.Posts[0].Seq = 2 }, lost, "m1 was acknowledged"},
 		"a hole in the record":               {func(e *Evidence) { e.Record[0].Messages = slices.Delete(e.Record[0].Messages, 1, 2) }, lost, "seq is 4"},
+		"one id is stored twice":             {func(e *Evidence) { e.Record[0].Messages[3].ID = e.Record[0].Messages[2].ID }, duplicated, "message id"},
+		"a seq is left out in the record":    {func(e *Evidence) { e.Record[0].Messages[3].Seq = 5 }, lost, "message 4 has seq 5"},
+		"addressed to nobody":                {func(e *Evidence) { e.Record[0].Messages[3].To |= 1 << 7 }, lost, "a slot nobody has"},
+		"open, and nobody has the turn":      {func(e *Evidence) { e.Record[0].Owner.Kind = parley.OwnerNone }, lost, "open, but owned by"},
+		"ended, and somebody has the turn":   {func(e *Evidence) { e.Record[0].Status, e.Record[0].Ended = parley.Ended, time.Unix(9, 0) }, lost, "but owned by"},
+		"ended at no time":                   {func(e *Evidence) { e.Record[0].Status, e.Record[0].Owner.Kind = parley.Ended, parley.OwnerNone }, lost, "ended at"},
 		"a session saw what is not stored":   {func(e *Evidence) { e.Views[0].Sights[4].ID = stranger }, lost, "anna saw"},
+		"a session saw a whole conversation": {func(e *Evidence) { e.Record, e.Posts, e.Arrivals = nil, nil, nil }, lost, "anna saw conversation"},
 		"a receiver got what is not stored":  {func(e *Evidence) { e.Arrivals[0].Message = stranger }, lost, "custom_bot got"},
 		"sent after an ack, stored before":   {func(e *Evidence) { e.Posts[2].Sent, e.Posts[3].Sent, e.Posts[3].Acked = 8, 5, 6 }, reordered, "m2 of conversation"},
 		"overtaken on one connection":        {func(e *Evidence) { e.Posts[3].Sent, e.Posts[2].Sent = 5, 6 }, reordered, "m3 at 4 was sent before m2"},
@@ -125,6 +132,56 @@ func TestCheckKnowsWhatMayComeAgain(t *testing.T) {
 		e.Killed = true
 		if v := Check(e); v.Duplicated != test.repeats || v.Violations() != test.repeats {
 			t.Errorf("%s: %d repeats, %v; want %d", name, v.Duplicated, v.Details, test.repeats)
+		}
+	}
+}
+
+// Times that were promised and not kept are told, each by its name; one session in a hundred may be later.
+func TestLateIsTold(t *testing.T) {
+	many := func(n int, d time.Duration, odd time.Duration) []time.Duration {
+		return append(slices.Repeat([]time.Duration{d}, n), odd)
+	}
+	for name, test := range map[string]struct {
+		report Report
+		want   string
+	}{
+		"nothing was measured":       {Report{}, ""},
+		"everything in time":         {Report{Starts: many(1, time.Second, 3*time.Second), Resumes: many(1, 0, 5*time.Second), Lanes: many(1, 0, 10*time.Second)}, ""},
+		"a hub started late":         {Report{Starts: many(50, time.Second, 3001*time.Millisecond)}, "ready after a crash: 3.001s, promised are 3s"},
+		"one session of 100":         {Report{Resumes: many(99, time.Second, time.Minute)}, ""},
+		"one session of 50":          {Report{Resumes: many(49, time.Second, 6*time.Second)}, "sessions resumed (p99): 6s, promised are 5s"},
+		"a lane waited for too long": {Report{Lanes: many(500, time.Second, 11*time.Second)}, "lanes taken over: 11s, promised are 10s"},
+	} {
+		if got := strings.Join(test.report.late(), "; "); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// The wait of a lane counts from the kill of a hub: for a delivery that had been tried before it, and for a message that was owed and
+// had not been tried; not for what was said afterwards. Where another kill came first it counts from that one.
+func TestTakeoversAreMeasured(t *testing.T) {
+	second := func(n int) time.Time { return time.Unix(int64(n), 0) }
+	e := innocent()
+	for i := range e.Record[0].Messages {
+		e.Record[0].Messages[i].Created = second(i + 1) // and came in the same second
+	}
+	first, last := e.Arrivals[0], e.Arrivals[3]
+	at := func(a Arrival, n int) Arrival { a.At = second(n); return a }
+	for name, test := range map[string]struct {
+		arrivals []Arrival
+		kills    []time.Time
+		want     []time.Duration
+	}{
+		"tried again":               {[]Arrival{at(first, 2), at(first, 13)}, []time.Time{second(3)}, []time.Duration{10 * time.Second}},
+		"tried for the first time":  {[]Arrival{at(last, 12)}, []time.Time{second(5)}, []time.Duration{7 * time.Second}},
+		"said after the kill":       {[]Arrival{at(last, 12)}, []time.Time{second(3)}, nil},
+		"nothing was owed":          {[]Arrival{at(first, 2)}, []time.Time{second(3)}, nil},
+		"two kills before the try":  {[]Arrival{at(first, 2), at(first, 13)}, []time.Time{second(3), second(9)}, []time.Duration{4 * time.Second}},
+		"two kills, a try for each": {[]Arrival{at(first, 2), at(first, 5), at(first, 13)}, []time.Time{second(3), second(9)}, []time.Duration{2 * time.Second, 4 * time.Second}},
+	} {
+		if got := takeovers(Evidence{Record: e.Record, Arrivals: test.arrivals}, test.kills); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}
 }
