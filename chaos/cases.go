@@ -23,8 +23,8 @@ func Cases() []Case {
 		{Name: "everything twice, two hubs", Setup: Setup{Postgres: true, Hubs: 2, Twice: true}, Cycles: 10, Short: 1, Cycle: calm},
 		{Name: "faults between clients and two hubs", Setup: both, Cycles: len(Faults), Short: 2, Cycle: faultsAtClients},
 		{Name: "faults between two hubs and receivers", Setup: both, Cycles: len(Faults), Short: 1, Cycle: faultsAtReceivers},
-		{Name: "faults between two hubs and Redis", Setup: both, Cycles: len(Faults), Short: 0, Cycle: faultsAtRedis},
-		{Name: "faults between two hubs and PostgreSQL", Setup: both, Cycles: len(Faults), Short: 0, Cycle: faultsAtPostgres},
+		{Name: "faults between two hubs and Redis", Setup: both, Cycles: len(Faults), Short: 1, Cycle: faultsAtRedis},
+		{Name: "faults between two hubs and PostgreSQL", Setup: both, Cycles: len(Faults), Short: 1, Cycle: faultsAtPostgres},
 		{Name: "all of it at random, two hubs", Setup: both, Mixed: true, Cycles: 15, Short: 0, Cycle: weather},
 	}
 }
