@@ -365,6 +365,9 @@ func (ts *topics) readMissing(t *topic) {
 			page, err = tx.Messages(ctx, parley.MessageQuery{Tenant: t.tenant, Conversation: t.id, After: after, Limit: fillPage})
 			return err
 		})
+		if err == nil {
+			ts.h.queues.note(&c) // another node may have let it wait, or given it to somebody
+		}
 		t.mu.Lock()
 		if err != nil || len(page) == 0 {
 			t.filling = false
