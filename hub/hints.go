@@ -132,6 +132,9 @@ func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
 		}
 		if t := h.topics.find(hint.Conversation); t != nil {
 			t.mu.Lock()
+			if t.published < 0 {
+				t.published = hint.Seq - 1 // nothing yet: who wants what was before reads it
+			}
 			if t.published < hint.Seq {
 				h.topics.fill(t, hint.Seq)
 			}

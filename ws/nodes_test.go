@@ -165,3 +165,34 @@ func TestQueueAcrossNodes(t *testing.T) {
 		t.Errorf("the turn is with %v, %v", c.Owner, err)
 	}
 }
+
+// A listener is a subscriber that keeps what it hears.
+type listener chan *hub.Event
+
+func (l listener) Deliver(e *hub.Event) { l <- e }
+
+// Of a long conversation that somebody begins to follow, another node's next message is read, and not all those before it.
+func TestHintReadsWhatIsNew(t *testing.T) {
+	a, b := nodes(t, nil)
+	anna, _ := a.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	const n = 20
+	for i := 2; i <= n; i++ {
+		anna.ask("post", in(id, text(fmt.Sprint("m", i))))
+	}
+	conversation, err := parley.ParseID[parley.Conversation](fmt.Sprint(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hears := make(listener, 10*n)
+	defer b.hub.Subscribe(parley.DefaultTenant, conversation, hears)()
+	for i := n + 1; len(hears) == 0; i++ { // hints are heard once the node listens
+		if i > 10*n {
+			t.Fatal("nothing was heard")
+		}
+		anna.ask("post", in(id, text(fmt.Sprint("m", i))))
+	}
+	if e := <-hears; e.Message.Seq == 1 { // hints of the last ones may have been on their way
+		t.Errorf("all of the %d messages that were there are heard again", n)
+	}
+}
