@@ -135,8 +135,9 @@ type Conversations interface {
 	TurnOfRequest(ctx context.Context, tenant TenantID, id ConversationID, request string, since time.Time) (Turn, error)
 	// Available says whether an agent program said it can take work; never heard of = true.
 	Available(ctx context.Context, tenant TenantID, application ApplicationID) (bool, error)
-	// MarkRead notes how far parties have read. A mark never goes back: with an older one nothing changes.
-	MarkRead(ctx context.Context, marks []ReadMark) error
+	// MarkRead notes how far parties have read, and returns the marks that are news: one never goes back, so with an older one, or the same
+	// again, nothing changes.
+	MarkRead(ctx context.Context, marks []ReadMark) (news []ReadMark, err error)
 	// Receipts are how far the parties of a conversation have read it, by slot; those who never said are left out.
 	Receipts(ctx context.Context, tenant TenantID, id ConversationID) (map[int]ReadMark, error)
 	// MarkShown notes how far the clients of parties have conversations. What is no news is not kept; marks of conversations that there are

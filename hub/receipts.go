@@ -81,11 +81,16 @@ func (h *Hub) markReads(ctx context.Context) {
 			marks[i] = batch[i].mark
 		}
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), readsTimeout) // what was taken is written
-		err := h.config.Store.Update(bounded, func(tx parley.Tx) error { return tx.MarkRead(bounded, marks) })
+		var news []parley.ReadMark
+		err := h.config.Store.Update(bounded, func(tx parley.Tx) (err error) {
+			news, err = tx.MarkRead(bounded, marks)
+			return err
+		})
 		cancel()
 		for i := range batch {
 			batch[i].done(err)
-			if err == nil {
+			if n := slices.Index(news, batch[i].mark); err == nil && n >= 0 {
+				news = slices.Delete(news, n, n+1) // the same mark may be in the batch twice
 				h.tellRead(batch[i])
 			}
 		}

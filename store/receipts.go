@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"parley"
@@ -9,31 +10,43 @@ import (
 
 var upsertReceipts = newBulk(`INSERT INTO receipts (conversation, slot, tenant, seq, at)
 	SELECT c.key, v.slot, v.tenant, v.seq, v.at FROM %ROWS% JOIN conversations AS c ON c.id = v.cid AND c.tenant = v.tenant WHERE true
-	ON CONFLICT (conversation, slot) DO UPDATE SET seq = excluded.seq, at = excluded.at WHERE receipts.seq < excluded.seq`,
+	ON CONFLICT (conversation, slot) DO UPDATE SET seq = excluded.seq, at = excluded.at WHERE receipts.seq < excluded.seq
+	RETURNING (SELECT c.id FROM conversations AS c WHERE c.key = receipts.conversation), slot`,
 	column{"cid", bytea}, column{"slot", bigint}, column{"tenant", bigint}, column{"seq", bigint}, column{"at", bigint})
 
 // MarkRead implements [parley.Conversations].
-func (t *tx) MarkRead(ctx context.Context, marks []parley.ReadMark) error {
+func (t *tx) MarkRead(ctx context.Context, marks []parley.ReadMark) (news []parley.ReadMark, err error) {
 	last := map[laneMark]int{} // one row a party: a statement may not change a row twice
 	var rows [][]any
+	var highest []parley.ReadMark // of each row
 	for _, m := range marks {
 		tenant, err := t.s.tenantKey(ctx, t.db, m.Tenant)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		row := []any{m.Conversation[:], int64(m.Slot), tenant, m.Seq, m.At.UnixMilli()}
 		at := laneMark{m.Conversation, m.Slot}
 		if i, ok := last[at]; !ok {
 			last[at] = len(rows)
-			rows = append(rows, row)
-		} else if rows[i][3].(int64) < m.Seq {
-			rows[i] = row
+			rows, highest = append(rows, row), append(highest, m)
+		} else if highest[i].Seq < m.Seq {
+			rows[i], highest[i] = row, m
 		}
 	}
-	if err := upsertReceipts.run(ctx, t.conn(), rows, discard); err != nil {
-		return fmt.Errorf("mark as read: %w", err)
+	err = upsertReceipts.run(ctx, t.conn(), rows, func(changed *sql.Rows) error {
+		var id []byte
+		var at laneMark
+		if err := changed.Scan(&id, &at.slot); err != nil {
+			return err
+		}
+		copy(at.conversation[:], id)
+		news = append(news, highest[last[at]])
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mark as read: %w", err)
 	}
-	return nil
+	return news, nil
 }
 
 // A laneMark is whose mark it is.

@@ -22,9 +22,23 @@ func TestReceiptsOnlyMoveForward(t *testing.T) {
 		mark := func(slot int, seq int64) parley.ReadMark {
 			return parley.ReadMark{Tenant: parley.DefaultTenant, Conversation: id, Slot: slot, Seq: seq, At: now}
 		}
-		for _, marks := range [][]parley.ReadMark{{mark(0, 3), mark(1, 1), mark(0, 5), mark(0, 4)}, {mark(0, 2), mark(1, 6)}} {
-			if err := s.Update(ctx, func(tx parley.Tx) error { return tx.MarkRead(ctx, marks) }); err != nil {
+		for _, test := range []struct{ marks, news []parley.ReadMark }{
+			{[]parley.ReadMark{mark(0, 3), mark(1, 1), mark(0, 5), mark(0, 4)}, []parley.ReadMark{mark(0, 5), mark(1, 1)}},
+			{[]parley.ReadMark{mark(0, 2), mark(1, 6)}, []parley.ReadMark{mark(1, 6)}},
+			{[]parley.ReadMark{mark(0, 5), mark(1, 6)}, nil},
+			{nil, nil},
+		} {
+			var news []parley.ReadMark
+			err := s.Update(ctx, func(tx parley.Tx) (err error) {
+				news, err = tx.MarkRead(ctx, test.marks)
+				return err
+			})
+			if err != nil {
 				t.Fatal(err)
+			}
+			slices.SortFunc(news, func(a, b parley.ReadMark) int { return a.Slot - b.Slot })
+			if diff := cmp.Diff(test.news, news); diff != "" {
+				t.Errorf("news of %v (-want +got):\n%s", test.marks, diff)
 			}
 		}
 		var got, strange map[int]parley.ReadMark

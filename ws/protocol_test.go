@@ -60,11 +60,23 @@ func TestReadIsToldToTheOthers(t *testing.T) {
 		t.Errorf("customer hears %v, want that the agent has read up to 2", r)
 	}
 	agent.ask("read", map[string]any{"conversation": id, "seq": 1})
+	agent.ask("read", map[string]any{"conversation": id, "seq": 2})
+	agent.ask("post", in(id, text("m3"))) // comes after whatever those were told as
+	for told := false; !told; {
+		o, err := anna.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o["receipt"] != nil {
+			t.Errorf("what is no news is told: %s", o["receipt"])
+		}
+		told = o["message"] != nil
+	}
 	back, _ := s.connect("anna", map[string]any{"conversation": id, "after": 2})
 	if r := back.object("receipt"); r["read"] != 2.0 {
 		t.Errorf("after resume the customer hears %v, want 2 still", r)
 	}
-	for _, seq := range []int{0, -1, 3} {
+	for _, seq := range []int{0, -1, 4} {
 		if code := agent.refused("read", map[string]any{"conversation": id, "seq": seq}); code != "400-152" {
 			t.Errorf("read up to %d = %s, want 400-152", seq, code)
 		}
