@@ -226,20 +226,21 @@ func (s *session) followAll(ctx context.Context, id string) error {
 	if speaker.Contact != "" || len(speaker.Roles) == 0 {
 		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "only a session of an application with a role may follow all"}
 	}
-	var cancels []func()
-	for _, role := range speaker.Roles {
-		cancels = append(cancels, s.server.config.Hub.Follow(speaker.Tenant, speaker.Application, role, s))
-	}
 	s.mu.Lock()
-	before := s.all
-	s.all = func() {
-		for _, cancel := range cancels {
-			cancel()
-		}
-	}
+	first := s.all == nil
 	s.mu.Unlock()
-	if before != nil {
-		before()
+	if first { // else only the list is wanted again
+		var cancels []func()
+		for _, role := range speaker.Roles {
+			cancels = append(cancels, s.server.config.Hub.Follow(speaker.Tenant, speaker.Application, role, s))
+		}
+		s.mu.Lock()
+		s.all = func() {
+			for _, cancel := range cancels {
+				cancel()
+			}
+		}
+		s.mu.Unlock()
 	}
 	open, err := s.server.config.Hub.OpenFor(ctx, speaker, maxListed)
 	if err != nil {
