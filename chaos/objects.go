@@ -86,6 +86,7 @@ func (s *session) object(ctx context.Context, conn *websocket.Conn, o *incoming)
 	case strings.HasPrefix(o.ID, "follow ") && o.OK != nil:
 		s.mu.Lock()
 		s.joining[o.OK.Conversation] = true
+		delete(s.asking, o.OK.Conversation)
 		s.mu.Unlock()
 	case o.ID == "all" || strings.HasPrefix(o.ID, "follow "):
 		return fmt.Errorf("%s was answered %v", o.ID, o.Error)
@@ -102,6 +103,9 @@ func (s *session) follow(ctx context.Context, conn *websocket.Conn, o *incoming)
 	for _, c := range o.OK.Conversations {
 		s.mu.Lock()
 		_, known := s.places[c.Conversation]
+		if !known {
+			s.asking[c.Conversation] = true
+		}
 		s.mu.Unlock()
 		if known {
 			continue
@@ -128,7 +132,7 @@ func (s *session) shown(o *incoming) {
 	m := o.Message
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.joining[m.Conversation] && m.Seq <= s.places[m.Conversation] {
+	if s.asking[m.Conversation] || s.joining[m.Conversation] && m.Seq <= s.places[m.Conversation] {
 		return // we asked for everything while some of it was on its way already
 	}
 	v := s.view(m.Conversation)

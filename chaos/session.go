@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,6 +35,7 @@ type session struct {
 	line    int           // number of the connection
 	wake    chan struct{} // capacity 1: pending has something that was not sent on this connection
 	joining map[string]bool
+	asking  map[string]bool // conversations that the list named and that are asked for from their beginning; what comes before the answer comes again
 }
 
 // A saying is a message on its way.
@@ -59,7 +59,7 @@ const (
 
 func newSession(w *World, name string, role parley.Role, token string, at int) *session {
 	return &session{w: w, name: name, role: role, token: token, at: at, places: map[string]int64{}, views: map[string]*View{},
-		said: map[string]*saying{}, wake: make(chan struct{}, 1), joining: map[string]bool{}}
+		said: map[string]*saying{}, wake: make(chan struct{}, 1), joining: map[string]bool{}, asking: map[string]bool{}}
 }
 
 // run holds the session until ctx ends. A customer talks until talking ends.
@@ -160,6 +160,7 @@ func (s *session) connect(ctx context.Context, conn *websocket.Conn) error {
 	s.mu.Lock()
 	s.line++
 	clear(s.joining)
+	clear(s.asking)
 	type position struct {
 		Conversation string `json:"conversation"`
 		After        int64  `json:"after"`
@@ -198,10 +199,7 @@ func (s *session) connect(ctx context.Context, conn *websocket.Conn) error {
 	s.mu.Unlock()
 	if len(reply.OK.Refused) > 0 {
 		r := reply.OK.Refused[0]
-		// A fault between the hub and its database refuses for now; anything else is no answer to a position we were given.
-		if !strings.HasPrefix(r.Code, "5") {
-			s.w.fault("%s: resuming %s was refused: %s", s.name, r.Conversation, r.Code)
-		}
+		s.w.fault("%s: resuming %s was refused: %s", s.name, r.Conversation, r.Code)
 		return fmt.Errorf("resuming %s: %s", r.Conversation, r.Code)
 	}
 	if s.role != parley.Customer {

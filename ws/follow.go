@@ -26,6 +26,7 @@ type follow struct {
 	unsure  bool             // there may be more than target: the record must be read once, to its end
 	acks    map[int64][]byte // of own posts beyond seen, to be sent in their place
 	over    bool             // another follow of the same conversation has taken its place
+	early   bool             // met while the list of a subscribe to everything is made: waits for it, as if it were being filled
 	ended   bool             // the conversation had, when it was last looked at
 	visitor *visitor         // the customer, while the client shows that she is there; nil = it does not
 
@@ -41,9 +42,36 @@ func (s *session) noticed(e *hub.Event) *follow {
 	if err != nil {
 		return nil
 	}
-	f := &follow{id: e.Conversation.ID, reader: reader, rich: true, reach: reach{slot: hub.SlotOf(s.grant.Speaker, e.Conversation)}}
+	f := &follow{id: e.Conversation.ID, reader: reader, rich: true, early: s.listing, filling: s.listing, reach: reach{slot: hub.SlotOf(s.grant.Speaker, e.Conversation)}}
 	s.follows[f.id] = f
 	return f
+}
+
+// goOn starts to follow a conversation that a list has named, behind the Seq that the list names: what was before it the client may read as
+// history. What it has of it is not known then, so nothing is noted as shown. Called with mu held.
+func (s *session) goOn(at *hub.Standing) {
+	c := &at.Conversation
+	before := s.follows[c.ID]
+	if before != nil && !before.early {
+		return // followed by name
+	}
+	f := &follow{id: c.ID, reader: at.Reader, rich: true, seen: c.Seq, sent: at.Last, ended: c.Status == parley.Ended, reach: reach{slot: -1}}
+	s.replace(f)
+	if before != nil { // something was said since the list was read
+		f.unsure = true
+		s.fill(f, c.Seq)
+	}
+}
+
+// listed ends the wait of what was met while a list was made and is not in it: it began meanwhile. Called with mu held.
+func (s *session) listed() {
+	s.listing = false
+	for _, f := range s.follows {
+		if f.early {
+			f.early, f.filling = false, false
+			s.fill(f, f.target)
+		}
+	}
 }
 
 // replace lets f tell the session of its conversation from now on. What told it before says nothing more, or the client would hear
@@ -55,7 +83,7 @@ func (s *session) replace(f *follow) {
 		return
 	}
 	before.over = true
-	if before.has >= f.has {
+	if before.has >= f.has && before.slot == f.slot {
 		f.reach = before.reach
 	}
 	for _, seq := range slices.Sorted(maps.Keys(before.acks)) {

@@ -230,30 +230,41 @@ func (s *session) followAll(ctx context.Context, id string) error {
 	first := s.all == nil
 	s.mu.Unlock()
 	if first { // else only the list is wanted again
-		var cancels []func()
-		for _, role := range speaker.Roles {
-			cancels = append(cancels, s.server.config.Hub.Follow(speaker.Tenant, speaker.Application, role, s))
-		}
-		s.mu.Lock()
-		s.all = func() {
-			for _, cancel := range cancels {
-				cancel()
-			}
-		}
-		s.mu.Unlock()
+		s.hear(speaker)
 	}
 	open, err := s.server.config.Hub.OpenFor(ctx, speaker, maxListed)
-	if err != nil {
-		return err
-	}
-	list := make([]summary, len(open))
-	for i := range open {
-		list[i] = summaryOf(&open[i].Conversation, open[i].Last)
-	}
 	s.mu.Lock()
-	s.ok(id, map[string]any{"conversations": list})
+	defer s.mu.Unlock()
+	if err == nil {
+		list := make([]summary, len(open))
+		for i := range open {
+			list[i] = summaryOf(&open[i].Conversation, open[i].Last)
+		}
+		s.ok(id, map[string]any{"conversations": list})
+	}
+	if first {
+		for i := range open {
+			s.goOn(&open[i])
+		}
+		s.listed()
+	}
+	return err
+}
+
+// hear lets the session hear of what an application's roles are a party in. What it hears of waits until the list is there.
+func (s *session) hear(speaker parley.Speaker) {
+	s.mu.Lock()
+	s.listing = true
+	var cancels []func()
+	s.all = func() {
+		for _, cancel := range cancels {
+			cancel()
+		}
+	}
 	s.mu.Unlock()
-	return nil
+	for _, role := range speaker.Roles { // without mu; see release, which comes after this
+		cancels = append(cancels, s.server.config.Hub.Follow(speaker.Tenant, speaker.Application, role, s))
+	}
 }
 
 // history answers with a page of messages.

@@ -38,6 +38,7 @@ type session struct {
 	inFlight int
 	follows  map[parley.ConversationID]*follow
 	all      func() // cancels following everything; nil = not following
+	listing  bool   // everything is followed, and the list that the reply names is being made
 	heard    time.Time
 	beat     *time.Timer
 	asked    bool        // a heartbeat was sent that is not answered; see ask
