@@ -86,7 +86,7 @@ func TestResumePositions(t *testing.T) {
 	} {
 		c := s.dial(nil)
 		c.send(`{"id":"1","connect":{"token":"` + test.token + `","resume":` + test.resume + `}}`)
-		got := ""
+		var got string
 		if o, err := c.next(); err != nil {
 			got = fmt.Sprint(int(statusOf(err)))
 		} else {
