@@ -3,20 +3,48 @@ package ws
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 )
 
 // connBuffer is the size of each of the two buffers of a connection. Those of net/http have 4 KiB and are most of what an
 // idle session costs (heap profile of 2026-11-26); frames larger than this pass them by.
 const connBuffer = 1 << 10
 
-// lean gives a connection that is taken over small buffers in place of the large ones of net/http.
-type lean struct{ http.ResponseWriter }
+// lean gives a connection that is taken over small buffers in place of the large ones of net/http. A refusal goes through it as every other
+// problem is told.
+type lean struct {
+	http.ResponseWriter
+	refused int // status
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (l *lean) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		l.refused = status // the text follows, in one Write
+		return
+	}
+	l.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (l *lean) Write(text []byte) (int, error) {
+	if l.refused == 0 {
+		return l.ResponseWriter.Write(text)
+	}
+	code := fmt.Sprintf("%d-001", l.refused)
+	if l.refused == http.StatusBadRequest {
+		code = "400-152"
+	}
+	writeProblem(l.ResponseWriter, l.refused, code, strings.TrimSpace(string(text)))
+	return len(text), nil
+}
 
 // Hijack implements [http.Hijacker].
-func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (l *lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, large, err := http.NewResponseController(l.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err

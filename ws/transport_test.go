@@ -258,3 +258,39 @@ func TestHostilePosts(t *testing.T) {
 		cancel()
 	}
 }
+
+// A handshake that is none is told so as everything else is.
+func TestHandshakesThatAreNone(t *testing.T) {
+	s := newSite(t, nil)
+	for _, test := range []struct {
+		what, method, version, key string
+		status                     int
+		code                       string
+	}{
+		{"another method", http.MethodPost, "13", "dGhlIHNhbXBsZSBub25jZQ==", 405, "405-001"},
+		{"an old version", http.MethodGet, "8", "dGhlIHNhbXBsZSBub25jZQ==", 400, "400-152"},
+		{"no key", http.MethodGet, "13", "", 400, "400-152"},
+		{"a short key", http.MethodGet, "13", "eA==", 400, "400-152"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), test.method, s.http.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": test.version,
+			"Sec-WebSocket-Key": test.key, "Sec-WebSocket-Protocol": ws.Subprotocol} {
+			if value != "" {
+				req.Header.Set(name, value)
+			}
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct{ Code, DeveloperMessage string }
+		err = json.NewDecoder(res.Body).Decode(&body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != test.status || body.Code != test.code || body.DeveloperMessage == "" || res.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s = %d %s %+v, %v; want %d and %s", test.what, res.StatusCode, res.Header.Get("Content-Type"), body, err, test.status, test.code)
+		}
+	}
+}
