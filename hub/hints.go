@@ -150,10 +150,21 @@ func (h *Hub) hinted(ctx context.Context, hint parley.Hint) {
 	}
 }
 
+// maxFrames is how many hints may wait while a frame is still taken. Frames are large, anybody may post them, and they must not crowd out
+// what the nodes tell each other.
+const maxFrames = 256
+
 // ForwardFrame hands what a client posted for a session to the node that has it; HandleFrames says who takes it there. Like
-// every hint it may be lost: the client repeats what gets no reply.
-func (h *Hub) ForwardFrame(session, frame string) {
+// every hint it may be lost: the client repeats what gets no reply. Kinds: NotFound (there are no other nodes), Busy.
+func (h *Hub) ForwardFrame(session, frame string) error {
+	switch {
+	case h.config.Live == nil:
+		return &parley.Error{Kind: parley.NotFound, Msg: "there is no such session"}
+	case len(h.hints) >= maxFrames:
+		return &parley.Error{Kind: parley.Busy, Msg: "too many frames are waiting"}
+	}
 	h.hint(parley.Hint{Kind: parley.HintFrame, Session: session, Frame: frame})
+	return nil
 }
 
 // HandleFrames sets who takes frames that other nodes forward. fn must not block.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"parley"
 )
 
 // The second transport: server-sent events one way, POST the other, with the same objects in the same frames. It is for
@@ -153,20 +155,20 @@ func (s *Server) ServePosted(w http.ResponseWriter, r *http.Request, key string)
 	if !ok {
 		return
 	}
-	node, _, _ := strings.Cut(key, ".")
+	found, taken := true, true
+	if node, _, _ := strings.Cut(key, "."); node == s.node {
+		found, taken = s.posted(key, frame)
+	} else {
+		kind := parley.KindOf(s.config.Hub.ForwardFrame(key, string(frame)))
+		found, taken = kind != parley.NotFound, kind != parley.Busy
+	}
 	switch {
-	case node != s.node:
-		s.config.Hub.ForwardFrame(key, string(frame))
-	default:
-		found, taken := s.posted(key, frame)
-		if !found {
-			writeProblem(w, http.StatusNotFound, "404-101", "there is no such session, or not any more: connect again")
-			return
-		}
-		if !taken {
-			writeProblem(w, http.StatusTooManyRequests, "429-001", "too many frames are waiting; post again later")
-			return
-		}
+	case !found:
+		writeProblem(w, http.StatusNotFound, "404-101", "there is no such session, or not any more: connect again")
+		return
+	case !taken:
+		writeProblem(w, http.StatusTooManyRequests, "429-001", "too many frames are waiting; post again later")
+		return
 	}
 	w.WriteHeader(http.StatusAccepted)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"parley"
+	"parley/hub"
 	"parley/ws"
 )
 
@@ -178,7 +180,7 @@ func TestPostsToNoSessionAreRefused(t *testing.T) {
 		want              int
 	}{
 		{"an unknown session of this node", "/sse/" + node + ".guess", "{}", http.StatusNotFound},
-		{"a session of another node", "/sse/elsewhere.guess", "{}", http.StatusAccepted},
+		{"a session of another node, of which there is none", "/sse/elsewhere.guess", "{}", http.StatusNotFound},
 		{"a frame that is too large", anna.post, strings.Repeat(" ", 1001), http.StatusRequestEntityTooLarge},
 		{"a first frame that is too large", "/sse", strings.Repeat(" ", 1001), http.StatusRequestEntityTooLarge},
 	} {
@@ -205,5 +207,22 @@ func TestPostsToNoSessionAreRefused(t *testing.T) {
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a new session while draining = %d", res.StatusCode)
+	}
+}
+
+// deaf is live state to which nothing gets through: its hub does not run, and sends no hints.
+type deaf struct{ parley.Live }
+
+// Frames for other nodes that nobody takes are refused before they pile up.
+func TestPostsForOtherNodesAreBounded(t *testing.T) {
+	server := ws.New(ws.Config{Hub: hub.New(hub.Config{Live: deaf{}})})
+	status := http.StatusAccepted
+	for n := 0; status == http.StatusAccepted && n < 10_000; n++ {
+		answer := httptest.NewRecorder()
+		server.ServePosted(answer, httptest.NewRequest(http.MethodPost, "/sse/n.s", strings.NewReader("{}")), "n.s")
+		status = answer.Code
+	}
+	if status != http.StatusTooManyRequests {
+		t.Errorf("in the end a post is answered %d, want 429", status)
 	}
 }
