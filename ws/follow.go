@@ -33,47 +33,6 @@ type follow struct {
 	reach
 }
 
-// noticed starts to follow a conversation of an application that follows everything. Called with mu held.
-func (s *session) noticed(e *hub.Event) *follow {
-	if s.all == nil || e.Message == nil {
-		return nil
-	}
-	reader, err := hub.ReaderOf(s.grant.Speaker, e.Conversation)
-	if err != nil {
-		return nil
-	}
-	f := &follow{id: e.Conversation.ID, reader: reader, rich: true, early: s.listing, filling: s.listing, reach: reach{slot: hub.SlotOf(s.grant.Speaker, e.Conversation)}}
-	s.follows[f.id] = f
-	return f
-}
-
-// goOn starts to follow a conversation that a list has named, behind the Seq that the list names: what was before it the client may read as
-// history. What it has of it is not known then, so nothing is noted as shown. Called with mu held.
-func (s *session) goOn(at *hub.Standing) {
-	c := &at.Conversation
-	before := s.follows[c.ID]
-	if before != nil && !before.early {
-		return // followed by name
-	}
-	f := &follow{id: c.ID, reader: at.Reader, rich: true, seen: c.Seq, sent: at.Last, ended: c.Status == parley.Ended, reach: reach{slot: -1}}
-	s.replace(f)
-	if before != nil { // something was said since the list was read
-		f.unsure = true
-		s.fill(f, c.Seq)
-	}
-}
-
-// listed ends the wait of what was met while a list was made and is not in it: it began meanwhile. Called with mu held.
-func (s *session) listed() {
-	s.listing = false
-	for _, f := range s.follows {
-		if f.early {
-			f.early, f.filling = false, false
-			s.fill(f, f.target)
-		}
-	}
-}
-
 // replace lets f tell the session of its conversation from now on. What told it before says nothing more, or the client would hear
 // of the same messages from two places, in no order; the acks that it still owed are f's. Called with mu held.
 func (s *session) replace(f *follow) {

@@ -220,53 +220,6 @@ func (s *session) subscribe(r *request) error {
 	return nil
 }
 
-// followAll lets an application hear of every conversation in which it is a party.
-func (s *session) followAll(ctx context.Context, id string) error {
-	speaker := s.grant.Speaker
-	if speaker.Contact != "" || len(speaker.Roles) == 0 {
-		return &parley.Error{Kind: parley.Forbidden, Reason: parley.ActorNotAllowed, Msg: "only a session of an application with a role may follow all"}
-	}
-	s.mu.Lock()
-	first := s.all == nil
-	s.mu.Unlock()
-	if first { // else only the list is wanted again
-		s.hear(speaker)
-	}
-	open, err := s.server.config.Hub.OpenFor(ctx, speaker, maxListed)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil {
-		list := make([]summary, len(open))
-		for i := range open {
-			list[i] = summaryOf(&open[i].Conversation, open[i].Last)
-		}
-		s.ok(id, map[string]any{"conversations": list})
-	}
-	if first {
-		for i := range open {
-			s.goOn(&open[i])
-		}
-		s.listed()
-	}
-	return err
-}
-
-// hear lets the session hear of what an application's roles are a party in. What it hears of waits until the list is there.
-func (s *session) hear(speaker parley.Speaker) {
-	s.mu.Lock()
-	s.listing = true
-	var cancels []func()
-	s.all = func() {
-		for _, cancel := range cancels {
-			cancel()
-		}
-	}
-	s.mu.Unlock()
-	for _, role := range speaker.Roles { // without mu; see release, which comes after this
-		cancels = append(cancels, s.server.config.Hub.Follow(speaker.Tenant, speaker.Application, role, s))
-	}
-}
-
 // history answers with a page of messages.
 func (s *session) history(r *request) error {
 	var in struct {

@@ -185,28 +185,6 @@ func (s *session) Doubt() {
 	}
 }
 
-// findNew follows the open conversations that a session which follows everything did not hear of.
-func (s *session) findNew() {
-	ctx, cancel := context.WithTimeout(s.done, opTimeout)
-	defer cancel()
-	open, err := s.server.config.Hub.OpenFor(ctx, s.grant.Speaker, maxListed)
-	if err != nil {
-		s.end(err) // the client comes back and asks again
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range open {
-		c := &open[i].Conversation
-		if s.follows[c.ID] != nil {
-			continue
-		}
-		if f := s.noticed(&hub.Event{Conversation: c, Message: &parley.Message{}}); f != nil {
-			s.fill(f, c.Seq)
-		}
-	}
-}
-
 // Deliver implements [hub.Subscriber].
 func (s *session) Deliver(e *hub.Event) {
 	s.mu.Lock()
