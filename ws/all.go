@@ -20,22 +20,26 @@ func (s *session) followAll(ctx context.Context, id string) error {
 		s.hear(speaker)
 	}
 	open, err := s.server.config.Hub.OpenFor(ctx, speaker, maxListed)
+	if err != nil {
+		if first {
+			s.deafen()
+		}
+		return err
+	}
+	list := make([]summary, len(open))
+	for i := range open {
+		list[i] = summaryOf(&open[i].Conversation, open[i].Last)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
-		list := make([]summary, len(open))
-		for i := range open {
-			list[i] = summaryOf(&open[i].Conversation, open[i].Last)
-		}
-		s.ok(id, map[string]any{"conversations": list})
-	}
+	s.ok(id, map[string]any{"conversations": list})
 	if first {
 		for i := range open {
 			s.goOn(&open[i])
 		}
 		s.listed()
 	}
-	return err
+	return nil
 }
 
 // hear lets the session hear of what an application's roles are a party in. What it hears of waits until the list is there.
@@ -52,6 +56,21 @@ func (s *session) hear(speaker parley.Speaker) {
 	for _, role := range speaker.Roles { // without mu; see release, which comes after this
 		cancels = append(cancels, s.server.config.Hub.Follow(speaker.Tenant, speaker.Application, role, s))
 	}
+}
+
+// deafen takes back what hear did, when there is no list to begin with: the client asks again.
+func (s *session) deafen() {
+	s.mu.Lock()
+	cancel := s.all
+	s.all, s.listing = nil, false
+	for id, f := range s.follows {
+		if f.early {
+			f.over = true
+			delete(s.follows, id)
+		}
+	}
+	s.mu.Unlock()
+	cancel()
 }
 
 // noticed starts to follow a conversation of an application that follows everything. Called with mu held.

@@ -87,3 +87,27 @@ func TestFollowingAllTwice(t *testing.T) {
 		t.Errorf("the agent sees %+v", m)
 	}
 }
+
+// Who could not be given the list hears nothing until it was.
+func TestFollowingAllWithoutAList(t *testing.T) {
+	s := newSite(t, nil)
+	anna, _ := s.connect("anna")
+	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
+	anna.ask("post", in(id, text("m2")))
+	agent, _ := s.connect("dana")
+	s.away.Store(true)
+	if code := agent.refused("subscribe", map[string]any{"all": true}); code[:3] != "500" {
+		t.Errorf("subscribe while the store is away = %s", code)
+	}
+	s.away.Store(false)
+	anna.ask("post", in(id, text("m3")))
+	agent.ask("ping", map[string]any{})
+	if len(agent.in) > 0 {
+		t.Errorf("who follows nothing hears %v", agent.in)
+	}
+	agent.ask("subscribe", map[string]any{"all": true})
+	anna.ask("post", in(id, text("m4")))
+	if m := agent.message(); m.Seq != 4 || m.Prev != 3 {
+		t.Errorf("after the list comes %+v, want 4", m)
+	}
+}
