@@ -1,6 +1,9 @@
 /** What to do with a message: `new` is shown, `known` was shown before, `hole` means that one before it is missing. */
 export type Place = 'new' | 'known' | 'hole'
 
+/** How many positions one connect may name. */
+const MAX_RESUMED = 100
+
 /** How far this client has come in each conversation it follows, in seqs of the hub. */
 export class Positions {
   readonly #last = new Map<string, number>()
@@ -63,9 +66,13 @@ export class Positions {
     if (last !== undefined && after < last) this.#last.set(conversation, after)
   }
 
-  /** For `connect`: from where to go on. Questions of the connection before it died with it. */
+  /**
+   * For `connect`: from where to go on. Questions of the connection before it died with it. Of more conversations than the hub takes
+   * those that were followed first are given up: with all of them it would refuse the connection, for good.
+   */
   resume(): { conversation: string; after: number }[] {
     this.#filling.clear()
+    for (const conversation of [...this.#last.keys()].slice(0, -MAX_RESUMED)) this.#last.delete(conversation)
     return [...this.#last].map(([conversation, after]) => ({ conversation, after }))
   }
 }

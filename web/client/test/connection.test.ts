@@ -199,6 +199,15 @@ describe('messages', () => {
     expect(rig.seen.map((m) => m.seq)).toEqual([1, 2, 3, 5])
   })
 
+  it('of more conversations than a connect may name go on for the last ones', async () => {
+    const rig = new Rig()
+    for (let i = 0; i < 103; i++) rig.connection.positions.follow(`c${String(i)}`, i)
+    await rig.opened()
+    const { resume } = rig.socket.asked<{ resume: object[] }>('connect')[0] ?? { resume: [] }
+    expect([resume.length, resume[0], resume.at(-1)]).toEqual([100, { conversation: 'c3', after: 3 }, { conversation: 'c102', after: 102 }])
+    expect(rig.connection.positions.last('c2')).toBeUndefined()
+  })
+
   it('of a hub that has less than was seen are new', async () => {
     const rig = new Rig()
     await rig.opened()
