@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 // A site is a hub with one account on the web chat: agents answer in the console.
 type site struct {
 	t      testing.TB
-	file   string // of the store
+	file   string // of the store, if it is SQLite
 	store  *store.Store
 	hub    *hub.Hub
 	server *ws.Server
@@ -121,8 +121,16 @@ func (s *site) forget(after, before int64) {
 
 func newSite(t testing.TB, change func(*ws.Config)) *site {
 	t.Helper()
-	s := &site{t: t, file: filepath.Join(t.TempDir(), "parley.db")}
-	s.store = storetest.OpenURL(t, s.file)
+	file := filepath.Join(t.TempDir(), "parley.db")
+	s := newSiteOn(t, storetest.OpenURL(t, file), change)
+	s.file = file
+	return s
+}
+
+// newSiteOn makes a site on a store of any kind.
+func newSiteOn(t testing.TB, on *store.Store, change func(*ws.Config)) *site {
+	t.Helper()
+	s := &site{t: t, store: on}
 	ctx, now := t.Context(), time.Now().UTC()
 	base := parley.Base{Tenant: parley.DefaultTenant, Name: "site", Active: true, Created: now, Modified: now}
 	orchestration := parley.Orchestration{ID: ident.New[parley.Orchestration](), Base: base, Agents: []parley.AgentReference{{Application: parley.ConsoleApplication}}}
