@@ -21,8 +21,8 @@ func TestForwardedFramesAreBounded(t *testing.T) {
 	h := hub.New(hub.Config{Live: deaf{}})
 	frame := strings.Repeat(" ", 256<<10)
 	taken := 0
-	for err := error(nil); taken < 10_000; taken++ {
-		if err = h.ForwardFrame("n.s", frame); err != nil {
+	for ; taken < 10_000; taken++ {
+		if err := h.ForwardFrame("n.s", frame); err != nil {
 			if parley.KindOf(err) != parley.Busy {
 				t.Errorf("too many frames = %v, want Busy", err)
 			}

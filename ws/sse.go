@@ -155,7 +155,7 @@ func (s *Server) ServePosted(w http.ResponseWriter, r *http.Request, key string)
 	if !ok {
 		return
 	}
-	found, taken := true, true
+	var found, taken bool
 	if node, _, _ := strings.Cut(key, "."); node == s.node {
 		found, taken = s.posted(key, frame)
 	} else {
