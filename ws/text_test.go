@@ -40,8 +40,12 @@ func TestHostileTexts(t *testing.T) {
 					all = append(all, m)
 				}
 				object := strings.NewReplacer("X", bad, "ID", id).Replace("{" + strings.Join(all, ",") + "}")
-				for _, frame := range []string{`{"id":"x","post":` + object + `}`, `{"id":"x","open":{"message":` + object + `}}`} {
-					got := anna.hears(frame)
+				newcomer := s.grants["anna"] // whose message begins a conversation
+				newcomer.Speaker.Contact = fmt.Sprint("newcomer", n)
+				s.grant("newcomer", newcomer)
+				begins, _ := s.connect("newcomer")
+				for frame, c := range map[string]*client{`{"id":"x","post":` + object + `}`: anna, `{"id":"x","open":{"message":` + object + `}}`: begins} {
+					got := c.hears(frame)
 					if got != "ok" && (!strings.HasPrefix(got, "4") || !strings.Contains(got, "-")) {
 						t.Fatalf("%s is answered %s", frame, got)
 					}
@@ -49,6 +53,7 @@ func TestHostileTexts(t *testing.T) {
 						told++
 					}
 				}
+				begins.conn.CloseNow()
 			}
 		}
 		if told < n/2 {
