@@ -47,6 +47,53 @@ func TestWaitingObjectsAreJoined(t *testing.T) {
 	})
 }
 
+// Large objects go out by themselves: a frame of several has a bound, and nothing is left behind.
+func TestLargeObjectsAreNotJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPiped(func(c *Config) { c.Heartbeat = time.Hour })
+		c, p := s.connect(t)
+		sizes := []int{1, 100_000, 100_000, 100_000, 300_000, 5, 5, 300_000, joinedBytes - 20, 5, 5}
+		for i, size := range sizes {
+			c.mu.Lock()
+			c.push(fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, i, strings.Repeat("x", size)))
+			c.mu.Unlock()
+			if i == 0 {
+				synctest.Wait() // on its way, alone
+			}
+		}
+		seen := 0
+		for _, want := range []int{1, 2, 1, 1, 2, 1, 1, 2} {
+			frame := p.frame()
+			all := objects(t, frame)
+			if len(all) != want || want > 1 && len(frame) > joinedBytes {
+				t.Errorf("a frame of %d bytes holds %d objects, want %d", len(frame), len(all), want)
+			}
+			for _, o := range all {
+				if string(o["n"]) != fmt.Sprint(seen) {
+					t.Errorf("object %d is %s", seen, o["n"])
+				}
+				seen++
+			}
+		}
+		if seen != len(sizes) {
+			t.Errorf("%d of %d objects came", seen, len(sizes))
+		}
+		c.mu.Lock()
+		c.push([]byte(`{"x":"` + strings.Repeat("x", joinedBytes) + `"}`))
+		c.mu.Unlock()
+		c.sayGoodbye(0)
+		for range 2 {
+			if frame := p.frame(); frame == "" {
+				t.Error("the session ends before everything was out")
+			}
+		}
+		if <-p.closed; p.code != closeRestart.Code {
+			t.Errorf("the session ends with %d, want 1012", p.code)
+		}
+		s.Drain(t.Context())
+	})
+}
+
 // Of a client that does not read typing goes first, when its queue is half full; marks of reading when it is full; messages never:
 // the next one ends the session with a code that says "come back".
 func TestPassingThingsAreShedFirst(t *testing.T) {

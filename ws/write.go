@@ -11,8 +11,12 @@ import (
 	"parley/wire"
 )
 
-// joined is how many objects go into one frame at most.
-const joined = 16
+const (
+	// joined is how many objects go into one frame at most.
+	joined = 16
+	// joinedBytes is how long a frame of several objects is at most: sixteen transcripts would be more than a client may read.
+	joinedBytes = 256 << 10
+)
 
 // push queues an object to be written, without waiting; nil ends the session once everything before it is out. Called
 // with mu held. A full queue ends the session: the client resumes from the record, and nobody waits for it.
@@ -54,12 +58,16 @@ func (s *session) write() {
 		}
 		frame = frame[:0]
 		last := false
-		for _, object := range s.queue[:n] {
+		for i, object := range s.queue[:n] {
 			if object == nil {
 				last = true
 				break
 			}
 			if len(frame) > 0 {
+				if len(frame)+len(object) >= joinedBytes {
+					n = i
+					break
+				}
 				frame = append(frame, '\n')
 			}
 			frame = append(frame, object...)
