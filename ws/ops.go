@@ -83,7 +83,8 @@ func (s *session) connect(r request) error {
 	if len(in.Resume) > maxResume {
 		return &closing{code: closeProtocol, reason: "too many conversations to resume"}
 	}
-	s.grant, s.token = grant, in.Token
+	s.grant = grant
+	s.keep(in.Token)
 	if s.crowded(ctx) {
 		return &closing{code: closeCrowded}
 	}

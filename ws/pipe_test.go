@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -43,14 +44,16 @@ func (p *pipe) Read(ctx context.Context) (websocket.MessageType, []byte, error) 
 	}
 }
 
-func (p *pipe) Write(ctx context.Context, _ websocket.MessageType, frame []byte) error {
+func (p *pipe) Write(frame []byte) error {
+	late := time.NewTimer(writeTimeout)
+	defer late.Stop()
 	select {
 	case p.out <- []byte(string(frame)): // the writer uses its buffer again
 		return nil
 	case <-p.closed:
 		return errors.New("closed")
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-late.C:
+		return os.ErrDeadlineExceeded
 	}
 }
 

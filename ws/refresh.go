@@ -14,20 +14,32 @@ const expiringBefore = time.Minute
 // expireAt sets when the session ends unless it gets another token, and when it is told so. Called with mu held.
 func (s *session) expireAt(at time.Time) {
 	left := time.Until(at)
-	warn := left - min(expiringBefore, left/5)
-	if s.expiry == nil {
-		s.expiring = time.AfterFunc(warn, s.tellExpiring)
-		s.expiry = time.AfterFunc(left, func() { s.end(&closing{code: closeExpired}) })
-		return
-	}
-	s.expiring.Reset(warn)
-	s.expiry.Reset(left)
+	s.warned = false
+	s.expireIn(left - min(expiringBefore, left/5))
 }
 
-func (s *session) tellExpiring() {
+func (s *session) expireIn(wait time.Duration) {
+	s.due = time.Now().Add(wait)
+	if s.expiry == nil {
+		s.expiry = time.AfterFunc(wait, s.expire)
+		return
+	}
+	s.expiry.Reset(wait)
+}
+
+// expire says that the token ends and, when it does, ends the session.
+func (s *session) expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.push(encode(map[string]any{"expiring": map[string]any{"expires": s.grant.Expires.UTC().Format(time.RFC3339)}}))
+	switch {
+	case time.Now().Before(s.due): // another token came at the same moment
+	case s.warned:
+		s.end(&closing{code: closeExpired})
+	default:
+		s.warned = true
+		s.expireIn(time.Until(s.grant.Expires))
+		s.push(encode(map[string]any{"expiring": map[string]any{"expires": s.grant.Expires.UTC().Format(time.RFC3339)}}))
+	}
 }
 
 // refresh takes a new token for the same speaker, so that the session goes on. A token that is not good changes nothing: the
@@ -51,7 +63,8 @@ func (s *session) refresh(r *request) error {
 		s.fail(r.id, &parley.Error{Kind: parley.Forbidden, Reason: parley.NotParty, Msg: "the token belongs to somebody else; connect with it anew"})
 		return nil
 	}
-	s.grant.Expires, s.token = grant.Expires, in.Token
+	s.grant.Expires = grant.Expires
+	s.keep(in.Token)
 	s.expireAt(grant.Expires)
 	s.ok(r.id, map[string]string{"expires": grant.Expires.UTC().Format(time.RFC3339)})
 	return nil

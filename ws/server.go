@@ -134,7 +134,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn.SetReadLimit(s.config.MaxFrame)
-	session := newSession(s, conn, originOf(r), traceOf(r))
+	session := newSession(s, socket{conn}, originOf(r), traceOf(r))
 	if !s.join(session) {
 		_ = conn.CloseNow() // nothing more can be done about it
 		return

@@ -26,10 +26,12 @@ type session struct {
 	// Set by connect, before anything else is read; not changed afterwards, but for when the token ends (see refresh).
 	grant tokens.Grant
 	role  parley.Role // what the session speaks as; "" = each post says
-	token string      // the last one; read and changed by read and heartbeat under mu
+	token string      // the last one of a client, to ask again whether it may; read and changed by read and heartbeat under mu
 
-	done context.Context // cancelled by end
-	end  context.CancelCauseFunc
+	done   context.Context // cancelled by end
+	cancel context.CancelCauseFunc
+	ending sync.Once
+	closed sync.WaitGroup // close has ended, once end was called
 
 	mu       sync.Mutex
 	queue    [][]byte // objects to be written
@@ -41,9 +43,10 @@ type session struct {
 	listing  bool   // everything is followed, and the list that the reply names is being made
 	heard    time.Time
 	beat     *time.Timer
-	asked    bool        // a heartbeat was sent that is not answered; see ask
-	expiring *time.Timer // warns before expiry
-	expiry   *time.Timer
+	expiry   *time.Timer                   // says that the token ends, then ends the session
+	warned   bool                          // that was said
+	due      time.Time                     // of expiry
+	asked    bool                          // a heartbeat was sent that is not answered; see ask
 	takes    map[string]chan parley.Answer // deliveries that wait for their outcome; nil = none are taken
 	work     sync.WaitGroup
 }
@@ -59,7 +62,7 @@ func newSession(server *Server, c conn, o origin, trace string) *session {
 	s := &session{server: server, conn: c, origin: o, trace: trace, id: ident.New[session]().String(),
 		limit: rate.NewLimiter(rate.Limit(server.config.Rate), server.config.Burst), room: make(chan struct{}, 1),
 		follows: map[parley.ConversationID]*follow{}, heard: time.Now()}
-	s.done, s.end = context.WithCancelCause(context.Background()) // a session outlives the request that opened it
+	s.done, s.cancel = context.WithCancelCause(context.Background()) // a session outlives the request that opened it
 	return s
 }
 
@@ -67,13 +70,8 @@ func newSession(server *Server, c conn, o origin, trace string) *session {
 func (s *session) serve() {
 	s.server.metrics.sessions.Inc()
 	defer s.server.metrics.sessions.Dec()
-	closed := make(chan struct{})
-	context.AfterFunc(s.done, func() {
-		defer close(closed)
-		s.close()
-	})
-	s.end(s.read()) // the first cause wins
-	<-closed
+	s.end(s.read())
+	s.closed.Wait()
 	_ = s.conn.CloseNow() // after Close it does nothing
 	s.release()
 	s.work.Wait()
@@ -83,6 +81,14 @@ func (s *session) serve() {
 	if c.code == closeInternal { // the client is told nothing more; whoever runs the hub must be
 		s.server.config.Logger.WarnContext(s.done, "session ended by a fault", "session", s.id, "error", cause)
 	}
+}
+
+// end ends the session for a cause; the first one wins. It does not wait.
+func (s *session) end(cause error) {
+	s.ending.Do(func() {
+		s.cancel(cause)
+		s.closed.Go(s.close)
+	})
 }
 
 // close says goodbye with the code of the cause. Cancelling the context of a pending Read would cut the TCP connection and
@@ -111,7 +117,6 @@ func (s *session) release() {
 	}
 	if s.expiry != nil {
 		s.expiry.Stop()
-		s.expiring.Stop()
 	}
 	s.queue = nil
 	s.noteShown()
@@ -147,17 +152,30 @@ func (s *session) heartbeat() {
 	s.beat.Reset(s.server.config.Heartbeat)
 	token := s.token
 	s.mu.Unlock()
+	if token != "" {
+		s.askAgain(token)
+	}
+	s.joinPresence()
+	s.lookForVisitors()
+}
+
+// keep keeps the token of a client. That of a customer says all there is to know until it ends, and is most of what a session would hold.
+func (s *session) keep(token string) {
+	if s.grant.Speaker.Contact == "" {
+		s.token = token
+	}
+}
+
+// askAgain ends the session of a client that was revoked, or lost its role: it must not go on until its token ends.
+func (s *session) askAgain(token string) {
 	ctx, cancel := context.WithTimeout(s.done, opTimeout)
 	defer cancel()
-	// A client that was revoked, or lost its role, must not go on until its token ends.
 	switch grant, err := s.server.config.Tokens.VerifySession(ctx, token); {
 	case parley.KindOf(err) == parley.Unauthenticated:
 		s.end(&closing{code: closeToken})
 	case err == nil && !sameSpeaker(grant.Speaker, s.grant.Speaker):
 		s.end(&closing{code: closeToken, reason: "what the token allows has changed"})
 	}
-	s.joinPresence()
-	s.lookForVisitors()
 }
 
 // sayGoodbye asks the client to come back after a while, and ends the session once that was written.

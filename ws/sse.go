@@ -28,7 +28,8 @@ import (
 // A conn carries the frames of a session: a WebSocket, or a stream of events with what is posted beside it.
 type conn interface {
 	Read(ctx context.Context) (websocket.MessageType, []byte, error)
-	Write(ctx context.Context, kind websocket.MessageType, frame []byte) error
+	// Write sends a frame of text. What the other end does not take within writeTimeout is [os.ErrDeadlineExceeded].
+	Write(frame []byte) error
 	Close(code websocket.StatusCode, reason string) error
 	CloseNow() error
 }
@@ -63,19 +64,15 @@ func (e *events) Read(ctx context.Context) (websocket.MessageType, []byte, error
 }
 
 // Write sends a frame as one event. Lines of data are joined by line breaks, as those of a frame are.
-func (e *events) Write(ctx context.Context, _ websocket.MessageType, frame []byte) error {
-	return e.event(ctx, "message", frame)
-}
+func (e *events) Write(frame []byte) error { return e.event("message", frame) }
 
-func (e *events) event(ctx context.Context, name string, data []byte) error {
+func (e *events) event(name string, data []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.over {
 		return errors.New("the stream is over")
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = e.flush.SetWriteDeadline(deadline) // a server that cannot is one of a test
-	}
+	_ = e.flush.SetWriteDeadline(time.Now().Add(writeTimeout)) // a server that cannot is one of a test
 	text := make([]byte, 0, len(data)+64)
 	text = append(text, "event: "+name+"\n"...)
 	for line := range bytes.SplitSeq(data, []byte("\n")) {
@@ -89,9 +86,7 @@ func (e *events) event(ctx context.Context, name string, data []byte) error {
 
 // Close tells the client why, and ends Read. Only the first call does anything.
 func (e *events) Close(code websocket.StatusCode, reason string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout) // the session's is over
-	defer cancel()
-	err := e.event(ctx, "close", encode(struct {
+	err := e.event("close", encode(struct {
 		Code   websocket.StatusCode `json:"code"`
 		Reason string               `json:"reason"`
 	}{code, reason}))
@@ -139,10 +134,7 @@ func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request) {
 		delete(s.streams, key)
 		s.mu.Unlock()
 	}()
-	ctx, cancel := context.WithTimeout(r.Context(), writeTimeout)
-	err := e.event(ctx, "session", encode(map[string]string{"post": strings.TrimSuffix(r.URL.Path, "/") + "/" + key}))
-	cancel()
-	if err != nil {
+	if e.event("session", encode(map[string]string{"post": strings.TrimSuffix(r.URL.Path, "/") + "/" + key})) != nil {
 		return
 	}
 	session.serve()

@@ -1,11 +1,10 @@
 package ws
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-
-	"github.com/coder/websocket"
+	"os"
 
 	"parley/hub"
 	"parley/wire"
@@ -79,13 +78,8 @@ func (s *session) write() {
 		default:
 		}
 		if len(frame) > 0 {
-			// Not done's context: cancelling a write cuts the connection before the close code is sent.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.done), writeTimeout)
-			err := s.conn.Write(ctx, websocket.MessageText, frame)
-			late := ctx.Err() != nil
-			cancel()
-			switch {
-			case err != nil && late:
+			switch err := s.conn.Write(frame); {
+			case errors.Is(err, os.ErrDeadlineExceeded):
 				s.endSlow()
 			case err != nil:
 				s.end(fmt.Errorf("%w: write: %w", errLost, err))
