@@ -276,9 +276,13 @@ func (s *session) tellGap(f *follow, before int64) {
 // takes them and do not count as its being slow. Called with mu held, which it gives up meanwhile.
 func (s *session) makeRoom() {
 	for len(s.queue) > s.server.config.QueueLen/2 && s.done.Err() == nil {
+		if s.room == nil {
+			s.room = make(chan struct{}, 1)
+		}
+		room := s.room
 		s.mu.Unlock()
 		select {
-		case <-s.room:
+		case <-room:
 		case <-s.done.Done():
 		}
 		s.mu.Lock()

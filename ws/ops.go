@@ -62,7 +62,7 @@ func (s *session) connect(r request) error {
 		return context.Cause(s.done)
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(s.done, connectWait)
+	ctx, cancel := context.WithTimeout(s.apart(), connectWait)
 	defer cancel()
 	grant, err := s.server.config.Tokens.VerifySession(ctx, in.Token)
 	if err != nil {

@@ -31,7 +31,7 @@ func customerKey(c *parley.Conversation) string {
 // joinPresence counts the session for the time until the third heartbeat. Presence may be late, so errors are ignored.
 func (s *session) joinPresence() {
 	if live := s.server.config.Live; live != nil {
-		ctx, cancel := context.WithTimeout(s.done, presenceTimeout)
+		ctx, cancel := context.WithTimeout(s.apart(), presenceTimeout)
 		defer cancel()
 		_ = live.Join(ctx, presenceKey(s.grant.Speaker), s.id, 3*s.server.config.Heartbeat)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -83,7 +84,7 @@ func (s *session) read() error {
 }
 
 // readContext is not done: cancelling the context of a Read cuts the connection; see close.
-func (s *session) readContext() context.Context { return context.WithoutCancel(s.done) }
+func (s *session) readContext() context.Context { return s.apart() }
 
 // frame reads one frame: objects separated by line breaks.
 func (s *session) frame(ctx context.Context) ([]request, error) {
@@ -121,10 +122,21 @@ func parseFrame(data []byte) ([]request, error) {
 
 var errNoRequest = &closing{code: closeProtocol, reason: "a frame holds JSON objects, one a line"}
 
+// decoders are for one request each: a new one takes half a kilobyte.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+// emptyReader has nothing to read.
+var emptyReader = bytes.NewReader(nil)
+
 // parseRequest reads one object. Members that are neither id nor an operation are ignored, for clients of later versions.
 func parseRequest(line []byte) (r request, err error) {
 	// Half a surrogate pair is a text's problem, not the frame's: whoever reads that member refuses it, and the session goes on.
-	dec := jsontext.NewDecoder(bytes.NewBuffer(line), jsontext.AllowInvalidUTF8(true))
+	dec := decoders.Get().(*jsontext.Decoder)
+	dec.Reset(bytes.NewBuffer(line), jsontext.AllowInvalidUTF8(true))
+	defer func() {
+		dec.Reset(emptyReader) // the frame is not kept
+		decoders.Put(dec)
+	}()
 	if open, err := dec.ReadToken(); err != nil || open.Kind() != '{' {
 		return r, errNoRequest
 	}

@@ -36,7 +36,7 @@ type session struct {
 	mu       sync.Mutex
 	queue    [][]byte // objects to be written
 	writing  bool
-	room     chan struct{} // capacity 1: the writer made room
+	room     chan struct{} // capacity 1: the writer made room; nil = nobody waits for that
 	inFlight int
 	follows  map[parley.ConversationID]*follow
 	all      func() // cancels following everything; nil = not following
@@ -60,11 +60,15 @@ const (
 
 func newSession(server *Server, c conn, o origin, trace string) *session {
 	s := &session{server: server, conn: c, origin: o, trace: trace, id: ident.New[session]().String(),
-		limit: rate.NewLimiter(rate.Limit(server.config.Rate), server.config.Burst), room: make(chan struct{}, 1),
+		limit: rate.NewLimiter(rate.Limit(server.config.Rate), server.config.Burst),
 		follows: map[parley.ConversationID]*follow{}, heard: time.Now()}
 	s.done, s.cancel = context.WithCancelCause(context.Background()) // a session outlives the request that opened it
 	return s
 }
+
+// apart is for what every session does and what ends soon by itself: a context that ends with the session costs it a map and a channel for as
+// long as it lives.
+func (s *session) apart() context.Context { return context.WithoutCancel(s.done) }
 
 // serve runs the session until read, write, the server or the hub's side ends it. When it returns, nothing of it is left.
 func (s *session) serve() {

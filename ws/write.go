@@ -45,7 +45,7 @@ func (s *session) endSlow() {
 // write sends what is queued and returns when there is nothing left, or the session is over. It waits for nothing to come:
 // what gathered while the last frame was on its way goes into the next.
 func (s *session) write() {
-	var frame []byte
+	var buffer []byte
 	for {
 		s.mu.Lock()
 		n := min(len(s.queue), joined)
@@ -55,30 +55,22 @@ func (s *session) write() {
 			s.mu.Unlock()
 			return
 		}
-		frame = frame[:0]
-		last := false
-		for i, object := range s.queue[:n] {
-			if object == nil {
-				last = true
-				break
+		objects, last := portion(s.queue[:n])
+		s.queue = s.queue[len(objects):]
+		if s.room != nil {
+			select {
+			case s.room <- struct{}{}:
+			default:
 			}
-			if len(frame) > 0 {
-				if len(frame)+len(object) >= joinedBytes {
-					n = i
-					break
-				}
-				frame = append(frame, '\n')
-			}
-			frame = append(frame, object...)
 		}
-		s.queue = s.queue[n:]
 		s.mu.Unlock()
-		select {
-		case s.room <- struct{}{}:
-		default:
-		}
-		if len(frame) > 0 {
-			switch err := s.conn.Write(frame); {
+		if len(objects) > 0 {
+			out := objects[0] // which others may be sent, too
+			if len(objects) > 1 {
+				buffer = joinLines(buffer[:0], objects)
+				out = buffer
+			}
+			switch err := s.conn.Write(out); {
 			case errors.Is(err, os.ErrDeadlineExceeded):
 				s.endSlow()
 			case err != nil:
@@ -89,6 +81,32 @@ func (s *session) write() {
 			s.end(&closing{code: closeRestart})
 		}
 	}
+}
+
+// portion is which of the objects go into the next frame. last says that the session ends behind them.
+func portion(queue [][]byte) (objects [][]byte, last bool) {
+	size := 0
+	for i, object := range queue {
+		if object == nil {
+			return queue[:i], true
+		}
+		if size > 0 && size+len(object) >= joinedBytes {
+			return queue[:i], false
+		}
+		size += len(object) + 1
+	}
+	return queue, false
+}
+
+// joinLines appends objects to a frame, each on a line.
+func joinLines(frame []byte, objects [][]byte) []byte {
+	for i, object := range objects {
+		if i > 0 {
+			frame = append(frame, '\n')
+		}
+		frame = append(frame, object...)
+	}
+	return frame
 }
 
 // encode renders an object of ours; it cannot fail for what is passed here.
