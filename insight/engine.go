@@ -21,7 +21,8 @@ type engine struct {
 	managed  bool                          // built-in entities are found, too
 	least    float64                       // similarity that counts; 0 = whatever the matcher calls similar
 	meaning  *Meaning                      // compares by an embedder; nil = the matcher does
-	vectors  atomic.Pointer[[][][]float32] // of the trackers' phrases; nil until they were asked for
+	vectors  atomic.Pointer[[][][]float32] // of the trackers' phrases; nil until all were asked for
+	learnt   map[string][]float32          // those that were, until then; guarded by meaning.asking
 }
 
 // A valueOf says whose value a phrase of a lexicon is.

@@ -2,8 +2,10 @@ package insight
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -25,20 +27,23 @@ type Meaning struct {
 	asked    *prometheus.CounterVec
 	now      func() time.Time
 
+	asking sync.Mutex // held by who asks: whoever comes meanwhile waits for the same
+	rest   time.Time  // the embedder is left alone until then; guarded by asking
+
 	mu      sync.Mutex
-	vectors map[string][]float32 // of length 1
-	rest    time.Time            // the embedder is left alone until then
+	vectors map[string][]float32 // of messages, of length 1
 }
 
 const (
 	// embedAtOnce bounds the texts of one request.
-	embedAtOnce = 256
+	embedAtOnce = 128
 	// maxEmbedded is what is compared of a text, in characters: embedders take some thousand tokens.
 	maxEmbedded = 4000
 	// maxVectors bounds the texts whose vectors are kept; beyond it all are forgotten.
 	maxVectors = 20_000
-	// embedTime bounds a request, and embedRest is how long an embedder that failed is left alone.
-	embedTime, embedRest = 10 * time.Second, 30 * time.Second
+	// embedTime bounds what is waited for an embedder at a time, since what was said is to be looked at within two seconds; embedRest is how
+	// long one that failed is left alone.
+	embedTime, embedRest = 1500 * time.Millisecond, 30 * time.Second
 	// defaultLeast is the cosine from which on texts are similar, for embedders of common make.
 	defaultLeast = 0.6
 )
@@ -63,71 +68,89 @@ func NewMeaning(e Embedder, least float64, logger *slog.Logger, meter prometheus
 	return m
 }
 
-// prepare asks for what will be compared: the phrases of an engine, and messages. What it does not get, the hub's own similarity does.
+// prepare asks for what will be compared: the phrases of an engine, and messages. What it does not get in time, the hub's own similarity
+// does; of many phrases the others are asked for the next time.
 func (m *Meaning) prepare(ctx context.Context, e *engine, messages []string) {
 	if m == nil || len(e.trackers) == 0 {
 		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock() // whoever comes now waits for the same
-	var phrases []string
+	m.asking.Lock()
+	defer m.asking.Unlock()
+	bounded, cancel := context.WithTimeout(ctx, embedTime)
+	defer cancel()
+	if m.learn(bounded, e, messages) || ctx.Err() != nil || m.now().Before(m.rest) {
+		return
+	}
+	m.asked.WithLabelValues("failed").Inc()
+	m.rest = m.now().Add(embedRest)
+}
+
+// learn asks for the phrases of an engine that it does not know, and for messages. It is false if nothing came of it.
+func (m *Meaning) learn(ctx context.Context, e *engine, messages []string) bool {
 	if e.vectors.Load() == nil {
+		var phrases []string
 		for _, t := range e.trackers {
 			phrases = append(phrases, t.Vocabulary...)
 		}
-	}
-	if len(m.vectors)+len(phrases)+len(messages) > maxVectors {
-		clear(m.vectors)
-	}
-	if !m.fetch(ctx, phrases, messages) || e.vectors.Load() != nil {
-		return
-	}
-	vectors := make([][][]float32, len(e.trackers))
-	for i, t := range e.trackers {
-		vectors[i] = make([][]float32, len(t.Vocabulary))
-		for j, phrase := range t.Vocabulary {
-			vectors[i][j] = m.vectors[embedded(phrase)]
+		if e.learnt == nil {
+			e.learnt = map[string][]float32{}
 		}
-	}
-	e.vectors.Store(&vectors)
-}
-
-// fetch asks for the vectors of texts that are not there; false = some still are not.
-func (m *Meaning) fetch(ctx context.Context, lists ...[]string) bool {
-	var missing []string
-	seen := map[string]bool{}
-	for _, list := range lists {
-		for _, text := range list {
-			text = embedded(text)
-			if text != "" && m.vectors[text] == nil && !seen[text] {
-				seen[text] = true
-				missing = append(missing, text)
+		before := len(e.learnt)
+		if !m.fetch(ctx, missing(phrases, e.learnt), func(text string, v []float32) { e.learnt[text] = v }) {
+			return len(e.learnt) > before
+		}
+		vectors := make([][][]float32, len(e.trackers))
+		for i, t := range e.trackers {
+			vectors[i] = make([][]float32, len(t.Vocabulary))
+			for j, phrase := range t.Vocabulary {
+				vectors[i][j] = e.learnt[embedded(phrase)]
 			}
 		}
+		e.vectors.Store(&vectors)
+		e.learnt = nil
 	}
-	if len(missing) == 0 {
-		return true
+	m.mu.Lock()
+	if len(m.vectors)+len(messages) > maxVectors {
+		clear(m.vectors)
 	}
-	if m.now().Before(m.rest) {
-		return false
+	wanted := missing(messages, m.vectors)
+	m.mu.Unlock()
+	some := len(wanted) == 0
+	return m.fetch(ctx, wanted, func(text string, v []float32) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.vectors[text], some = v, true
+	}) || some
+}
+
+// missing are those of some texts that have no vector yet, each once.
+func missing(texts []string, have map[string][]float32) (wanted []string) {
+	seen := map[string]bool{}
+	for _, text := range texts {
+		if text = embedded(text); text != "" && have[text] == nil && !seen[text] {
+			seen[text] = true
+			wanted = append(wanted, text)
+		}
 	}
-	for len(missing) > 0 {
-		chunk := missing[:min(len(missing), embedAtOnce)]
-		missing = missing[len(chunk):]
-		bounded, cancel := context.WithTimeout(ctx, embedTime)
-		vectors, err := m.embedder.Embed(bounded, chunk)
-		cancel()
+	return wanted
+}
+
+// fetch asks for the vectors of texts. It is false if it did not get all of them.
+func (m *Meaning) fetch(ctx context.Context, texts []string, keep func(text string, v []float32)) bool {
+	for chunk := range slices.Chunk(texts, embedAtOnce) {
+		if m.now().Before(m.rest) {
+			return false
+		}
+		vectors, err := m.embedder.Embed(ctx, chunk)
 		if err != nil {
-			if ctx.Err() == nil {
-				m.asked.WithLabelValues("failed").Inc()
-				m.rest = m.now().Add(embedRest)
-				m.logger.WarnContext(ctx, "no embeddings: similar meaning is found by what the hub has itself", "for", embedRest, "error", err)
+			if !errors.Is(ctx.Err(), context.Canceled) {
+				m.logger.WarnContext(ctx, "no embeddings, or not in time: similar meaning is found by what the hub has itself", "error", err)
 			}
 			return false
 		}
 		m.asked.WithLabelValues("good").Inc()
 		for i, v := range vectors {
-			m.vectors[chunk[i]] = unit(v)
+			keep(chunk[i], unit(v))
 		}
 	}
 	return true
