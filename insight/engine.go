@@ -19,6 +19,8 @@ type engine struct {
 	lexicon  *text.Lexicon
 	values   []valueOf                     // of the lexicon's phrases
 	managed  bool                          // built-in entities are found, too
+	besides  *engine                       // the tenant's, whose trackers are found first; nil = none
+	apart    bool                          // entities of besides are not found
 	least    float64                       // similarity that counts; 0 = whatever the matcher calls similar
 	meaning  *Meaning                      // compares by an embedder; nil = the matcher does
 	vectors  atomic.Pointer[[][][]float32] // of the trackers' phrases; nil until all were asked for
@@ -58,24 +60,50 @@ func (e *engine) only(numbers []parley.Number) *engine {
 }
 
 // named are those of the engine's trackers that have these numbers.
-func (e *engine) named(numbers []parley.Number) []parley.Tracker {
-	return slices.DeleteFunc(slices.Clone(e.trackers), func(t parley.Tracker) bool { return !slices.Contains(numbers, t.Number) })
+func (e *engine) named(numbers []parley.Number) (found []parley.Tracker) {
+	for _, of := range e.all() {
+		for _, t := range of.trackers {
+			if slices.Contains(numbers, t.Number) {
+				found = append(found, t)
+			}
+		}
+	}
+	return found
+}
+
+// all is the engine with what it looks for besides, in the order of the hits.
+func (e *engine) all() []*engine {
+	if e.besides != nil {
+		return []*engine{e.besides, e}
+	}
+	return []*engine{e}
 }
 
 // action is what a hit of a tracker does.
 func (e *engine) action(n parley.Number) parley.TrackerAction {
-	i := slices.IndexFunc(e.trackers, func(t parley.Tracker) bool { return t.Number == n })
-	if i < 0 {
-		return parley.TrackerAction{}
+	for _, of := range e.all() {
+		if i := slices.IndexFunc(of.trackers, func(t parley.Tracker) bool { return t.Number == n }); i >= 0 {
+			return of.trackers[i].Action
+		}
 	}
-	return e.trackers[i].Action
+	return parley.TrackerAction{}
 }
 
 // find looks at a message.
 func (e *engine) find(said, language string, seq int64) (trackers []parley.TrackerHit, entities []parley.EntityHit) {
 	place := utf16Places(said)
+	for _, of := range e.all() {
+		trackers = append(trackers, of.trackersIn(said, language, seq, place, e.least)...)
+		if of == e || !e.apart {
+			entities = append(entities, of.entitiesIn(said, language, seq, place)...)
+		}
+	}
+	return trackers, entities
+}
+
+func (e *engine) trackersIn(said, language string, seq int64, place func(int) int, least float64) (found []parley.TrackerHit) {
 	for _, h := range e.matcher.MatchBy(said, language, e.meaning.similarity(e, said)) {
-		if h.Start < 0 && h.Similarity < e.least {
+		if h.Start < 0 && h.Similarity < least {
 			continue
 		}
 		t := &e.trackers[h.Vocabulary]
@@ -84,21 +112,25 @@ func (e *engine) find(said, language string, seq int64) (trackers []parley.Track
 			hit.Offset = place(h.Start)
 			hit.Length = place(h.End) - hit.Offset
 		}
-		trackers = append(trackers, hit)
+		found = append(found, hit)
 	}
+	return found
+}
+
+func (e *engine) entitiesIn(said, language string, seq int64, place func(int) int) (found []parley.EntityHit) {
 	for _, o := range e.lexicon.Find(said) {
 		v := e.values[o.Phrase]
 		x := &e.entities[v.entity]
-		entities = append(entities, parley.EntityHit{Entity: x.Number, Type: x.Type, SubType: x.SubType, Category: categoryCustom, Value: x.Values[v.ordinal],
+		found = append(found, parley.EntityHit{Entity: x.Number, Type: x.Type, SubType: x.SubType, Category: categoryCustom, Value: x.Values[v.ordinal],
 			Ordinal: v.ordinal, Seq: seq, Offset: place(o.Start), Length: place(o.End) - place(o.Start)})
 	}
 	if e.managed {
 		for _, f := range entity.Find(said, language) {
-			entities = append(entities, parley.EntityHit{Type: f.Name, SubType: f.Name, Category: categoryManaged, Value: storable(f.Value), Seq: seq,
+			found = append(found, parley.EntityHit{Type: f.Name, SubType: f.Name, Category: categoryManaged, Value: storable(f.Value), Seq: seq,
 				Offset: place(f.Start), Length: place(f.End) - place(f.Start)})
 		}
 	}
-	return trackers, entities
+	return found
 }
 
 // The categories of entities (reference 4.1, 4.3).
@@ -119,20 +151,22 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
-// forJob is the engine that a job asks for, made of the tenant's.
+// forJob is the engine that a job asks for. What it takes of the tenant's is not compiled again: that takes most of a second where there are
+// many phrases, and what is said meanwhile would wait for it.
 func (e *engine) forJob(r *parley.JobRequest) *engine {
-	trackers := e.trackers
-	if r.NoTrackers {
-		trackers = e.named(r.Stored)
-	}
-	entities := e.entities
-	if r.NoEntities {
-		entities = nil
-	}
-	if len(trackers) == len(e.trackers) && len(entities) == len(e.entities) && len(r.Trackers) == 0 && len(r.Entities) == 0 && !r.NoEntities && r.Similarity == 0 {
+	if !r.NoTrackers && !r.NoEntities && len(r.Trackers) == 0 && len(r.Entities) == 0 && r.Similarity == 0 {
 		return e
 	}
-	made := newEngine(slices.Concat(trackers, r.Trackers), slices.Concat(entities, r.Entities), !r.NoEntities, r.Similarity)
+	var made *engine
+	switch {
+	case !r.NoTrackers:
+		made = newEngine(r.Trackers, r.Entities, false, r.Similarity)
+		made.besides, made.apart = e, r.NoEntities
+	case r.NoEntities:
+		made = newEngine(slices.Concat(e.named(r.Stored), r.Trackers), r.Entities, false, r.Similarity)
+	default:
+		made = newEngine(slices.Concat(e.named(r.Stored), r.Trackers), slices.Concat(e.entities, r.Entities), true, r.Similarity)
+	}
 	made.meaning = e.meaning
 	return made
 }

@@ -71,18 +71,23 @@ func NewMeaning(e Embedder, least float64, logger *slog.Logger, meter prometheus
 // prepare asks for what will be compared: the phrases of an engine, and messages. What it does not get in time, the hub's own similarity
 // does; of many phrases the others are asked for the next time.
 func (m *Meaning) prepare(ctx context.Context, e *engine, messages []string) {
-	if m == nil || len(e.trackers) == 0 {
+	if m == nil {
 		return
 	}
 	m.asking.Lock()
 	defer m.asking.Unlock()
 	bounded, cancel := context.WithTimeout(ctx, embedTime)
 	defer cancel()
-	if m.learn(bounded, e, messages) || ctx.Err() != nil || m.now().Before(m.rest) {
+	for _, of := range e.all() {
+		if len(of.trackers) == 0 || m.learn(bounded, of, messages) {
+			continue
+		}
+		if ctx.Err() == nil && !m.now().Before(m.rest) {
+			m.asked.WithLabelValues("failed").Inc()
+			m.rest = m.now().Add(embedRest)
+		}
 		return
 	}
-	m.asked.WithLabelValues("failed").Inc()
-	m.rest = m.now().Add(embedRest)
 }
 
 // learn asks for the phrases of an engine that it does not know, and for messages. It is false if nothing came of it.
