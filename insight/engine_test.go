@@ -31,7 +31,7 @@ func TestJobsFindAsIfAllWereOne(t *testing.T) {
 		}
 		own := newEngine(trackers("tenant's", 1), entities("TENANTS", 1), true, 0)
 		request := parley.JobRequest{Trackers: trackers("job's", 10), Entities: entities("JOBS", 10), NoEntities: rapid.Bool().Draw(r, "no entities"),
-			NoTrackers: rapid.Bool().Draw(r, "no trackers"), Similarity: rapid.SampledFrom([]float64{0, 0.9}).Draw(r, "similarity")}
+			NoTrackers: rapid.Bool().Draw(r, "no trackers"), Similarity: rapid.SampledFrom([]float64{0, 1}).Draw(r, "similarity")}
 		if request.NoTrackers {
 			request.Stored = []parley.Number{1, 3}
 		}
