@@ -125,6 +125,7 @@ type TurnInput struct {
 	Note       string          `json:"note,omitempty"`       // about this message, for the bot alone
 	NoText     bool            `json:"noText,omitempty"`     // the channel sent no text: the message shows what it sent instead
 	Request    string          `json:"request,omitempty"`    // see [Turn]
+	Surface    string          `json:"surface,omitempty"`    // that asks and gets the answer, as in hub.PostRequest; "" = not told
 }
 
 // The types of a [BotAnswer].

@@ -20,7 +20,8 @@ type channelTurn struct {
 		QuickReply  []object
 		Interaction string `json:"interactionId"`
 	}
-	UserInput *struct{ Type string }
+	UserInput       *struct{ Type string }
+	ContextReadOnly struct{ Handover struct{ State string } }
 }
 
 func (c *channelTurn) text() string {

@@ -108,8 +108,8 @@ func TestOneConversationOnEverySurface(t *testing.T) {
 			ask(agents, http.MethodPut, "/conversations/"+id+"/mode", object{"mode": "ai"}, nil, http.StatusOK)
 			var fourth channelTurn
 			ask(channel, http.MethodPost, turns+"/"+id, object{"text": "When are you open?"}, &fourth, http.StatusOK)
-			if !strings.Contains(fourth.text(), "From Monday to Friday") {
-				t.Errorf("given back, the bot answers %+v", fourth)
+			if text := fourth.text(); !strings.Contains(text, "From Monday to Friday") || !strings.HasPrefix(text, "Can I help?") || fourth.ContextReadOnly.Handover.State != "closed" {
+				t.Errorf("given back, the channel hears %+v, want the person's last words before the bot's", fourth)
 			}
 			ask(agents, http.MethodPost, "/conversations/"+id+"/messages", object{"message": "bye"}, nil, http.StatusCreated) // which ends the session
 			var ended struct {

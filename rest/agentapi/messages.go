@@ -135,7 +135,7 @@ func (s *Surface) ask(r *request) (a parley.AgentConversation, posted hub.Posted
 		return a, posted, err
 	}
 	d := parley.Draft{Conversation: a.Conversation.ID, Type: parley.TypeText, Sender: parley.Customer, Asks: true, Background: new(background(&a)),
-		Body: parley.Body{Content: &parley.Content{Text: m.text}, Attachments: m.files, Turn: &parley.TurnInput{Note: m.context}}}
+		Body: parley.Body{Content: &parley.Content{Text: m.text}, Attachments: m.files, Turn: &parley.TurnInput{Note: m.context, Surface: surface}}}
 	all, err := s.post(ctx, r, d)
 	if err != nil {
 		return a, posted, err
@@ -144,7 +144,7 @@ func (s *Surface) ask(r *request) (a parley.AgentConversation, posted hub.Posted
 }
 
 func (s *Surface) post(ctx context.Context, r *request, drafts ...parley.Draft) ([]hub.Posted, error) {
-	return s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: r.tenant}, Surface: "agentapi", Trace: api.Traceparent(ctx), Drafts: drafts})
+	return s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: r.tenant}, Surface: surface, Trace: api.Traceparent(ctx), Drafts: drafts})
 }
 
 // speak notes that something is said: the conversation is active again, and is to be judged anew.

@@ -28,6 +28,9 @@ const (
 	FilesPath = Prefix + "/files"
 )
 
+// surface is how the hub calls this one.
+const surface = "agentapi"
+
 // FileLifetime is how long signed URLs are good (reference 4.14).
 const FileLifetime = 15 * time.Minute
 

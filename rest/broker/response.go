@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-
-	"github.com/google/uuid"
 
 	"parley"
 )
@@ -83,6 +80,7 @@ type card struct {
 func (s *Surface) replyTo(ctx context.Context, a *ask, t *parley.Turn) (*reply, error) {
 	var c parley.Conversation
 	var said []parley.Message
+	var before unheard
 	err := s.Store.View(ctx, func(tx parley.Tx) (err error) {
 		if c, err = tx.Conversation(ctx, a.tenant.ID, t.Conversation); err != nil {
 			return err
@@ -90,8 +88,8 @@ func (s *Surface) replyTo(ctx context.Context, a *ask, t *parley.Turn) (*reply, 
 		if t.First > 0 {
 			said, err = tx.Messages(ctx, parley.MessageQuery{Tenant: a.tenant.ID, Conversation: c.ID, After: t.First - 1, Before: t.Last + 1, Limit: int(t.Last - t.First + 1)})
 		}
-		if err == nil && t.Status == parley.TurnHuman {
-			said, err = fromPeople(ctx, tx, &c, t.Seq)
+		if err == nil && (t.Status == parley.TurnHuman || c.State.Escalated) {
+			before, err = fromPeople(ctx, tx, &c, t.Seq)
 		}
 		return err
 	})
@@ -108,19 +106,27 @@ func (s *Surface) replyTo(ctx context.Context, a *ask, t *parley.Turn) (*reply, 
 	if w := t.Result.Await; w != nil {
 		out.UserInput = &userInput{w.Type, w.CallToAction, w.Pattern}
 	}
-	for i := range said {
-		if shown, ok := answerOf(&said[i]); ok {
-			out.Answers = append(out.Answers, shown)
-		}
-	}
+	out.add(before.said) // nobody else tells the channel, also if a bot answers meanwhile
+	out.add(said)
 	switch {
 	case t.Status == parley.TurnHuman:
-		out.handOver(peopleState(&c, said))
+		out.handOver(peopleState(&c, before.said))
 	case t.Result.HandOver:
 		out.Answers = append(out.Answers, handOverAnswer(t))
 		out.handOver("waiting")
+	case before.people:
+		out.handOver("closed")
 	}
 	return out, nil
+}
+
+// add answers with what was said.
+func (r *reply) add(said []parley.Message) {
+	for i := range said {
+		if shown, ok := answerOf(&said[i]); ok {
+			r.Answers = append(r.Answers, shown)
+		}
+	}
 }
 
 func newReply(text *string, session parley.ConversationID, question parley.MessageID, open, visible json.RawMessage) *reply {
@@ -133,58 +139,6 @@ func orEmpty(object json.RawMessage) json.RawMessage {
 		return json.RawMessage("{}")
 	}
 	return object
-}
-
-// handOver shows in the read-only context who has the conversation: "waiting", "agent" or "closed".
-func (r *reply) handOver(state string) {
-	members := map[string]json.RawMessage{}
-	_ = json.Unmarshal(r.ContextReadOnly, &members) // an object: bots' contexts are checked
-	members["handover"] = json.RawMessage(`{"state":"` + state + `"}`)
-	if all, err := json.Marshal(members); err == nil {
-		r.ContextReadOnly = all
-	}
-}
-
-// handOverText tells connectors in their own way that people go on (reference 13).
-const handOverText = `{"type":"handover","handover":"agent","exit_command":"","welcomeback":"","action":"connect"}`
-
-// handOverAnswer is no message of the conversation: it has an id that is made of the question's.
-func handOverAnswer(t *parley.Turn) answer {
-	return answer{Content: "", TechnicalText: json.RawMessage(handOverText), Buttons: []button{}, QuickReply: []quickReply{}, Type: parley.AnswerCustom,
-		InteractionID: uuid.NewSHA1(uuid.UUID(t.Question), []byte("handover")).String()}
-}
-
-// peopleState says whether people are there already.
-func peopleState(c *parley.Conversation, said []parley.Message) string {
-	if c.Owner.Kind == parley.OwnerAgent && (c.Owner.Name != "" || len(said) > 0) {
-		return "agent"
-	}
-	return "waiting"
-}
-
-// lookBack bounds what is read of a conversation with people at once.
-const lookBack = 200
-
-// fromPeople is what people said since the question before that with the given Seq.
-func fromPeople(ctx context.Context, tx parley.Tx, c *parley.Conversation, seq int64) (said []parley.Message, err error) {
-	for before := seq; before > 1; {
-		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Before: before, Limit: lookBack, Newest: true})
-		if err != nil || len(page) == 0 {
-			return said, err
-		}
-		for _, m := range slices.Backward(page) {
-			if m.Sender == parley.Customer && m.Type == parley.TypeText {
-				slices.Reverse(said)
-				return said, nil
-			}
-			if m.Sender.IsAgent() {
-				said = append(said, m)
-			}
-		}
-		before = page[0].Seq
-	}
-	slices.Reverse(said)
-	return said, nil
 }
 
 // answerOf is a message as an answer; ok is false if it says nothing to the customer.
@@ -232,37 +186,4 @@ func buttonsOf(all []parley.AnswerButton) []button {
 		out = append(out, button{b.Name, b.Value, kind, b.Action})
 	}
 	return out
-}
-
-// farewell is the one answer of a session that people ended: what they said last. nil if it was somebody else who ended it.
-func (s *Surface) farewell(ctx context.Context, a *ask, now *session) (*reply, error) {
-	c := &now.conversation
-	var said []parley.Message
-	var last parley.Message
-	err := s.Store.View(ctx, func(tx parley.Tx) error {
-		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Limit: 1, Newest: true})
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		if last = page[0]; last.Sender.IsAgent() {
-			said, err = fromPeople(ctx, tx, c, c.Seq+1)
-		}
-		return err
-	})
-	if err != nil || !last.Sender.IsAgent() {
-		return nil, err
-	}
-	told := now.BotSession
-	told.Told = true
-	if err := s.Store.Update(ctx, func(tx parley.Tx) error { return tx.PutBotSession(ctx, told) }); err != nil {
-		return nil, err
-	}
-	out := newReply(a.sent, c.ID, last.ID, c.State.Bot.Contexts.Open, c.State.Bot.Contexts.Visible)
-	for i := range said {
-		if shown, ok := answerOf(&said[i]); ok {
-			out.Answers = append(out.Answers, shown)
-		}
-	}
-	out.handOver("closed")
-	return out, nil
 }

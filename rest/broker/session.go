@@ -111,7 +111,8 @@ func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, no
 		if err := s.Hub.End(ctx, a.tenant.ID, c.ID, "the session expired"); err != nil {
 			return true, err
 		}
-	} else if !now.Told {
+	}
+	if !now.Told {
 		answer, err := s.farewell(ctx, a, now)
 		if err != nil || answer != nil {
 			if err == nil {

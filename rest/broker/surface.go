@@ -22,6 +22,9 @@ var Document []byte
 // Prefix is what the vendor has before every route; they are served with and without it.
 const Prefix = "/eva-broker"
 
+// surface is how the hub calls this one.
+const surface = "broker"
+
 // A Store reads and keeps what the surface shows.
 type Store interface {
 	View(ctx context.Context, fn func(parley.Tx) error) error

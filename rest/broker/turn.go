@@ -57,7 +57,7 @@ func (s *Surface) prepare(r *http.Request) (*ask, error) {
 	}
 	a.trace = api.Traceparent(r.Context())
 	a.input, a.text, err = body.input()
-	a.input.Request = a.request
+	a.input.Request, a.input.Surface = a.request, surface
 	return a, err
 }
 
@@ -124,7 +124,7 @@ func (s *Surface) say(ctx context.Context, a *ask, d *parley.Draft) (parley.Conv
 func (s *Surface) post(ctx context.Context, a *ask, d *parley.Draft) (parley.ConversationID, int64, error) {
 	var posted []hub.Posted
 	err := s.posting.pass(ctx, func() (err error) {
-		posted, err = s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: a.tenant.ID}, Surface: "broker", Trace: a.trace, Drafts: []parley.Draft{*d}})
+		posted, err = s.Hub.Post(ctx, hub.PostRequest{Speaker: parley.Speaker{Tenant: a.tenant.ID}, Surface: surface, Trace: a.trace, Drafts: []parley.Draft{*d}})
 		return err
 	})
 	if err != nil {

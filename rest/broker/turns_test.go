@@ -3,9 +3,7 @@ package broker_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
-	"parley/hub"
 	"parley/rest"
 	"parley/rest/broker"
 )
@@ -295,64 +292,5 @@ func TestSessionsExpire(t *testing.T) {
 	old := again.turn("", `{"text":"bye"}`, 200).SessionCode
 	if renewed := again.turn(old, `{"text":"hello"}`, 200); renewed.SessionCode == old || renewed.first() == "" {
 		t.Errorf("renewed: %+v", renewed)
-	}
-}
-
-// People go on: the bot is not asked, and what they say comes with the next turn.
-func TestPeopleGoOn(t *testing.T) {
-	s := newStage(t)
-	start := s.turn("", `{"text":"human"}`, 200)
-	last := start.Answers[len(start.Answers)-1]
-	if last.Type != "CUSTOM" || last.TechnicalText["type"] != "handover" || last.TechnicalText["action"] != "connect" || start.ContextReadOnly["handover"].(map[string]any)["state"] != "waiting" {
-		t.Errorf("the hand-over is %+v, %v", last, start.ContextReadOnly)
-	}
-	page, err := os.ReadFile("../../docs/broker.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, snippet, _ := strings.Cut(string(page), "```json\n")
-	snippet, _, _ = strings.Cut(snippet, "```")
-	var documented map[string]any
-	if err := json.Unmarshal([]byte(snippet), &documented); err != nil || cmp.Diff(documented, last.TechnicalText) != "" {
-		t.Errorf("docs/broker.md says %s, %v (-document +answer)\n%s", snippet, err, cmp.Diff(documented, last.TechnicalText))
-	}
-	asked := s.asked.Load()
-	if waiting := s.turn(start.SessionCode, `{"text":"anybody?"}`, 200); len(waiting.Answers) != 0 || waiting.ContextReadOnly["handover"].(map[string]any)["state"] != "waiting" || waiting.NLPResponse.Type != "NONE" {
-		t.Errorf("while nobody is there: %+v", waiting)
-	}
-	id, err := parley.ParseID[parley.Conversation](start.SessionCode)
-	if err != nil {
-		t.Fatal(err)
-	}
-	say := func(kind parley.MessageType, content *parley.Content) {
-		t.Helper()
-		_, err := s.hub.Post(t.Context(), hub.PostRequest{Speaker: parley.Speaker{Tenant: parley.DefaultTenant, Application: parley.ConsoleApplication}, Surface: "test",
-			Drafts: []parley.Draft{{Conversation: id, Type: kind, Sender: parley.CustomAgent, Body: parley.Body{Content: content}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	say(parley.TypeAgentJoin, &parley.Content{JSON: []byte(`{"agentName":"Dana"}`)})
-	say(parley.TypeText, &parley.Content{Text: "Dana here."})
-	say(parley.TypeText, &parley.Content{Text: "How can I help?"})
-	got := s.turn(start.SessionCode, `{"text":"my parcel"}`, 200)
-	if len(got.Answers) != 2 || got.first() != "Dana here." || got.ContextReadOnly["handover"].(map[string]any)["state"] != "agent" || got.Answers[0].Evaluable {
-		t.Errorf("with an agent: %+v", got)
-	}
-	s.late.Store(int64(24 * time.Hour)) // sessions that an agent has do not expire
-	say(parley.TypeText, &parley.Content{Text: "It arrives today."})
-	if got = s.turn(start.SessionCode, `{"text":"thanks"}`, 200); got.first() != "It arrives today." {
-		t.Errorf("a day later: %+v", got)
-	}
-	say(parley.TypeText, &parley.Content{Text: "Goodbye."})
-	say(parley.TypeConversationEnd, nil)
-	if got = s.turn(start.SessionCode, `{"text":"hello?"}`, 200); got.first() != "Goodbye." || got.ContextReadOnly["handover"].(map[string]any)["state"] != "closed" {
-		t.Errorf("after the end, once: %+v", got)
-	}
-	if res, _ := s.Do("POST", s.turns()+"/"+start.SessionCode, `{"text":"hello?"}`, s.headers()...); res.StatusCode != http.StatusConflict {
-		t.Errorf("after that: %d", res.StatusCode)
-	}
-	if s.asked.Load() != asked {
-		t.Errorf("the bot was asked %d times while people had the conversation", s.asked.Load()-asked)
 	}
 }

@@ -1,0 +1,109 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"parley"
+)
+
+// handOver shows in the read-only context who has the conversation: "waiting", "agent" or "closed".
+func (r *reply) handOver(state string) {
+	members := map[string]json.RawMessage{}
+	_ = json.Unmarshal(r.ContextReadOnly, &members) // an object: bots' contexts are checked
+	members["handover"] = json.RawMessage(`{"state":"` + state + `"}`)
+	if all, err := json.Marshal(members); err == nil {
+		r.ContextReadOnly = all
+	}
+}
+
+// handOverText tells connectors in their own way that people go on (reference 13).
+const handOverText = `{"type":"handover","handover":"agent","exit_command":"","welcomeback":"","action":"connect"}`
+
+// handOverAnswer is no message of the conversation: it has an id that is made of the question's.
+func handOverAnswer(t *parley.Turn) answer {
+	return answer{Content: "", TechnicalText: json.RawMessage(handOverText), Buttons: []button{}, QuickReply: []quickReply{}, Type: parley.AnswerCustom,
+		InteractionID: uuid.NewSHA1(uuid.UUID(t.Question), []byte("handover")).String()}
+}
+
+// peopleState says whether people are there already.
+func peopleState(c *parley.Conversation, said []parley.Message) string {
+	if c.Owner.Kind == parley.OwnerAgent && (c.Owner.Name != "" || len(said) > 0) {
+		return "agent"
+	}
+	return "waiting"
+}
+
+// lookBack bounds what is read of a conversation with people at once.
+const lookBack = 200
+
+// An unheard is what a channel has not heard yet.
+type unheard struct {
+	said   []parley.Message // by people, since the last answer that it got
+	people bool             // they had the conversation then
+}
+
+// fromPeople is what the channel has not heard yet when it asks the question with the given Seq. A question that came to nothing had no answer
+// to hear it with, and one of another surface was answered there.
+func fromPeople(ctx context.Context, tx parley.Tx, c *parley.Conversation, seq int64) (u unheard, err error) {
+	defer func() { slices.Reverse(u.said) }()
+	for before := seq; before > 1; {
+		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Before: before, Limit: lookBack, Newest: true})
+		if err != nil || len(page) == 0 {
+			return u, err
+		}
+		for _, m := range slices.Backward(page) {
+			if m.Sender.IsAgent() {
+				u.said = append(u.said, m)
+			}
+			asked := m.Body.Turn
+			if m.Sender != parley.Customer || m.Type != parley.TypeText || asked == nil || asked.Surface != surface && asked.Surface != "" {
+				continue
+			}
+			t, err := tx.Turn(ctx, c.Tenant, c.ID, m.Seq)
+			if err != nil && parley.KindOf(err) != parley.NotFound {
+				return u, err
+			}
+			if err != nil || t.Status != parley.TurnFailed {
+				u.people = t.Status == parley.TurnHuman || t.Result.HandOver
+				return u, nil
+			}
+		}
+		before = page[0].Seq
+	}
+	return u, nil
+}
+
+// farewell is the one answer of a session that is over while the channel does not know it: what people said last, if they said anything that it
+// has not heard, or ended it. nil if there is nothing to tell.
+func (s *Surface) farewell(ctx context.Context, a *ask, now *session) (*reply, error) {
+	c := &now.conversation
+	var before unheard
+	var last parley.Message
+	err := s.Store.View(ctx, func(tx parley.Tx) error {
+		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Limit: 1, Newest: true})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		last = page[0]
+		if last.Sender.IsAgent() || c.State.Escalated {
+			before, err = fromPeople(ctx, tx, c, last.Seq+1)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := newReply(a.sent, c.ID, last.ID, c.State.Bot.Contexts.Open, c.State.Bot.Contexts.Visible)
+	out.add(before.said)
+	if len(out.Answers) == 0 && !last.Sender.IsAgent() {
+		return nil, nil
+	}
+	out.handOver("closed")
+	told := now.BotSession
+	told.Told = true
+	return out, s.Store.Update(ctx, func(tx parley.Tx) error { return tx.PutBotSession(ctx, told) })
+}
