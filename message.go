@@ -44,6 +44,12 @@ type Body struct {
 	Trace       string        `json:"trace,omitempty"`      // W3C traceparent of the request it came with; callbacks go on with it
 }
 
+// Spoken says whether the customer said what the message shows: not if the channel sent a code or an intent alone, which it shows instead.
+func (m *Message) Spoken() bool {
+	t := m.Body.Turn
+	return t == nil || !t.NoText || t.Code == "" && t.Intent == ""
+}
+
 // Content is what a message says. Members that Parley does not know pass through in Extra.
 type Content struct {
 	Text   string                     `json:"text,omitempty"`

@@ -35,6 +35,10 @@ func TestRules(t *testing.T) {
 	ask, reply := says(parley.Customer, "Do you install  in Leeds? Please tell."), says(parley.CustomBot, "Yes.")
 	masked, erased := says(parley.Customer, "4111"), says(parley.Customer, "gone")
 	masked.Body.Content.Redact, erased.Deleted = true, parley.Erased
+	welcome := says(parley.Customer, parley.WelcomeCode)
+	welcome.Body.Turn = &parley.TurnInput{Code: parley.WelcomeCode, NoText: true}
+	press := says(parley.Customer, "Do you install in Leeds?")
+	press.Body.Turn = &parley.TurnInput{Intent: "coverage"}
 	long := strings.Repeat("word ", 100)
 	up, down := parley.Feedback{Up: true}, parley.Feedback{}
 	for name, test := range map[string]struct {
@@ -42,19 +46,22 @@ func TestRules(t *testing.T) {
 		title, summary string
 		score          float64 // -1 = none
 	}{
-		"nothing said":        {material{}, "", "", -1},
-		"nothing to read":     {material{messages: []parley.Message{masked, erased, {Sender: parley.System, Type: parley.TypeConversationEnd}}}, "", "", -1},
-		"a question":          {material{messages: []parley.Message{ask}}, "Do you install in Leeds?", "Do you install in Leeds? Please tell.", 0},
-		"an answer":           {material{messages: []parley.Message{masked, ask, reply}, turns: turns(parley.TurnAnswered)}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Yes.", 7},
-		"an introduction":     {material{messages: []parley.Message{reply}}, "", "Yes.", 0},
-		"half failed":         {material{messages: []parley.Message{ask, reply}, turns: turns(parley.TurnAnswered, parley.TurnFailed, parley.TurnOpen)}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Yes.", 5},
-		"all failed, a vote":  {material{messages: []parley.Message{ask}, turns: turns(parley.TurnFailed), votes: []parley.Feedback{down}}, "Do you install in Leeds?", "Do you install in Leeds? Please tell.", 1},
-		"people":              {material{messages: []parley.Message{ask, says(parley.CustomAgent, "Me.")}, turns: turns(parley.TurnHuman)}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Me.", 6},
-		"two votes up":        {material{messages: []parley.Message{ask, reply}, turns: turns(parley.TurnAnswered), votes: []parley.Feedback{up, up}}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Yes.", 10},
-		"long":                {material{messages: []parley.Message{says(parley.Customer, long)}}, strings.Repeat("word ", 11) + "word…", strings.Repeat("word ", 39) + "word…", 0},
-		"a full stop":         {material{messages: []parley.Message{says(parley.Customer, "My order 3.5 is late. Why")}}, "My order 3.5 is late", "My order 3.5 is late. Why", 0},
-		"another alphabet":    {material{messages: []parley.Message{says(parley.Customer, "注文はどこですか？ 急いで")}}, "注文はどこですか？", "注文はどこですか？ 急いで", 0},
-		"rich text, no plain": {material{messages: []parley.Message{{Sender: parley.Customer, Type: parley.TypeText, Body: parley.Body{Content: &parley.Content{HTML: "<b>Hi</b>"}}}}}, "Hi", "Hi", 0},
+		"nothing said":         {material{}, "", "", -1},
+		"nothing to read":      {material{messages: []parley.Message{masked, erased, {Sender: parley.System, Type: parley.TypeConversationEnd}}}, "", "", -1},
+		"a question":           {material{messages: []parley.Message{ask}}, "Do you install in Leeds?", "Do you install in Leeds? Please tell.", 0},
+		"an answer":            {material{messages: []parley.Message{masked, ask, reply}, turns: turns(parley.TurnAnswered)}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Yes.", 7},
+		"opened by a code":     {material{messages: []parley.Message{welcome, reply, ask, reply}, turns: turns(parley.TurnAnswered, parley.TurnAnswered)}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Yes.", 7},
+		"a code, no more":      {material{messages: []parley.Message{welcome, reply}, turns: turns(parley.TurnAnswered)}, "", "Yes.", 7},
+		"a text beside intent": {material{messages: []parley.Message{press}}, "Do you install in Leeds?", "Do you install in Leeds?", 0},
+		"an introduction":      {material{messages: []parley.Message{reply}}, "", "Yes.", 0},
+		"half failed":          {material{messages: []parley.Message{ask, reply}, turns: turns(parley.TurnAnswered, parley.TurnFailed, parley.TurnOpen)}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Yes.", 5},
+		"all failed, a vote":   {material{messages: []parley.Message{ask}, turns: turns(parley.TurnFailed), votes: []parley.Feedback{down}}, "Do you install in Leeds?", "Do you install in Leeds? Please tell.", 1},
+		"people":               {material{messages: []parley.Message{ask, says(parley.CustomAgent, "Me.")}, turns: turns(parley.TurnHuman)}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Me.", 6},
+		"two votes up":         {material{messages: []parley.Message{ask, reply}, turns: turns(parley.TurnAnswered), votes: []parley.Feedback{up, up}}, "Do you install in Leeds?", "Do you install in Leeds? Please tell. — Yes.", 10},
+		"long":                 {material{messages: []parley.Message{says(parley.Customer, long)}}, strings.Repeat("word ", 11) + "word…", strings.Repeat("word ", 39) + "word…", 0},
+		"a full stop":          {material{messages: []parley.Message{says(parley.Customer, "My order 3.5 is late. Why")}}, "My order 3.5 is late", "My order 3.5 is late. Why", 0},
+		"another alphabet":     {material{messages: []parley.Message{says(parley.Customer, "注文はどこですか？ 急いで")}}, "注文はどこですか？", "注文はどこですか？ 急いで", 0},
+		"rich text, no plain":  {material{messages: []parley.Message{{Sender: parley.Customer, Type: parley.TypeText, Body: parley.Body{Content: &parley.Content{HTML: "<b>Hi</b>"}}}}}, "Hi", "Hi", 0},
 	} {
 		got := test.m.plainly()
 		score := -1.0

@@ -124,7 +124,7 @@ func (m *material) score(people bool) float64 {
 func textOf(m *parley.Message) string {
 	_, rich := m.Type.Rich()
 	c := m.Body.Content
-	if m.Type != parley.TypeText && !rich || c == nil || c.Redact || m.Deleted != parley.NotDeleted || m.Sender == parley.System {
+	if m.Type != parley.TypeText && !rich || c == nil || c.Redact || m.Deleted != parley.NotDeleted || m.Sender == parley.System || !m.Spoken() {
 		return ""
 	}
 	text := c.Text

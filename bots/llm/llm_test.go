@@ -261,6 +261,28 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// A code or an intent of the channel is nothing that the customer said; what she gave as the input that was waited for is.
+func TestCodesAreNoSpeech(t *testing.T) {
+	t.Parallel()
+	code, intent, given, beside := message(parley.Customer, parley.WelcomeCode), message(parley.Customer, "coverage"), message(parley.Customer, "2026-03-01"), message(parley.Customer, "hello")
+	code.Body.Turn, intent.Body.Turn = &parley.TurnInput{Code: parley.WelcomeCode, NoText: true}, &parley.TurnInput{Intent: "coverage", NoText: true}
+	given.Body.Turn, beside.Body.Turn = &parley.TurnInput{UserInput: "2026-03-01", NoText: true}, &parley.TurnInput{Code: "go"}
+	all := []parley.Message{code, message(parley.CustomBot, "Welcome"), intent, given, beside}
+	url, requests := recording(t, streaming(say("x"), ends("stop"), done))
+	turn := asked("now")
+	turn.History = func(context.Context, int) ([]parley.Message, error) { return all, nil }
+	if _, err := bot(url).Turn(t.Context(), turn, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := []any{map[string]any{"role": "assistant", "content": "Welcome"}, map[string]any{"role": "user", "content": "2026-03-01"}, map[string]any{"role": "user", "content": "hello"}, map[string]any{"role": "user", "content": "now"}}
+	if diff := cmp.Diff(want, (<-requests).body["messages"]); diff != "" {
+		t.Errorf("the messages (-want +got)\n%s", diff)
+	}
+	if got := transcriptOf(all); got != "Bot: Welcome\nCustomer: 2026-03-01\nCustomer: hello\n" {
+		t.Errorf("judged is %q", got)
+	}
+}
+
 // A message without text still says something.
 func TestQuestions(t *testing.T) {
 	t.Parallel()

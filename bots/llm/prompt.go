@@ -113,7 +113,7 @@ func textOf(m *parley.Message) string {
 		return ""
 	}
 	switch {
-	case m.Sender != parley.Customer && !m.Sender.IsBot() && !m.Sender.IsAgent():
+	case m.Sender != parley.Customer && !m.Sender.IsBot() && !m.Sender.IsAgent(), !m.Spoken():
 		return ""
 	case c.Redact:
 		return redacted
