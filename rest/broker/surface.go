@@ -98,11 +98,11 @@ func (s *Surface) Register(root *mux.Router) {
 		add(http.MethodPost, environment+"/likable", s.likable)
 		add(http.MethodGet, environment+"/history/{businessKey:.+}", s.history)
 		add(http.MethodGet, environment+"/api-key", s.apiKey)
+		root.Path(prefix + "/auth/realms/{realm}/protocol/openid-connect/token").Methods(http.MethodPost).Handler(rest.LimitBody(maxBody)(http.HandlerFunc(s.token)))
 		tree := root.PathPrefix(prefix + "/org/{org}/").Subrouter()
 		tree.NotFoundHandler = s.handler(func(w http.ResponseWriter, r *http.Request) error { return s.unknown(root, w, r) })
 		tree.MethodNotAllowedHandler = tree.NotFoundHandler
 	}
-	root.Path("/auth/realms/{realm}/protocol/openid-connect/token").Methods(http.MethodPost).Handler(rest.LimitBody(maxBody)(http.HandlerFunc(s.token)))
 }
 
 // unknown answers what there is no route for: the questions that browsers ask before they call, wrong methods, wrong addresses.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"parley"
+	"parley/rest/broker"
 )
 
 // Tokens for connectors, in the three ways they ask.
@@ -42,6 +43,9 @@ func TestTokens(t *testing.T) {
 	}
 	if _, err := s.tokens.Verify(t.Context(), first["refresh_token"].(string)); err == nil {
 		t.Error("the refresh token passes for an access token")
+	}
+	if res, text := s.Do("POST", broker.Prefix+"/auth/realms/"+url.PathEscape(organisation)+"/protocol/openid-connect/token", good.Encode(), "Content-Type", "application/x-www-form-urlencoded"); res.StatusCode != 200 {
+		t.Errorf("below the vendor's prefix answered %d %s", res.StatusCode, text)
 	}
 	for name, form := range map[string]url.Values{
 		"refresh":  {"grant_type": {"refresh_token"}, "refresh_token": {first["refresh_token"].(string)}},
