@@ -76,6 +76,7 @@ func problemOf(err error) *problem {
 		return p
 	}
 	p := fail(http.StatusInternalServerError, "INTERNAL", "internal error")
+	p.cause = err
 	if known := kinds[parley.KindOf(err)]; known != nil {
 		same := *known
 		p = &same
@@ -118,8 +119,19 @@ func (p *problem) at(session string) *problem {
 	return &same
 }
 
+// inSession is an error of a turn in a session that goes on; nil if there is none. Clients that find no code begin anew.
+func inSession(err error, id parley.ConversationID) error {
+	if err == nil {
+		return nil
+	}
+	return problemOf(err).at(id.String())
+}
+
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	p := *problemOf(err)
+	if p.cause != nil {
+		err = p.cause // the caller does not hear of it, so the log must
+	}
 	api.NoteError(r.Context(), err)
 	p.Timestamp, p.Path = api.Time(time.Now()), r.URL.Path
 	switch p.Status {

@@ -67,7 +67,7 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 		return nil, err
 	}
 	if t.Status == parley.TurnFailed {
-		return nil, failed(t).at(id.String())
+		return nil, failed(t)
 	}
 	return s.replyTo(ctx, a, t)
 }

@@ -192,16 +192,17 @@ func (s *Surface) begun(ctx context.Context, w http.ResponseWriter, a *ask, id p
 
 // prepareNext reads everything of a further turn, and sees to it that there is its session.
 func (s *Surface) prepareNext(r *http.Request) (*ask, parley.ConversationID, error) {
+	id, unknown := parley.ParseID[parley.Conversation](strings.ToLower(mux.Vars(r)["session"]))
 	a, err := s.prepare(r)
-	if err != nil {
-		return nil, parley.ConversationID{}, err
-	}
-	id, err := parley.ParseID[parley.Conversation](strings.ToLower(mux.Vars(r)["session"]))
-	if err != nil {
+	switch {
+	case unknown != nil && err == nil:
 		return nil, id, errSession
+	case unknown != nil:
+		return nil, id, err
+	case err == nil:
+		_, err = s.session(r.Context(), a, id)
 	}
-	_, err = s.session(r.Context(), a, id)
-	return a, id, err
+	return a, id, inSession(err, id)
 }
 
 // next is a further turn of a session.
@@ -212,7 +213,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	if over, err := s.answeredBefore(ctx, w, a, id); err != nil || over {
-		return err
+		return inSession(err, id)
 	}
 	placing, cancel := context.WithTimeout(ctx, placeFor)
 	defer cancel()
@@ -223,10 +224,10 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	defer leave()
 	now, err := s.settle(placing, a, id) // what was before may be over
 	if err != nil {
-		return err
+		return inSession(err, id)
 	}
 	if over, err := s.answeredBefore(ctx, w, a, id); err != nil || over { // the same request may have had the place meanwhile
-		return err
+		return inSession(err, id)
 	}
 	if over, err := s.expired(ctx, w, a, now); err != nil || over {
 		return err
@@ -234,7 +235,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	if p := s.limits.take(a.key); p != nil {
 		return p.at(id.String())
 	}
-	return s.goOn(ctx, w, a, now)
+	return inSession(s.goOn(ctx, w, a, now), id)
 }
 
 // goOn asks the next turn of a session.
@@ -243,12 +244,12 @@ func (s *Surface) goOn(ctx context.Context, w http.ResponseWriter, a *ask, now *
 	if err != nil {
 		return err
 	}
-	id, t, err := s.say(ctx, a, d)
+	_, t, err := s.say(ctx, a, d)
 	if err == nil && t.Status == parley.TurnFailed {
 		err = failed(t)
 	}
 	if err != nil {
-		return problemOf(err).at(id.String())
+		return err
 	}
 	answer, err := s.replyTo(ctx, a, t)
 	if err != nil {
