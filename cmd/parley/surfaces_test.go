@@ -98,7 +98,9 @@ func TestOneConversationOnEverySurface(t *testing.T) {
 			ask(channel, http.MethodGet, environment+"/history/customer-4711", nil, &history, http.StatusOK)
 			var uuids []string
 			for _, m := range history[0].UserInteractions {
-				uuids = append(uuids, m.UUID)
+				if m.UUID != second.Answers[len(second.Answers)-1].Interaction { // that people go on says only the broker
+					uuids = append(uuids, m.UUID)
+				}
 			}
 			if diff := cmp.Diff(ids, uuids); diff != "" {
 				t.Errorf("the broker's history has other ids (-agents +broker)\n%s", diff)

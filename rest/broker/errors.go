@@ -57,6 +57,8 @@ var (
 	errInProgress  = fail(http.StatusConflict, "TURN_IN_PROGRESS", "another turn of this session is in progress")
 	errEmpty       = fail(http.StatusBadRequest, "EMPTY_TURN", "a turn needs a code, an intent, a userInput, a text or a context")
 	errInteraction = fail(http.StatusNotFound, "NOT_FOUND", "there is no interaction of this id")
+
+	errNotEvaluable error = fail(http.StatusUnprocessableEntity, "NOT_EVALUABLE", "this interaction cannot be rated")
 )
 
 // kinds turns errors of the layers below into problems.

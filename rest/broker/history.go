@@ -137,12 +137,19 @@ func (s *Surface) entry(ctx context.Context, of parley.BotSession) (e historyEnt
 		return e, err
 	}
 	e = historyEntry{Session: showSession(&now, &account, len(turns)), UserInteractions: []historyInteraction{}}
-	question := ""
+	question, asked := "", parley.Turn{}
 	for i := range messages {
 		m := &messages[i]
 		if m.Sender == parley.Customer && m.Type == parley.TypeText {
-			question = m.ID.String()
-			e.UserInteractions = append(e.UserInteractions, showQuestion(m, turns[m.Seq]))
+			question, asked = m.ID.String(), turns[m.Seq]
+			e.UserInteractions = append(e.UserInteractions, showQuestion(m, asked))
+			continue
+		}
+		if m.Body.HandOver && sawHandOver(&asked) {
+			shown := showAnswer(m, handOverAnswer(&asked), question, nil)
+			shown.UUID = withVersion(asked.Question, 8).String()
+			e.UserInteractions = append(e.UserInteractions, shown)
+			asked = parley.Turn{}
 			continue
 		}
 		shown, ok := answerOf(m)

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"parley"
 )
 
@@ -23,11 +21,38 @@ func (r *reply) handOver(state string) {
 // handOverText tells connectors in their own way that people go on (reference 13).
 const handOverText = `{"type":"handover","handover":"agent","exit_command":"","welcomeback":"","action":"connect"}`
 
-// handOverAnswer is no message of the conversation: it has an id that is made of the question's.
+// handOverAnswer is no message of the conversation: it has an id of its own.
 func handOverAnswer(t *parley.Turn) answer {
 	return answer{Content: "", TechnicalText: json.RawMessage(handOverText), Buttons: []button{}, QuickReply: []quickReply{}, Type: parley.AnswerCustom,
-		InteractionID: uuid.NewSHA1(uuid.UUID(t.Question), []byte("handover")).String()}
+		InteractionID: withVersion(t.Question, 8).String()}
 }
+
+// withVersion is an id with another version (RFC 9562 section 4.2). Ids of messages are of version 7; the answer that says that people go on has
+// the id of the question with version 8, by which the question is found.
+func withVersion(id parley.MessageID, version byte) parley.MessageID {
+	id[6] = id[6]&0x0f | version<<4
+	return id
+}
+
+// isHandOver says whether an id is that of an answer that says that people go on.
+func isHandOver(ctx context.Context, tx parley.Tx, tenant parley.TenantID, id parley.MessageID) (bool, error) {
+	question := withVersion(id, 7)
+	if withVersion(question, 8) != id {
+		return false, nil
+	}
+	conversation, seq, err := tx.Interaction(ctx, tenant, question)
+	var t parley.Turn
+	if err == nil {
+		t, err = tx.Turn(ctx, tenant, conversation, seq)
+	}
+	if parley.KindOf(err) == parley.NotFound {
+		return false, nil
+	}
+	return sawHandOver(&t), err
+}
+
+// sawHandOver says whether the answers to a turn end with one that says that people go on.
+func sawHandOver(t *parley.Turn) bool { return t.Status == parley.TurnAnswered && t.Result.HandOver }
 
 // peopleState says whether people are there already.
 func peopleState(c *parley.Conversation, said []parley.Message) string {

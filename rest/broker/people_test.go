@@ -105,6 +105,46 @@ func TestPeopleGiveBack(t *testing.T) {
 	s.wants("given back in silence", s.turn(session, `{"text":"thanks"}`, 200), "closed", "you said|thanks||||||Windows|es-ES")
 }
 
+// The answer that says that people go on is known by its id like others: it cannot be rated, and history has it.
+func TestHandOverIsAnAnswer(t *testing.T) {
+	s := newStage(t)
+	turn := s.turn("", `{"text":"human"}`, 200, "Business-Key", "4711")
+	s.says(turn.SessionCode, "Dana here.")
+	var want []string
+	for _, a := range turn.Answers {
+		want = append(want, a.InteractionID)
+	}
+	rate := func(id string) int {
+		res, _ := s.Do("POST", s.environment()+"/likable?requesterId=dana", `{"evaluation":true,"interactionId":"`+id+`"}`, "Api-Key", s.key)
+		return res.StatusCode
+	}
+	if id := want[len(want)-1]; rate(id) != 422 {
+		t.Errorf("the hand-over %s is rated with %d, want 422", id, rate(id))
+	}
+	plain := s.turn("", `{"text":"hello"}`, 200).UserInteractionUUID
+	if id := plain[:14] + "8" + plain[15:]; rate(id) != 404 {
+		t.Errorf("the hand-over that never was, %s, is rated with %d, want 404", id, rate(id))
+	}
+	_, rows := s.shown("4711")
+	var got []string
+	for _, row := range rows {
+		if row["userSentId"] == turn.UserInteractionUUID {
+			got = append(got, row["uuid"].(string))
+		}
+	}
+	if len(got) != 3 { // the person's words, too
+		t.Fatalf("history has the answers %v, want %v and one of Dana", got, want)
+	}
+	if diff := cmp.Diff(want, got[:2]); diff != "" {
+		t.Errorf("history (-want +got)\n%s", diff)
+	}
+	for i, row := range rows[1:] {
+		if row["id"].(float64) <= rows[i]["id"].(float64) {
+			t.Errorf("ids do not grow: %v after %v", row["id"], rows[i]["id"])
+		}
+	}
+}
+
 // Whoever ended a session: what people said last is told once.
 func TestLastWordsOfPeople(t *testing.T) {
 	for name, end := range map[string]func(s *stage, session string){

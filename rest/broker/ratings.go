@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -131,6 +132,11 @@ func (s *Surface) likable(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	err = s.Store.Update(ctx, func(tx parley.Tx) error {
 		conversation, seq, err := tx.Interaction(ctx, p.tenant.ID, id)
+		if parley.KindOf(err) == parley.NotFound {
+			if handOver, wrong := isHandOver(ctx, tx, p.tenant.ID, id); handOver || wrong != nil {
+				return cmp.Or[error](wrong, errNotEvaluable)
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -139,7 +145,7 @@ func (s *Surface) likable(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if a := page[0].Body.Answer; a == nil || !a.Evaluable {
-			return fail(http.StatusUnprocessableEntity, "NOT_EVALUABLE", "this interaction cannot be rated")
+			return errNotEvaluable
 		}
 		return tx.PutRating(ctx, p.tenant.ID, parley.Rating{Conversation: conversation, Seq: seq, Requester: requester, Helpful: *body.Evaluation, At: s.now()})
 	})

@@ -111,7 +111,7 @@ func (s *Surface) replyTo(ctx context.Context, a *ask, t *parley.Turn) (*reply, 
 	switch {
 	case t.Status == parley.TurnHuman:
 		out.handOver(peopleState(&c, before.said))
-	case t.Result.HandOver:
+	case sawHandOver(t):
 		out.Answers = append(out.Answers, handOverAnswer(t))
 		out.handOver("waiting")
 	case before.people:
