@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/mux"
@@ -136,7 +137,7 @@ func (s *Surface) entry(ctx context.Context, of parley.BotSession) (e historyEnt
 	if err != nil {
 		return e, err
 	}
-	e = historyEntry{Session: showSession(&now, &account, len(turns)), UserInteractions: []historyInteraction{}}
+	e = historyEntry{Session: showSession(&now, &account, len(turns), s.now()), UserInteractions: []historyInteraction{}}
 	question, asked := "", parley.Turn{}
 	for i := range messages {
 		m := &messages[i]
@@ -161,17 +162,20 @@ func (s *Surface) entry(ctx context.Context, of parley.BotSession) (e historyEnt
 	return e, nil
 }
 
-func showSession(now *session, account *parley.Account, turns int) historySession {
-	c, at := &now.conversation, clientIn(&now.conversation)
-	out := historySession{SessionCode: c.ID.String(), CreateDate: api.Time(now.Created), BusinessKey: now.BusinessKey, SessionType: "CREATED", BotID: now.Bot.String(),
+func showSession(of *session, account *parley.Account, turns int, now time.Time) historySession {
+	c, at := &of.conversation, clientIn(&of.conversation)
+	out := historySession{SessionCode: c.ID.String(), CreateDate: api.Time(of.Created), BusinessKey: of.BusinessKey, SessionType: "CREATED", BotID: of.Bot.String(),
 		ChannelID: c.Account.String(), OperatingSystem: api.Some(at.System), OperatingSystemVersion: api.Some(at.SystemVersion), Browser: api.Some(at.Browser),
 		BrowserVersion: api.Some(at.BrowserVersion), UserRef: at.UserRef, Locale: at.Locale, Test: c.State.Bot.Test}
 	if turns > 1 {
 		out.SessionType = "UPDATED"
 	}
-	expires := now.expires(account.TimeoutMinutes)
-	if c.Status == parley.Ended {
+	expires := of.expires(account.TimeoutMinutes)
+	switch {
+	case c.Status == parley.Ended:
 		out.SessionType, expires = "EXPIRED", c.Ended
+	case !expires.IsZero() && !now.Before(expires): // the next turn would find it over
+		out.SessionType = "EXPIRED"
 	}
 	if !expires.IsZero() {
 		out.ExpireDate = new(api.Time(expires))

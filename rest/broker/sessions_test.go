@@ -32,3 +32,23 @@ func TestWhatExtendsASession(t *testing.T) {
 		})
 	}
 }
+
+// History says of a session what its next turn would find: it is over when its time has come, though nobody asked since.
+func TestHistoryKnowsTheTime(t *testing.T) {
+	s := newStage(t, func(b *parley.BotSettings) { b.SessionTimeout = 10 * time.Minute })
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	at := func(later time.Duration) { s.stands.Store(new(now.Add(later))) }
+	at(0)
+	session := s.turn("", `{"text":"hello"}`, 200, "Business-Key", "4711").SessionCode
+	at(9 * time.Minute)
+	s.turn(session, `{"text":"fail bot"}`, 460) // extends nothing
+	for later, want := range map[time.Duration]string{10*time.Minute - time.Millisecond: "UPDATED", 10 * time.Minute: "EXPIRED"} {
+		at(later)
+		shown, _ := s.shown("4711")
+		if shown["sessionType"] != want || shown["expireDate"] != now.Add(10*time.Minute).Format("2006-01-02T15:04:05.000Z") {
+			t.Errorf("after %v it is %v until %v, want %s", later, shown["sessionType"], shown["expireDate"], want)
+		}
+	}
+	at(10 * time.Minute)
+	s.turn(session, `{"text":"hello"}`, 409)
+}
