@@ -10,8 +10,9 @@ type BotSession struct {
 	Tenant       TenantID
 	Conversation ConversationID
 	Bot          ApplicationID
-	BusinessKey  string // who the customer is to the business; "" = not told
-	Told         bool   // the channel heard that people ended it
+	BusinessKey  string    // who the customer is to the business; "" = not told
+	Told         time.Time // when the channel heard what people said at its end, in seconds; zero = it did not
+	ToldTo       uint32    // which request heard it: 31 bits made of its name; 0 = it had none
 	Created      time.Time
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -56,7 +57,15 @@ func (t *tx) PutBotSession(ctx context.Context, s parley.BotSession) error {
 	}
 	return t.run(ctx, `INSERT INTO bot_sessions (conversation, tenant, bot, business_key, told, created) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (conversation) DO UPDATE SET business_key = excluded.business_key, told = excluded.told`,
-		key, owner, s.Bot[:], s.BusinessKey, flag(s.Told), s.Created.UnixMilli())
+		key, owner, s.Bot[:], s.BusinessKey, toldOf(&s), s.Created.UnixMilli())
+}
+
+// toldOf is when a channel was told and which request, as one number: seconds, and the 31 bits of the request. It was 1 before that was noted.
+func toldOf(s *parley.BotSession) int64 {
+	if s.Told.IsZero() {
+		return 0
+	}
+	return s.Told.Unix()<<31 | int64(s.ToldTo&(1<<31-1))
 }
 
 // BotSession implements [parley.BotSessions].
@@ -92,7 +101,10 @@ func (t *tx) botSessions(ctx context.Context, tenant parley.TenantID, where stri
 		if err := rows.Scan(&id, &bot, &s.BusinessKey, &told, &created); err != nil {
 			return err
 		}
-		s.Conversation, s.Bot, s.Told, s.Created = parley.ConversationID(id), parley.ApplicationID(bot), told != 0, moment(&created)
+		s.Conversation, s.Bot, s.Created = parley.ConversationID(id), parley.ApplicationID(bot), moment(&created)
+		if told != 0 {
+			s.Told, s.ToldTo = time.Unix(told>>31, 0).UTC(), uint32(told&(1<<31-1))
+		}
 		all = append(all, s)
 		return nil
 	})

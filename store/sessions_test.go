@@ -185,7 +185,8 @@ func TestBotSessions(t *testing.T) {
 			put(session)
 		}
 		changed := sessions[1]
-		changed.Told, changed.BusinessKey, changed.Created = true, "0815", now.Add(time.Hour) // created stays
+		changed.Told, changed.ToldTo = now.Truncate(time.Second), 1<<31-1
+		changed.BusinessKey, changed.Created = "0815", now.Add(time.Hour) // created stays
 		put(changed)
 		changed.Created = sessions[1].Created
 		rating := parley.Rating{Conversation: sessions[0].Conversation, Seq: 1, Requester: "dana", Helpful: true, At: now}

@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"hash/fnv"
+	"io"
 	"slices"
 
 	"parley"
@@ -128,7 +130,25 @@ func (s *Surface) farewell(ctx context.Context, a *ask, now *session) (*reply, e
 		return nil, nil
 	}
 	out.handOver("closed")
+	if !now.Told.IsZero() {
+		return out, nil
+	}
 	told := now.BotSession
-	told.Told = true
+	told.Told, told.ToldTo = s.now(), requestMark(a.request)
 	return out, s.Store.Update(ctx, func(tx parley.Tx) error { return tx.PutBotSession(ctx, told) })
+}
+
+// mayHear says whether the channel has not had its farewell yet, or asks for it again with the request that had it: the answer may be lost.
+func (s *Surface) mayHear(a *ask, now *session) bool {
+	return now.Told.IsZero() || a.request != "" && now.ToldTo == requestMark(a.request) && s.now().Sub(now.Told) < repeatFor
+}
+
+// requestMark is what is kept of the name of a request that had a farewell; 0 = it has none.
+func requestMark(request string) uint32 {
+	if request == "" {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, request)  // never fails
+	return max(1, h.Sum32()&(1<<31-1)) // 31 bits
 }

@@ -163,8 +163,15 @@ func TestLastWordsOfPeople(t *testing.T) {
 			session := s.turn("", `{"text":"human"}`, 200).SessionCode
 			s.says(session, "Goodbye.")
 			end(s, session)
-			s.wants("after the end", s.turn(session, `{"text":"hello?"}`, 200), "closed", "Goodbye.")
+			first := s.turn(session, `{"text":"hello?"}`, 200, "X-Request-Id", "r1")
+			s.wants("after the end", first, "closed", "Goodbye.")
+			if again := s.turn(session, `{"text":"hello?"}`, 200, "X-Request-Id", "r1"); cmp.Diff(first, again) != "" {
+				t.Errorf("repeated\n%s", cmp.Diff(first, again))
+			}
 			s.turn(session, `{"text":"hello?"}`, 409)
+			s.turn(session, `{"text":"hello?"}`, 409, "X-Request-Id", "r2")
+			s.late.Add(int64(2 * time.Minute))
+			s.turn(session, `{"text":"hello?"}`, 409, "X-Request-Id", "r1")
 		})
 	}
 }

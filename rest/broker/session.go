@@ -112,7 +112,7 @@ func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, no
 			return true, err
 		}
 	}
-	if !now.Told {
+	if s.mayHear(a, now) {
 		answer, err := s.farewell(ctx, a, now)
 		if err != nil || answer != nil {
 			if err == nil {
@@ -122,10 +122,7 @@ func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, no
 		}
 	}
 	if a.app.Bot.RenewExpired {
-		if p := s.limits.take(a.key); p != nil {
-			return true, p
-		}
-		return true, s.begin(ctx, w, a)
+		return true, s.renew(ctx, w, a, now)
 	}
 	return true, errExpired
 }

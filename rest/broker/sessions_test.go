@@ -1,8 +1,12 @@
 package broker_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"parley"
 )
@@ -51,4 +55,48 @@ func TestHistoryKnowsTheTime(t *testing.T) {
 	}
 	at(10 * time.Minute)
 	s.turn(session, `{"text":"hello"}`, 409)
+}
+
+// A session in place of one that is over is of the same customer, and a test only if that was one. A repeat under the old code finds it.
+func TestRenewedSessions(t *testing.T) {
+	s := newStage(t, func(b *parley.BotSettings) { b.RenewExpired = true })
+	now := time.Now().UTC().Truncate(time.Minute).Add(59 * time.Second)
+	at := func(later time.Duration) { s.stands.Store(new(now.Add(later))) }
+	at(0)
+	old := s.turn("", `{"text":"bye"}`, 200, "Business-Key", "4711", "Browser", "Safari").SessionCode
+	first := s.turn(old+"?test=true", `{"text":"hello"}`, 200, "X-Request-Id", "r1")
+	asked := s.asked.Load()
+	for _, later := range []time.Duration{0, 2 * time.Second} { // another minute of the clock
+		at(later)
+		if again := s.turn(old, `{"text":"hello"}`, 200, "X-Request-Id", "r1"); cmp.Diff(first, again) != "" || s.asked.Load() != asked {
+			t.Errorf("repeated after %v, asked %d times more:\n%s", later, s.asked.Load()-asked, cmp.Diff(first, again))
+		}
+	}
+	if other := s.turn(old, `{"text":"hello"}`, 200, "X-Request-Id", "r2"); other.SessionCode == first.SessionCode {
+		t.Error("another request got the same session")
+	}
+	at(2 * time.Minute)
+	if later := s.turn(old, `{"text":"hello"}`, 200, "X-Request-Id", "r1"); later.SessionCode == first.SessionCode {
+		t.Error("after two minutes the request was still taken for a repeat")
+	}
+	_, text := s.Do("GET", s.environment()+"/history/4711", "", "Api-Key", s.key)
+	var all []struct{ Session map[string]any }
+	if err := json.Unmarshal([]byte(text), &all); err != nil || len(all) != 4 {
+		t.Fatalf("the customer has the sessions %s", text)
+	}
+	for _, one := range all {
+		if one.Session["test"] != false || one.Session["browser"] != "Safari" {
+			t.Errorf("a session is %v", one.Session)
+		}
+	}
+	_, text = s.Do("POST", s.turns()+"?test=true", `{"text":"bye"}`, s.headers("Business-Key", "tester")...)
+	var test said
+	if err := json.Unmarshal([]byte(text), &test); err != nil {
+		t.Fatal(err)
+	}
+	s.turn(test.SessionCode, `{"text":"hello"}`, 200)
+	_, text = s.Do("GET", s.environment()+"/history/tester", "", "Api-Key", s.key)
+	if strings.Count(text, `"test":true`) != 2 {
+		t.Errorf("in place of a test: %s", text)
+	}
 }

@@ -145,14 +145,14 @@ func (s *Surface) start(w http.ResponseWriter, r *http.Request) error {
 	if p := s.limits.take(a.key); p != nil {
 		return p
 	}
-	return s.begin(r.Context(), w, a)
-}
-
-func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask) error {
 	d, err := a.startDraft()
 	if err != nil {
 		return err
 	}
+	return s.begin(r.Context(), w, a, d)
+}
+
+func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask, d *parley.Draft) error {
 	id, t, err := s.say(ctx, a, d)
 	if err == nil && (t.Status == parley.TurnFailed || t.Status == parley.TurnDropped && t.First == 0) {
 		err = failed(t)
