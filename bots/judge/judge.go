@@ -52,6 +52,7 @@ const (
 type Judge struct {
 	config Config
 	judged *prometheus.CounterVec
+	tokens *prometheus.CounterVec
 }
 
 // New returns a judge.
@@ -66,9 +67,11 @@ func New(c Config) *Judge {
 		c.Clock = time.Now
 	}
 	j := &Judge{config: c, judged: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_judgements_total",
-		Help: "Titles, summaries and scores that were made of conversations of agents, by how: rules, model, or fallback: rules because the model failed."}, []string{"by"})}
+		Help: "Titles, summaries and scores that were made of conversations of agents, by how: rules, model, or fallback: rules because the model failed."}, []string{"by"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_judgement_tokens_total",
+			Help: "Tokens that language models counted for judging conversations, by kind: prompt, completion."}, []string{"kind"})}
 	if c.Meter != nil {
-		c.Meter.MustRegister(j.judged)
+		c.Meter.MustRegister(j.judged, j.tokens)
 	}
 	return j
 }
@@ -176,6 +179,8 @@ func (j *Judge) byModel(ctx context.Context, app *parley.ClientApplication, m *m
 	bounded, cancel := context.WithTimeout(ctx, modelTime)
 	defer cancel()
 	said, err := j.config.Model(bounded, app, m.messages)
+	j.tokens.WithLabelValues("prompt").Add(float64(said.Usage.Prompt)) // also of a judgement that is of no use: it costs the same
+	j.tokens.WithLabelValues("completion").Add(float64(said.Usage.Completion))
 	if err != nil {
 		j.config.Logger.InfoContext(ctx, "a model did not judge a conversation", "application", app.ID, "error", err)
 		return plain, "fallback"

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"parley"
 	"parley/bots/llm"
 	"parley/ident"
@@ -79,6 +82,7 @@ type desk struct {
 	t     *testing.T
 	store *store.Store
 	judge *Judge
+	meter *prometheus.Registry
 	now   time.Time
 	a     parley.AgentConversation
 }
@@ -87,8 +91,8 @@ func newDesk(t *testing.T, connector parley.Connector, model http.HandlerFunc) *
 	t.Helper()
 	server := httptest.NewServer(model)
 	t.Cleanup(server.Close)
-	d := &desk{t: t, store: storetest.Open(t), now: time.Now().UTC().Truncate(time.Millisecond)}
-	d.judge = New(Config{Store: d.store, Logger: slog.New(slog.DiscardHandler), Clock: func() time.Time { return d.now },
+	d := &desk{t: t, store: storetest.Open(t), meter: prometheus.NewRegistry(), now: time.Now().UTC().Truncate(time.Millisecond)}
+	d.judge = New(Config{Store: d.store, Logger: slog.New(slog.DiscardHandler), Meter: d.meter, Clock: func() time.Time { return d.now },
 		Model: func(ctx context.Context, app *parley.ClientApplication, messages []parley.Message) (llm.Judgement, error) {
 			return llm.Judge(ctx, llm.Config{Client: http.DefaultClient, Settings: *app.Bot}, messages)
 		}})
@@ -109,6 +113,16 @@ func newDesk(t *testing.T, connector parley.Connector, model http.HandlerFunc) *
 		return tx.PutAgentConversation(t.Context(), d.a)
 	})
 	return d
+}
+
+// spent wants so many judgements to have been counted in tokens, all of them alike.
+func (d *desk) spent(judgements int) {
+	d.t.Helper()
+	want := fmt.Sprintf("# HELP parley_judgement_tokens_total Tokens that language models counted for judging conversations, by kind: prompt, completion.\n# TYPE parley_judgement_tokens_total counter\n"+
+		"parley_judgement_tokens_total{kind=\"completion\"} %d\nparley_judgement_tokens_total{kind=\"prompt\"} %d\n", 4*judgements, 9*judgements)
+	if err := testutil.GatherAndCompare(d.meter, strings.NewReader(want), "parley_judgement_tokens_total"); err != nil {
+		d.t.Error(err)
+	}
 }
 
 func (d *desk) update(fn func(parley.Tx) error) {
@@ -139,7 +153,8 @@ func answering(status int, content string, asked *int) http.HandlerFunc {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.WriteHeader(status)
 		text, _ := json.Marshal(content)
-		fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%s},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n", text)
+		fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%s},\"finish_reason\":\"stop\"}]}\n\n", text)
+		fmt.Fprint(w, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n")
 	}
 }
 
@@ -164,6 +179,7 @@ func TestModelJudges(t *testing.T) {
 	if a := d.round(); a.Title != "Mine" || asked != 2 {
 		t.Errorf("a caller's title became %q", a.Title)
 	}
+	d.spent(2)
 }
 
 // When the model fails, the rules judge; what the model said is nowhere.
@@ -177,6 +193,9 @@ func TestModelFails(t *testing.T) {
 		d.now = d.now.Add(time.Minute)
 		if a := d.round(); a.Title == "" || strings.Contains(a.Title+a.Summary, "planted") || *a.Score != 0 || !a.JudgeAt.IsZero() || asked == 0 {
 			t.Errorf("%s: %+v, asked %d times", name, a, asked)
+		}
+		if test.status == http.StatusOK { // what it said was of no use, and costs the same
+			d.spent(1)
 		}
 	}
 }
