@@ -283,21 +283,27 @@ func TestCodesAreNoSpeech(t *testing.T) {
 	}
 }
 
-// A message without text still says something.
+// What steers a turn is asked, in the order of the reference; what does not is a note below.
 func TestQuestions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		text, want string
 		in         parley.TurnInput
 	}{
-		{"hi", "hi", parley.TurnInput{Code: parley.WelcomeCode}},
-		{"", "Begin", parley.TurnInput{Code: parley.WelcomeCode}},
-		{"", "1990", parley.TurnInput{UserInput: "1990"}},
-		{"", "CODE-1", parley.TurnInput{Code: "CODE-1"}},
-		{"", "without text", parley.TurnInput{}},
+		{"hi", "hi", parley.TurnInput{}},
+		{" hi ", " hi ", parley.TurnInput{}},
+		{"", "[The customer has just come. Begin the conversation.]", parley.TurnInput{Code: parley.WelcomeCode}},
+		{"hi", "[The customer has just come. Begin the conversation.]\n\n[With it came: {\"text\":\"hi\"}]", parley.TurnInput{Code: parley.WelcomeCode}},
+		{"", "[The channel sent the code CODE-1.]", parley.TurnInput{Code: "CODE-1"}},
+		{"t", `[The channel sent the code c.]` + "\n\n" + `[With it came: {"intent":"i","userInput":"u","text":"t"}]`, parley.TurnInput{Code: "c", Intent: "i", UserInput: "u"}},
+		{"t", `[The customer chose i.]` + "\n\n" + `[With it came: {"userInput":"u","text":"t"}]`, parley.TurnInput{Intent: "i", UserInput: "u"}},
+		{"tomorrow", "2026-11-28\n\n" + `[With it came: {"text":"tomorrow"}]`, parley.TurnInput{UserInput: "2026-11-28"}},
+		{"1990", "1990", parley.TurnInput{UserInput: "1990"}},
+		{"in Kiel", "in Kiel\n\n" + `[With it came: {"entities":{"city":"Kiel"}}]`, parley.TurnInput{Entities: json.RawMessage(`{"city":"Kiel"}`)}},
+		{" ", "[The customer sent a message without text.]", parley.TurnInput{}},
 	} {
-		if got := question(&bots.Turn{Text: test.text, Input: test.in}); !strings.Contains(got, test.want) {
-			t.Errorf("question(%q, %v) = %q, want …%s…", test.text, test.in, got, test.want)
+		if got := question(&bots.Turn{Text: test.text, Input: test.in}); got != test.want {
+			t.Errorf("question(%q, %+v) = %q, want %q", test.text, test.in, got, test.want)
 		}
 	}
 }

@@ -65,17 +65,43 @@ func contextOf(c json.RawMessage) string {
 	return ""
 }
 
-// question is what the customer says with this message. There is always something: many endpoints refuse an empty message.
+// question is what steers the turn: a code before an intent, that before a userInput, that before the text (reference/broker.md 4.1). What came
+// with it and does not steer follows as a note; it stands here and not in the system message, since customers and channels write it. There is
+// always something: many endpoints refuse an empty message.
 func question(t *bots.Turn) string {
+	in := &t.Input
+	beside := beside{Intent: in.Intent, UserInput: in.UserInput, Text: strings.TrimSpace(t.Text), Entities: in.Entities}
+	var steers string
 	switch {
-	case t.Input.Code == parley.WelcomeCode && t.Text == "":
-		return "[The customer has just come and said nothing yet. Begin the conversation.]"
-	case t.Text != "":
-		return t.Text
-	case t.Input.UserInput != "":
-		return t.Input.UserInput
+	case in.Code == parley.WelcomeCode:
+		steers = "[The customer has just come. Begin the conversation.]"
+	case in.Code != "":
+		steers = "[The channel sent the code " + in.Code + ".]"
+	case in.Intent != "":
+		steers, beside.Intent = "[The customer chose "+in.Intent+".]", ""
+	case in.UserInput != "":
+		steers, beside.UserInput = in.UserInput, ""
+	case beside.Text != "":
+		steers, beside.Text = t.Text, ""
+	default:
+		steers = "[The customer sent a message without text.]"
 	}
-	return "[The customer sent " + cmp.Or(t.Input.Code, t.Input.Intent, "a message without text") + ".]"
+	if beside.Text == steers { // the same, said twice
+		beside.Text = ""
+	}
+	note, err := json.Marshal(beside)
+	if err != nil || string(note) == "{}" {
+		return steers
+	}
+	return steers + "\n\n[With it came: " + string(note) + "]"
+}
+
+// A beside is what came with what steers.
+type beside struct {
+	Intent    string          `json:"intent,omitempty"`
+	UserInput string          `json:"userInput,omitempty"`
+	Text      string          `json:"text,omitempty"`
+	Entities  json.RawMessage `json:"entities,omitempty"`
 }
 
 // redacted stands for a message that was sent to be redacted.
