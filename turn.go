@@ -269,3 +269,7 @@ const (
 	DefaultConfidence  = 0.5
 	DefaultSettle      = 300 * time.Millisecond
 )
+
+// MaxTurn is how long whoever asked waits at most for the end of a turn. The hub sees to that end: each bot of the orchestration that is tried has
+// its own time, and turns before it have theirs. So this is not the time of one bot, but a bound on what a fault of the hub's may hold.
+const MaxTurn = 10 * MaxBotDeadline

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"parley"
 	"parley/hub"
@@ -83,9 +82,6 @@ func (s *Surface) readSaid(r *request, b *body, a *parley.AgentConversation) (m 
 	return m, err
 }
 
-// waitFor is how long a call waits for the end of its turn: longer than any bot may take, which the hub sees to.
-const waitFor = parley.MaxBotDeadline + 10*time.Second
-
 // send says something and waits for what the agent answers (reference 4.9).
 func (s *Surface) send(r *request) (answer, error) {
 	a, posted, err := s.ask(r)
@@ -93,7 +89,7 @@ func (s *Surface) send(r *request) (answer, error) {
 		return answer{}, err
 	}
 	ctx := r.Context()
-	waiting, cancel := context.WithTimeout(ctx, waitFor)
+	waiting, cancel := context.WithTimeout(ctx, parley.MaxTurn)
 	defer cancel()
 	t, err := s.Hub.AwaitTurn(waiting, r.tenant, a.Conversation.ID, posted.Seq)
 	if err != nil {
@@ -349,7 +345,7 @@ func (s *Surface) sendManual(r *request) (answer, error) {
 
 // settle waits until the agent has finished what it was asked before people took over.
 func (s *Surface) settle(ctx context.Context, a *parley.AgentConversation) error {
-	waiting, cancel := context.WithTimeout(ctx, waitFor)
+	waiting, cancel := context.WithTimeout(ctx, parley.MaxTurn)
 	defer cancel()
 	for len(a.Conversation.State.Bot.Open) > 0 {
 		if _, err := s.Hub.AwaitTurn(waiting, a.Conversation.Tenant, a.Conversation.ID, a.Conversation.State.Bot.Open[0].Seq); err != nil {

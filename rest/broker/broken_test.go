@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"parley"
 	"parley/rest"
@@ -69,5 +70,29 @@ func TestSessionOutlivesOurFailures(t *testing.T) {
 	}
 	if failed < 5 {
 		t.Errorf("only %d calls of the store failed", failed)
+	}
+}
+
+// A patientHub notes how long is waited for turns.
+type patientHub struct {
+	broker.Hub
+	waits time.Duration
+}
+
+func (h *patientHub) AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (*parley.Turn, error) {
+	h.waits = time.Hour
+	if until, ok := ctx.Deadline(); ok {
+		h.waits = time.Until(until)
+	}
+	return h.Hub.AwaitTurn(ctx, tenant, id, seq)
+}
+
+// A turn may go from one bot to the next, and each has its own time: who asked waits for them all.
+func TestTurnsOfSeveralBotsAreWaitedFor(t *testing.T) {
+	s := newStage(t)
+	h := &patientHub{Hub: s.hub}
+	ask := s.asker(t, s.store, h)
+	if w := ask(s.key, strings.NewReader(`{"text":"hello"}`)); w.Code != 200 || h.waits < 3*parley.MaxBotDeadline {
+		t.Errorf("answered %d, after waiting at most %v, which is too little for three bots", w.Code, h.waits)
 	}
 }

@@ -59,7 +59,7 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 		return nil, nil
 	}
 	if err == nil && t.Status == parley.TurnOpen {
-		waiting, cancel := context.WithTimeout(ctx, waitFor)
+		waiting, cancel := context.WithTimeout(ctx, parley.MaxTurn)
 		defer cancel()
 		t, err = s.Hub.AwaitTurn(waiting, a.tenant.ID, id, t.Seq)
 	}

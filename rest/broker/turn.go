@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
@@ -104,9 +103,6 @@ func (a *ask) language() string {
 	return tag.String()
 }
 
-// waitFor is how long a call waits for the end of its turn: longer than any bot may take, which the hub sees to.
-const waitFor = parley.MaxBotDeadline + 10*time.Second
-
 // say posts a turn and waits until it is over. Thousands may wait here at the same time, each with all frames of its goroutine, and the runtime
 // halves a stack only while less than a quarter of it is used. So what comes before and after the wait are functions of their own.
 func (s *Surface) say(ctx context.Context, a *ask, d *parley.Draft) (parley.ConversationID, *parley.Turn, error) {
@@ -114,7 +110,7 @@ func (s *Surface) say(ctx context.Context, a *ask, d *parley.Draft) (parley.Conv
 	if err != nil {
 		return id, nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, waitFor)
+	waiting, cancel := context.WithTimeout(ctx, parley.MaxTurn)
 	defer cancel()
 	t, err := s.Hub.AwaitTurn(waiting, a.tenant.ID, id, seq)
 	return id, t, err
