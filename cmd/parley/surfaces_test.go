@@ -80,11 +80,14 @@ func TestOneConversationOnEverySurface(t *testing.T) {
 				t.Errorf("the agent's conversations are %+v", page)
 			}
 			var shown struct {
-				Messages []struct{ ID, Message, SenderRole string }
+				Messages []struct{ ID, Message, SenderRole, Source string }
 			}
 			ask(agents, http.MethodGet, "/conversations/"+id+"/messages", nil, &shown, http.StatusOK)
 			var lines, ids []string
 			for _, m := range shown.Messages {
+				if m.Source != "live_chat" {
+					t.Errorf("%q of a channel has the source %s", m.Message, m.Source)
+				}
 				lines, ids = append(lines, m.SenderRole+": "+strings.Split(m.Message, "\n")[0]), append(ids, m.ID)
 			}
 			want := []string{"conversation_user: How do I find you?", "assistant: A map: Main Street 1", "conversation_user: I want to talk to a person", "assistant: One moment, I get someone.",

@@ -153,8 +153,18 @@ func (h Hooks) Body(ctx context.Context, hook parley.Receiver, c *parley.Convers
 		}
 		e.Event, e.Agent.ID, e.Agent.Name = string(app.Hook.Trigger), agent.ID.String(), agent.Name
 		e.User.FirstName, e.User.LastName, e.User.Email, e.User.Phone, e.Score = a.User.FirstName, a.User.LastName, a.User.Email, a.User.Phone, a.Score
-		t := &transcript{of: &a, answers: map[int64]parley.Turn{}, places: map[int64]int{}}
-		t.only(m)
+		t := newTranscript(&a)
+		var question *parley.Message
+		if seq := m.Body.Question; seq > 0 {
+			page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, After: seq - 1, Before: seq + 1, Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(page) > 0 {
+				question = &page[0]
+			}
+		}
+		t.only(m, question)
 		if shown, ok := t.at(m.Seq); ok {
 			e.Message = &eventMessage{shown.ID, shown.Message, shown.SenderRole, shown.Source, shown.CreatedAt}
 		}

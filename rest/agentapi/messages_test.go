@@ -246,3 +246,32 @@ func TestAgentsOfOtherSurfaces(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// A message has come by this surface, or by the conversation's channel; an answer by what asked.
+func TestSources(t *testing.T) {
+	s := newStage(t)
+	started := s.must("POST", "/conversations/start", `{"firstName":"Bo","lastName":"Li","channel":"sms","phoneNumber":"+4912345678","smsIntroduction":"Hi"}`, 201)["conversationId"].(string)
+	id, err := parley.ParseID[parley.Conversation](started)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(text string, turn *parley.TurnInput) {
+		t.Helper()
+		d := parley.Draft{Conversation: id, Type: parley.TypeText, Sender: parley.Customer, Asks: true, Body: parley.Body{Content: &parley.Content{Text: text}, Turn: turn}}
+		posted, err := s.hub.Post(t.Context(), hub.PostRequest{Speaker: parley.Speaker{Tenant: parley.DefaultTenant}, Surface: "test", Drafts: []parley.Draft{d}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.hub.AwaitTurn(t.Context(), parley.DefaultTenant, id, posted[0].Seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says("by phone", nil)
+	says("by the broker", &parley.TurnInput{Surface: "broker"})
+	s.say("/conversations/"+started, "by program")
+	want := []string{"assistant sms: Hi", "conversation_user sms: by phone", "assistant sms: you said by phone", "conversation_user sms: by the broker", "assistant sms: you said by the broker",
+		"conversation_user api: by program", "assistant api: you said by program"}
+	if diff := cmp.Diff(want, s.transcript("/conversations/"+started)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

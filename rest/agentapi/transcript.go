@@ -1,6 +1,7 @@
 package agentapi
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -30,12 +31,35 @@ type transcript struct {
 	of       *parley.AgentConversation
 	answers  map[int64]parley.Turn // by Seq of each answer
 	messages []message
-	places   map[int64]int // of messages, by Seq of all that is in them
+	places   map[int64]int    // of messages, by Seq of all that is in them
+	sources  map[int64]string // of questions, by Seq
+}
+
+func newTranscript(of *parley.AgentConversation) *transcript {
+	return &transcript{of: of, answers: map[int64]parley.Turn{}, places: map[int64]int{}, sources: map[int64]string{}}
+}
+
+// channel is that of the conversation, as messages have it; those of pages and programs of other surfaces have types of their own.
+func (t *transcript) channel() string {
+	switch c := t.of.Channel; c {
+	case directory.AgentChannel, "email", "sms", "copilot", channelVoice, "ms_teams":
+		return c
+	}
+	return "live_chat"
+}
+
+// asked is by what a customer said something: over this surface, or the conversation's channel. What was said before the record noted the surface
+// counts as said over this one.
+func (t *transcript) asked(m *parley.Message) string {
+	if turn := m.Body.Turn; turn != nil && (turn.Surface == surface || turn.Surface == "") {
+		return directory.AgentChannel
+	}
+	return t.channel()
 }
 
 // read reads what was said after one message up to another (0 = to the end).
 func readTranscript(ctx context.Context, tx parley.Tx, of *parley.AgentConversation, after, upTo int64) (*transcript, error) {
-	t := &transcript{of: of, answers: map[int64]parley.Turn{}, places: map[int64]int{}}
+	t := newTranscript(of)
 	tenant, id := of.Conversation.Tenant, of.Conversation.ID
 	from := max(0, after-lookBack)
 	if err := t.readTurns(ctx, tx, from); err != nil {
@@ -115,18 +139,19 @@ func (t *transcript) add(m *parley.Message, last *time.Time) {
 		when = last.Add(time.Millisecond)
 	}
 	*last = when
-	out := message{ID: m.ID.String(), Message: text, Conversation: m.Conversation.String(), SenderRole: roleUser, Question: m.ID.String(), Source: directory.AgentChannel,
+	out := message{ID: m.ID.String(), Message: text, Conversation: m.Conversation.String(), SenderRole: roleUser, Question: m.ID.String(), Source: t.channel(),
 		CreatedAt: api.Time(when), Files: filesOf(m), seq: m.Seq}
 	switch {
+	case m.Sender == parley.Customer:
+		out.Source = t.asked(m)
+		t.sources[m.Seq] = out.Source
 	case m.Sender.IsBot():
 		out.SenderRole, out.RawMessage, out.Full = roleAgent, text, &fullAnswer{OutputText: text}
 		if answers {
-			out.Question = turn.Question.String()
-		} else {
-			out.Source = t.of.Channel
+			out.Question, out.Source = turn.Question.String(), cmp.Or(t.sources[turn.Seq], directory.AgentChannel)
 		}
 	case m.Sender.IsAgent():
-		out.SenderRole, out.Source = rolePerson, t.of.Channel
+		out.SenderRole = rolePerson
 		if answered := attribute(m, attributeQuestion); answered != "" {
 			out.Question = answered
 		}
@@ -138,9 +163,10 @@ func (t *transcript) add(m *parley.Message, last *time.Time) {
 	t.messages = append(t.messages, out)
 }
 
-// only shows one message by itself.
-func (t *transcript) only(m *parley.Message) {
-	if m.Body.Question > 0 { // a reply's source is that of what it answers
+// only shows one message by itself; question is what it answers, nil if nothing.
+func (t *transcript) only(m, question *parley.Message) {
+	if question != nil { // a reply's source is that of what it answers
+		t.sources[question.Seq] = t.asked(question)
 		t.answers[m.Seq] = parley.Turn{Seq: m.Body.Question, First: m.Seq, Last: m.Seq}
 	}
 	t.add(m, new(time.Time))
