@@ -140,10 +140,10 @@ func (b *body) objects(name string) (all []map[string]jsontext.Value) {
 	return all
 }
 
-// id is an id, zero if it is absent or empty.
+// id is an id, zero if it is absent. An empty text is none: where null removes what is there, a caller's slip must not.
 func id[T any](b *body, name string) (id parley.ID[T]) {
-	text := b.optional(name, maxShort)
-	if text == "" {
+	text, ok := b.text(name, maxShort)
+	if !ok {
 		return id
 	}
 	id, err := parley.ParseID[T](strings.ToLower(text))

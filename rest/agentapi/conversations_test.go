@@ -233,6 +233,7 @@ func TestRequestsAreRefused(t *testing.T) {
 		{"POST", "/conversations", create + `,"conversationStateId":"x"}`, 400, "conversationStateId"}, {"POST", "/conversations", create + `,"conversationStateId":"` + s.user + `"}`, 404, ""},
 		{"POST", "/conversations", `{"conversationUserId":"` + s.agent.ID.String() + `"}`, 404, ""}, {"POST", "/conversations", `{"conversationUserId":"` + s.agent.ID.String() + `","title":7}`, 400, "title"},
 		{"PUT", none, `{`, 404, ""}, {"PUT", path, `{"title":null}`, 400, "title"}, {"PUT", path, `{"status":"open"}`, 400, "status"}, {"PUT", path, `{"status":null}`, 400, "status"},
+		{"PUT", path, `{"conversationStateId":""}`, 400, "conversationStateId"}, {"POST", path + "/send-manual-message", `{"message":"x","conversationMessageId":""}`, 400, "conversationMessageId"},
 		{"PUT", path, `{"conversationStateId":"` + s.user + `"}`, 404, ""}, {"GET", none, "", 404, ""}, {"GET", "/conversations/x", "", 404, ""},
 		{"DELETE", "/conversations", `{}`, 400, "conversationUserId"}, {"DELETE", "/conversations", ``, 400, "body"},
 		{"PUT", none + "/mode", `{`, 404, ""}, {"PUT", path + "/mode", `{"mode":"human"}`, 400, "mode"}, {"PUT", path + "/mode", `{"mode":null}`, 400, "mode"}, {"PUT", path + "/mode", `[]`, 400, "body"},
