@@ -24,6 +24,8 @@ type request struct {
 	OpenContext    json.RawMessage `json:"openContext"`
 	VisibleContext json.RawMessage `json:"visibleContext"`
 	HiddenContext  json.RawMessage `json:"hiddenContext"`
+	Background     string          `json:"background"` // ours, as is note: what the channel's program says about customer and conversation
+	Note           string          `json:"note"`       // and about this message
 }
 
 type info struct {
@@ -61,7 +63,7 @@ type position struct {
 
 func requestOf(t *bots.Turn) request {
 	r := request{Text: t.Text, Code: t.Input.Code, Intents: []intent{}, Entities: entitiesOf(t.Input.Entities, t.Text),
-		OpenContext: object(t.Contexts.Open), VisibleContext: object(t.Contexts.Visible), HiddenContext: object(t.Contexts.Hidden),
+		OpenContext: object(t.Contexts.Open), VisibleContext: object(t.Contexts.Visible), HiddenContext: object(t.Contexts.Hidden), Background: t.Background, Note: t.Input.Note,
 		Info: info{Bot: t.BotName, ChannelName: t.Client.ChannelName, ChannelType: t.Client.ChannelType, OperatingSystem: t.Client.System,
 			OperatingSystemVersion: t.Client.SystemVersion, Browser: t.Client.Browser, BrowserVersion: t.Client.BrowserVersion,
 			UserRef: t.Client.UserRef, BusinessKey: t.Client.BusinessKey, Locale: t.Client.Locale, SessionCode: cmp.Or(t.Client.Session, t.Conversation.String())}}

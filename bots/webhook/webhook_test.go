@@ -41,8 +41,8 @@ func documented(t testing.TB, mark string) string {
 
 // asked is the turn of the document's example.
 func asked() *bots.Turn {
-	return &bots.Turn{Conversation: ident.New[parley.Conversation](), Bot: ident.New[parley.ClientApplication](), BotName: "Rex", Seq: 3, Text: "where is my parcel",
-		Input: parley.TurnInput{Intent: "track_parcel", Confidence: 0.91, Entities: json.RawMessage(`{"object":["parcel"]}`)},
+	return &bots.Turn{Conversation: ident.New[parley.Conversation](), Bot: ident.New[parley.ClientApplication](), BotName: "Rex", Seq: 3, Text: "where is my parcel", Background: "She is a regular.",
+		Input: parley.TurnInput{Note: "She is on the page of her order.", Intent: "track_parcel", Confidence: 0.91, Entities: json.RawMessage(`{"object":["parcel"]}`)},
 		Client: bots.Client{ChannelName: "shop.example", ChannelType: "web_chat", ClientInfo: parley.ClientInfo{System: "iOS", SystemVersion: "19.1", Browser: "Safari", BrowserVersion: "19",
 			UserRef: "203.0.113.7", BusinessKey: "customer-4711", Locale: "en-GB"}, Session: "0b7d5f2e-6c1c-7a0e-9a39-0e9f6a1c7a10"},
 		Contexts: parley.Contexts{Open: json.RawMessage(`{"tier":"gold"}`), Hidden: json.RawMessage(`{"asked":1}`)}}
