@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ const (
 
 // startDemo makes what is missing and says where to click.
 func startDemo(ctx context.Context, n *node, url string) (d demo, err error) {
-	bot, err := n.makeDemoBot(ctx)
+	bot, err := n.makeDemoBot(ctx, url)
 	if err != nil {
 		return d, err
 	}
@@ -41,8 +42,15 @@ func startDemo(ctx context.Context, n *node, url string) (d demo, err error) {
 	return demo{customerPage: url + "/widget/v1/?account=" + demoAccount, agentPage: url + "/console/#token=" + token}, err
 }
 
-// makeDemoBot makes the demo's bot, and has it follow the example flow unless somebody gave it another.
-func (n *node) makeDemoBot(ctx context.Context) (bot directory.Bot, err error) {
+// demoMedia is where the hub serves the media of the demo's flow.
+const demoMedia = "/demo/media/"
+
+// demoAuthor is who saves the demo's flow.
+const demoAuthor = "demo"
+
+// makeDemoBot makes the demo's bot, and has it follow the example flow unless somebody gave it another. A flow of an earlier start may have its
+// media at another address.
+func (n *node) makeDemoBot(ctx context.Context, url string) (bot directory.Bot, err error) {
 	all, err := n.bots.List(ctx, parley.DefaultTenant)
 	if err != nil {
 		return bot, err
@@ -54,10 +62,12 @@ func (n *node) makeDemoBot(ctx context.Context) (bot directory.Bot, err error) {
 		Settings: parley.BotSettings{Connector: parley.ConnectorRules, Language: "en-US"}}); err != nil {
 		return bot, err
 	}
-	if _, err = n.bots.FlowVersion(ctx, parley.DefaultTenant, bot.ID, parley.LiveFlow); parley.KindOf(err) != parley.NotFound {
+	source := exampleflows.DemoAt(url + demoMedia)
+	live, err := n.bots.FlowVersion(ctx, parley.DefaultTenant, bot.ID, parley.LiveFlow)
+	if err == nil && (live.Author != demoAuthor || bytes.Equal(live.Source, source)) || err != nil && parley.KindOf(err) != parley.NotFound {
 		return bot, err
 	}
-	number, _, err := n.bots.SaveFlow(ctx, parley.DefaultTenant, bot.ID, exampleflows.Demo, "demo")
+	number, _, err := n.bots.SaveFlow(ctx, parley.DefaultTenant, bot.ID, source, demoAuthor)
 	if err != nil {
 		return bot, err
 	}

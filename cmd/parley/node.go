@@ -215,7 +215,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 			docs.Document{Name: "manage", YAML: manage.Document}, docs.Document{Name: "broker", YAML: broker.Document}, docs.Document{Name: "agents", YAML: agentapi.Document},
 			docs.Document{Name: "analytics", YAML: analytics.Document},
 			docs.Document{Name: "widget", YAML: widget.Document}, docs.Document{Name: "sessions", YAML: ws.Document}).Register(router)
-		pages(router)
+		pages(router, c.Demo)
 	}
 	if c.Has(configs.RoleWS) {
 		router.Handle("/ws/v1", n.sessions).Methods(http.MethodGet)
