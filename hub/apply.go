@@ -73,7 +73,7 @@ func (r *routing) checkContent() error {
 func (r *routing) body() parley.Body {
 	d := &r.in.draft
 	b := d.Body
-	b.Content = r.plan.redacted(b.Content)
+	b.Content = r.redacted(b.Content)
 	switch {
 	case d.Sender == parley.Customer:
 		if b.Name == "" {

@@ -1,8 +1,6 @@
 package hub_test
 
 import (
-	"context"
-	jsontext "encoding/json"
 	"strings"
 	"testing"
 
@@ -68,24 +66,4 @@ func TestTrackersLetTheDeadRest(t *testing.T) {
 	if err := w.hub.Detected(t.Context(), w.tenant, hit); err != nil || len(w.log(id)) != before {
 		t.Errorf("Detected = %v, and said %v", err, w.log(id)[before:])
 	}
-}
-
-// With redaction on, what must not be shown is nowhere in the record: not in text, rich text, JSON, nor members nobody knows.
-func TestRedactedBeforeItIsStored(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, open opener) {
-		w := newWorld(t, open(t))
-		w.hub = hub.New(hub.Config{Store: w.store, Dispatcher: w, Clock: w.now, Redaction: func(context.Context, parley.Tx, parley.TenantID) (hub.Redactor, error) {
-			return func(said string) string { return strings.ReplaceAll(said, "SECRET", "[X]") }, nil
-		}})
-		id := w.start()
-		w.say(id, parley.Customer, parley.TypeText, func(d *parley.Draft) {
-			d.Body.Content = &parley.Content{Text: "a SECRET b", HTML: "<b>SECRET</b>", JSON: []byte(`{"a":["SECRET",1.50,{"b":"say SECRET"}],"c":null}`),
-				Extra: map[string]jsontext.RawMessage{"more": jsontext.RawMessage(`"SECRET"`)}}
-		})
-		got := storetest.Messages(t, w.store, id)[1].Body.Content
-		want := &parley.Content{Text: "a [X] b", HTML: "<b>[X]</b>", JSON: []byte(`{"a":["[X]",1.50,{"b":"say [X]"}],"c":null}`), Extra: map[string]jsontext.RawMessage{"more": jsontext.RawMessage(`"[X]"`)}}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("stored (-want +got):\n%s", diff)
-		}
-	})
 }

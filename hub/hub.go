@@ -22,7 +22,7 @@ type Config struct {
 	Logger     *slog.Logger          // nil = slog.Default
 	Meter      prometheus.Registerer // nil = no metrics
 	Clock      func() time.Time      // nil = time.Now
-	Redaction  Redaction             // nil = what is said is stored as it was said
+	Redaction  parley.Redaction      // nil = what is said is stored as it was said. Asked when a plan is read, so a change is heard of as those of the orchestration are
 
 	MaxActive   int           // conversations whose state is kept in memory; zero means 100,000
 	ActiveFor   time.Duration // how long an idle one is kept; zero means 10 minutes
@@ -30,13 +30,6 @@ type Config struct {
 	Retention   time.Duration // how long an ended conversation can be read; zero means 90 days (reference 11)
 	TypingFor   time.Duration // how long a mark of typing holds by itself; zero means 10 s
 }
-
-// Redaction makes the redactor of a tenant from what the transaction shows of its settings; nil if everything stays as it was
-// said. The hub asks when it reads a plan, so a change is heard of as those of the orchestration are.
-type Redaction func(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (Redactor, error)
-
-// A Redactor returns a text with what it must not show made unrecognisable. It is pure and safe for concurrent use.
-type Redactor func(text string) string
 
 // A Dispatcher is told of what there is to deliver by callback. Its methods must not block; what it forgets the sweeper
 // finds, whispers apart.

@@ -18,12 +18,12 @@ type plan struct {
 	account       parley.Account
 	channel       parley.Channel
 	orchestration parley.Orchestration
-	bots          []plannedBot   // all of the orchestration, in order
-	agents        []plannedAgent // all agent programs it names, escalation targets included
-	customer      *parley.Party  // nil = no customer program
-	hooks         []plannedHook  // of the first bot
-	active        bool           // account, channel and orchestration are
-	redact        Redactor       // nil = what is said stays as it was said
+	bots          []plannedBot    // all of the orchestration, in order
+	agents        []plannedAgent  // all agent programs it names, escalation targets included
+	customer      *parley.Party   // nil = no customer program
+	hooks         []plannedHook   // of the first bot
+	active        bool            // account, channel and orchestration are
+	redact        parley.Redactor // nil = what is said stays as it was said
 }
 
 // A plannedBot is a bot of the orchestration.
@@ -85,7 +85,7 @@ const planTTL = 5 * time.Second
 type plans struct {
 	store     parley.Store
 	now       func() time.Time
-	redaction Redaction
+	redaction parley.Redaction
 	mu        sync.Mutex
 	byID      map[parley.AccountID]cachedPlan
 

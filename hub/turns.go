@@ -187,7 +187,7 @@ func (r *routing) replied() error {
 	for _, d := range w.Messages {
 		body := d.Body
 		body.Application, body.Participant, body.Name, body.Question = owner.Application, owner.Participant, owner.Name, w.Seq
-		body.Content = r.plan.redacted(body.Content)
+		body.Content = r.redacted(body.Content)
 		r.add(d.Type, owner.Role, customerBit, "to the customer", body)
 	}
 	handOver := w.HandOver && len(r.plan.agents) > 0

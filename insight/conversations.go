@@ -166,7 +166,7 @@ func (c *Conversations) Messages(ctx context.Context, tenant parley.TenantID, n 
 	if err != nil || redactor == nil {
 		return in, said, err
 	}
-	clean := func(said string) string { return redactor(said, conversation.State.Language) }
+	clean := func(said string) string { return redactor.Text(said, conversation.State.Language) }
 	for i := range said {
 		m := &said[i]
 		if shown := clean(m.Text); shown != m.Text {

@@ -29,7 +29,7 @@ const (
 type Text struct {
 	Messages []TextMessage
 	Name     string
-	Language string            // "" = en-US
+	Language string            // "" = en-US; of more of a text it does not count: that is in the language of its conversation
 	Metadata map[string]string // nil = none, or for more of a text: as it is
 
 	// What is looked for. Trackers is nil unless the request says something about it.
@@ -63,23 +63,6 @@ func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, mor
 	}
 	conversation, said := parley.Conversation{ID: ident.New[parley.Conversation](), Tenant: tenant}, t.Messages
 	err := c.store.Update(ctx, func(tx parley.Tx) error {
-		redact, err := redactorOf(ctx, tx, tenant, false, nil)
-		if err != nil {
-			return err
-		}
-		if redact != nil { // what must not be shown is not stored either
-			t.Messages = slices.Clone(said)
-			for i := range said {
-				t.Messages[i].Content = redact(said[i].Content, t.Language)
-			}
-		}
-		for _, n := range t.Stored {
-			if _, err := tx.Trackers().Find(ctx, tenant, n); parley.KindOf(err) == parley.NotFound {
-				return invalid("trackers", "%q has the id %s, and there is no such tracker", "trackers", n)
-			} else if err != nil {
-				return err
-			}
-		}
 		if more != nil {
 			in, err := tx.FindInsight(ctx, tenant, *more)
 			if err != nil {
@@ -90,6 +73,24 @@ func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, mor
 			}
 			if conversation.State.ChannelType != TextChannel {
 				return &parley.Error{Kind: parley.NotFound, Msg: "the conversation was not given as a text, so nothing can be appended to it"}
+			}
+			t.Language = languageOf(&conversation) // a conversation has one, whatever is appended to it
+		}
+		redact, err := redactorOf(ctx, tx, tenant, false, nil)
+		if err != nil {
+			return err
+		}
+		if redact != nil { // what must not be shown is not stored either
+			t.Messages = slices.Clone(said)
+			for i := range said {
+				t.Messages[i].Content = redact.Text(said[i].Content, t.Language)
+			}
+		}
+		for _, n := range t.Stored {
+			if _, err := tx.Trackers().Find(ctx, tenant, n); parley.KindOf(err) == parley.NotFound {
+				return invalid("trackers", "%q has the id %s, and there is no such tracker", "trackers", n)
+			} else if err != nil {
+				return err
 			}
 		}
 		job.Conversation = conversation.ID

@@ -1,6 +1,7 @@
 package insight
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -11,21 +12,38 @@ import (
 	"parley/insight/text"
 )
 
-// A redactor makes unrecognisable what a tenant's settings say; language is that of the conversation.
-type redactor func(said, language string) string
+// A redactor makes unrecognisable what a tenant's settings say. It implements [parley.Redactor].
+type redactor struct {
+	rule  entity.Redaction
+	own   *text.Lexicon // values of the tenant's own entities
+	names []string      // of these, as redaction writes them
+}
 
-// Redactor is what a tenant's settings do to everything that is said; nil if they leave it as it is. The hub stores its result in
-// place of what was said, so that the original is nowhere.
-func Redactor(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (func(said string) string, error) {
-	redact, err := redactorOf(ctx, tx, tenant, false, nil)
-	if err != nil || redact == nil {
+// Text implements [parley.Redactor].
+func (r *redactor) Text(said, language string) string {
+	said = r.rule.Redact(said, cmp.Or(language, defaultLanguage))
+	var spans []entity.Span
+	for _, o := range r.own.Find(said) {
+		spans = append(spans, entity.Span{Name: r.names[o.Phrase], Start: o.Start, End: o.End})
+	}
+	return r.rule.Apply(said, spans)
+}
+
+// HTML implements [parley.Redactor].
+func (r *redactor) HTML(rich, language string) string { return r.Text(rich, language) }
+
+// Redactor is what a tenant's settings do to everything that is said; nil if they leave it as it is. Whoever stores what was said stores
+// its result in place of it, so that the original is nowhere. It is a [parley.Redaction].
+func Redactor(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (parley.Redactor, error) {
+	r, err := redactorOf(ctx, tx, tenant, false, nil)
+	if err != nil || r == nil {
 		return nil, err
 	}
-	return func(said string) string { return redact(said, defaultLanguage) }, nil
+	return r, nil
 }
 
 // redactor is that of a tenant for reading; always = also if the settings do not ask for it.
-func (c *Conversations) redactor(ctx context.Context, tenant parley.TenantID, always bool, exclude []string) (r redactor, err error) {
+func (c *Conversations) redactor(ctx context.Context, tenant parley.TenantID, always bool, exclude []string) (r *redactor, err error) {
 	err = c.store.View(ctx, func(tx parley.Tx) (err error) {
 		r, err = redactorOf(ctx, tx, tenant, always, exclude)
 		return err
@@ -33,7 +51,7 @@ func (c *Conversations) redactor(ctx context.Context, tenant parley.TenantID, al
 	return r, err
 }
 
-func redactorOf(ctx context.Context, tx parley.Tx, tenant parley.TenantID, always bool, exclude []string) (redactor, error) {
+func redactorOf(ctx context.Context, tx parley.Tx, tenant parley.TenantID, always bool, exclude []string) (*redactor, error) {
 	u, err := tx.UserSettings(ctx, tenant)
 	if err != nil {
 		return nil, err
@@ -49,15 +67,7 @@ func redactorOf(ctx context.Context, tx parley.Tx, tenant parley.TenantID, alway
 	if err != nil {
 		return nil, err
 	}
-	rule := entity.Redaction{Type: settings.mode(), Exclude: slices.Concat(settings.Exclude, exclude), Custom: settings.Custom}
-	return func(said, language string) string {
-		said = rule.Redact(said, language)
-		var spans []entity.Span
-		for _, o := range own.Find(said) {
-			spans = append(spans, entity.Span{Name: names[o.Phrase], Start: o.Start, End: o.End})
-		}
-		return rule.Apply(said, spans)
-	}, nil
+	return &redactor{entity.Redaction{Type: settings.mode(), Exclude: slices.Concat(settings.Exclude, exclude), Custom: settings.Custom}, own, names}, nil
 }
 
 // namedEntities are the tenant's own entities that redaction.custom names: only what somebody asked for by name is taken out,

@@ -66,13 +66,51 @@ func TestMessagesAreRedacted(t *testing.T) {
 			t.Fatal(err)
 		}
 		want("as it is stored", s.messages(in.Conversation)[0].Body.Content.Text, "mail [EMAIL_ADDRESS] 🚕")
-		var redact func(string) string
+		var redact parley.Redactor
 		if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
 			redact, err = insight.Redactor(t.Context(), tx, parley.DefaultTenant)
 			return err
 		}); err != nil {
 			t.Fatal(err)
 		}
-		want("on the way in", redact("mail bob@example.org"), "mail [EMAIL_ADDRESS]")
+		want("on the way in", redact.Text("mail bob@example.org", ""), "mail [EMAIL_ADDRESS]")
+	})
+}
+
+// What counts as a telephone number depends on the language: that of the conversation, for what comes in over other surfaces, for what is
+// appended to a text, and when it is read.
+func TestRedactedInTheLanguageOfTheConversation(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		settings := insight.Settings{Vocabularies: s.trackers.Vocabularies}
+		if _, err := settings.Patch(t.Context(), parley.DefaultTenant, []insight.PatchOperation{{Op: "add", Path: "/redaction", Value: json.RawMessage(`{"default":true}`)}}); err != nil {
+			t.Fatal(err)
+		}
+		const said, german, american = "call 030 901820", "call [PHONE_NUMBER]", "call [NUMBER] [NUMBER]"
+		var redact parley.Redactor
+		if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
+			redact, err = insight.Redactor(t.Context(), tx, parley.DefaultTenant)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for language, want := range map[string]string{"de-DE": german, "en-US": american, "": american} {
+			if got := redact.Text(said, language); got != want {
+				t.Errorf("on the way in, in %q: %q, want %q", language, got, want)
+			}
+		}
+		n, _ := s.say(insight.Text{Language: "de-DE"}, said)
+		if _, _, err := s.conversations.Process(t.Context(), parley.DefaultTenant, &n, insight.Text{Messages: []insight.TextMessage{{Content: said}}}); err != nil {
+			t.Fatal(err)
+		}
+		in, err := s.conversations.Find(t.Context(), parley.DefaultTenant, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range s.messages(in.Conversation) {
+			if got := m.Body.Content.Text; got != german {
+				t.Errorf("message %d of a text in German is stored as %q, want %q", m.Seq, got, german)
+			}
+		}
 	})
 }

@@ -165,7 +165,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		parley.ConnectorRules: rules.New(flows{n.store}, nil), parley.ConnectorWebhook: webhook.Factory(outside), parley.ConnectorLLM: llm.Factory(outside)}, Logger: logger, Meter: n.meter})
 	callbacks := dispatch.New(dispatch.Config{Store: n.store, Hub: late, Queue: queue, Work: c.Has(configs.RoleDispatch), Allow: prefixes,
 		AssetURL: assetURL, Logger: logger, Meter: n.meter, Tracer: n.tracing, Proxy: proxy, Notifier: notices, Bots: runner, Hooks: agentapi.Hooks{Store: n.store}})
-	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: redaction})
+	n.hub = hub.New(hub.Config{Store: n.store, Live: n.live, Dispatcher: callbacks, Logger: logger, Meter: n.meter, Redaction: insight.Redactor})
 	late.Hub = n.hub
 	heard := changes{n.hub, callbacks, runner}
 	n.directory = directory.New(directory.Config{ShowSecrets: c.ShowSecrets, PlainHTTP: c.CallbackHTTP, Allow: prefixes}, n.store, heard)
@@ -296,11 +296,6 @@ func openBlobs(ctx context.Context, c *configs.Serve) (*blob.Bucket, error) {
 func errorCode(err error) (code, message string) {
 	b := api.BodyOf(err)
 	return b.Code, b.DeveloperMessage
-}
-
-// redaction is what the settings of the manage surface make of everything that is said.
-func redaction(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (hub.Redactor, error) {
-	return insight.Redactor(ctx, tx, tenant)
 }
 
 // flows reads what bots follow: the draft in tests, else what is live.
