@@ -292,6 +292,25 @@ func TestMoreOfAText(t *testing.T) {
 	})
 }
 
+// What is appended is in the language of its conversation, whatever the request says: so are the trackers that it brings along.
+func TestMoreOfATextIsInItsLanguage(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		n, _ := s.say(insight.Text{Language: "de-DE"}, "Guten Tag")
+		for _, language := range []string{"", "en-US", "de-DE"} {
+			more := insight.Text{Language: language, Messages: []insight.TextMessage{{Content: "Ich habe zwei Kündigungen"}}, Trackers: []parley.Tracker{{Name: "Leaving " + language, Vocabulary: []string{"Kündigung"}}}}
+			if _, _, err := s.conversations.Process(t.Context(), parley.DefaultTenant, &n, more); err != nil {
+				t.Fatal(err)
+			}
+			s.round()
+		}
+		at := ": Kündigung at -1 in Ich habe zwei Kündigungen"
+		if diff := cmp.Diff([]string{"Leaving de-DE" + at, "Leaving en-US" + at, "Leaving" + at}, slices.Sorted(slices.Values(s.found(n)))); diff != "" {
+			t.Errorf("found (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // A job looks again at a range, with the trackers of now, and puts what it finds in place of what was found.
 func TestLookingAgain(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {

@@ -76,6 +76,9 @@ func (c *Conversations) Process(ctx context.Context, tenant parley.TenantID, mor
 			}
 			t.Language = languageOf(&conversation) // a conversation has one, whatever is appended to it
 		}
+		for i := range t.Trackers {
+			t.Trackers[i].Languages = []string{t.Language}
+		}
 		redact, err := redactorOf(ctx, tx, tenant, false, nil)
 		if err != nil {
 			return err
@@ -279,7 +282,7 @@ func checkWebhook(address string, guard *egress.Guard) error {
 }
 
 // formInline checks the trackers and entities that a text brings along, and numbers them: made up, but in order and apart from
-// each other.
+// each other. In which language trackers look is known once the conversation is.
 func formInline(t *Text) error {
 	if n := len(t.Trackers) + len(t.Stored); n > maxTrackers {
 		return invalid("trackers", "%q may have %d trackers, not %d", "trackers", maxTrackers, n)
@@ -294,7 +297,6 @@ func formInline(t *Text) error {
 		if err := formTracker(x); err != nil {
 			return at(err, i, true)
 		}
-		x.Languages = []string{t.Language}
 	}
 	for i := range t.Entities {
 		t.Entities[i].Number = newNumber()
