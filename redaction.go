@@ -42,6 +42,68 @@ func (c *Content) Redacted(by Redactor, language string) *Content {
 	return &clean
 }
 
+// Redacted is an answer as it is stored, beside its content. The addresses of pictures and other files stay. It is a copy, or a itself
+// if by is nil.
+func (a *BotAnswer) Redacted(by Redactor, language string) *BotAnswer {
+	if by == nil || a == nil {
+		return a
+	}
+	text := func(s string) string { return RedactedText(by, language, s) }
+	clean := *a
+	clean.Description, clean.Technical, clean.Buttons = text(a.Description), redactedJSON(by, language, a.Technical), redactedButtons(a.Buttons, text)
+	switch a.Type {
+	case AnswerImage, AnswerVideo, AnswerAudio, AnswerDocument:
+	default:
+		clean.Text = redactedHTML(by, language, a.Text)
+	}
+	if a.Cards != nil {
+		clean.Cards = make([]AnswerCard, len(a.Cards))
+	}
+	for i, c := range a.Cards {
+		clean.Cards[i] = AnswerCard{ImageURL: c.ImageURL, Title: text(c.Title), SubTitle: text(c.SubTitle), Buttons: redactedButtons(c.Buttons, text)}
+	}
+	if a.QuickReplies != nil {
+		clean.QuickReplies = make([]QuickReply, len(a.QuickReplies))
+	}
+	for i, q := range a.QuickReplies {
+		clean.QuickReplies[i] = QuickReply{Name: text(q.Name), Value: text(q.Value)}
+	}
+	return &clean
+}
+
+func redactedButtons(all []AnswerButton, text func(string) string) []AnswerButton {
+	if all == nil {
+		return nil
+	}
+	clean := make([]AnswerButton, len(all))
+	for i, b := range all {
+		clean[i] = AnswerButton{Name: text(b.Name), Value: text(b.Value), Type: b.Type, Action: text(b.Action)}
+	}
+	return clean
+}
+
+// Redacted is a result as it is stored: what was understood is cut out of what was said. It is a copy.
+func (r TurnResult) Redacted(by Redactor, language string) TurnResult {
+	if by == nil {
+		return r
+	}
+	if r.NLP != nil {
+		clean := *r.NLP
+		clean.Entities = make([]NLPEntity, len(r.NLP.Entities))
+		for i, e := range r.NLP.Entities {
+			e.Value, e.Original = by.Text(e.Value, language), by.Text(e.Original, language)
+			clean.Entities[i] = e
+		}
+		r.NLP = &clean
+	}
+	if r.Await != nil {
+		clean := *r.Await
+		clean.CallToAction = by.Text(clean.CallToAction, language)
+		r.Await = &clean
+	}
+	return r
+}
+
 // redactedHTML redacts a text that may hold simple HTML, by the rule of [BotAnswer] and of pages: without these characters it is plain.
 func redactedHTML(by Redactor, language, rich string) string {
 	if !strings.ContainsAny(rich, "<&") {

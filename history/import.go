@@ -31,8 +31,9 @@ type Record interface {
 
 // An Importer stores conversations of other systems. Safe for concurrent use.
 type Importer struct {
-	Record Record
-	Clock  func() time.Time // nil = time.Now
+	Record    Record
+	Redaction parley.Redaction // of what was said, as if it were said now; nil = it goes in as it is
+	Clock     func() time.Time // nil = time.Now
 }
 
 // Options say how lines are taken.
@@ -149,7 +150,15 @@ func (in *intake) flush(ctx context.Context) error {
 	}
 	var made map[parley.ConversationID]bool
 	err := in.Record.Update(ctx, func(tx parley.Tx) (err error) {
-		made, err = tx.Import(ctx, in.tenant, all)
+		stored := all
+		if in.Redaction != nil {
+			by, err := in.Redaction(ctx, tx, in.tenant)
+			if err != nil {
+				return err
+			}
+			stored = redacted(all, by)
+		}
+		made, err = tx.Import(ctx, in.tenant, stored)
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -272,6 +273,42 @@ func FuzzImport(f *testing.F) {
 		}
 		if got.Accepted+got.Refused != lines {
 			t.Errorf("%d lines, but %+v", lines, got)
+		}
+	})
+}
+
+// A mask hides the word SECRET in conversations in German.
+type mask struct{}
+
+func (mask) Text(said, language string) string {
+	if language != "de-AT" {
+		return said
+	}
+	return strings.ReplaceAll(said, "SECRET", "[X]")
+}
+
+func (m mask) HTML(rich, language string) string { return m.Text(rich, language) }
+
+// Where what is said is redacted, so is what was said elsewhere, in the language of its conversation: the record never has the original.
+func TestImportIsRedacted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		importer := &history.Importer{Record: s, Redaction: func(context.Context, parley.Tx, parley.TenantID) (parley.Redactor, error) { return mask{}, nil }}
+		const line = `{"id":"ext-1","channelType":"web","language":"de-AT","feedback":{"evaluation":4,"comments":"SECRET"},"messages":[{"sender":"bot","at":"2025-03-01T12:00:01Z","html":"<b>SECRET</b>","text":"a SECRET"},` +
+			`{"sender":"agent","type":"richMessage.quickreply","at":"2025-03-01T12:00:04Z","json":{"a":"SECRET"}}]}`
+		if got, err := importer.Import(t.Context(), parley.DefaultTenant, history.Options{}, strings.NewReader(line)); err != nil || got.Accepted != 1 {
+			t.Fatalf("Import = %+v, %v", got, err)
+		}
+		c, all := stored(t, s, parley.DefaultTenant, "ext-1")
+		var survey parley.Survey
+		if err := s.View(t.Context(), func(tx parley.Tx) (err error) {
+			survey, err = tx.Survey(t.Context(), parley.DefaultTenant, c.ID)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if said := all[0].Body.Content; said.Text != "a [X]" || said.HTML != "<b>[X]</b>" || string(all[1].Body.Content.JSON) != `{"a":"[X]"}` || survey.Comments != "[X]" {
+			t.Errorf("stored %+v, %s, and the survey %+v", said, all[1].Body.Content.JSON, survey)
 		}
 	})
 }

@@ -147,6 +147,29 @@ func add(past *parley.PastConversation, m *Message, handedOver *Time) {
 	past.Messages = append(past.Messages, out)
 }
 
+// redacted is what was said, as it is stored; by may be nil. What is given stays as it is: the transaction may be tried again.
+func redacted(all []parley.PastConversation, by parley.Redactor) []parley.PastConversation {
+	if by == nil {
+		return all
+	}
+	clean := slices.Clone(all)
+	for i := range clean {
+		c := &clean[i]
+		language := c.Conversation.State.Language
+		c.Messages = slices.Clone(c.Messages)
+		for j := range c.Messages {
+			body := &c.Messages[j].Body
+			body.Content = body.Content.Redacted(by, language)
+		}
+		if c.Survey != nil {
+			survey := *c.Survey
+			survey.Comments = parley.RedactedText(by, language, survey.Comments)
+			c.Survey = &survey
+		}
+	}
+	return clean
+}
+
 // slotOf is the place of the party in that role, -1 if there is none.
 func slotOf(s *parley.ConversationState, role parley.Role) int {
 	return slices.IndexFunc(s.Parties, func(p parley.Party) bool { return p.Role == role })

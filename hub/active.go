@@ -289,7 +289,7 @@ func (a *active) launch(p *post, plan *plan) {
 		at, whispers := len(r.step.Messages), len(r.effects)
 		if err := r.route(in); err != nil {
 			due, plain := plainError(err)
-			a.h.refused(base, in, plain)
+			a.h.refused(base, plan, in, plain)
 			p.done(nil, in.located(plain))
 			if due != nil {
 				a.wait(&post{surface: "hub", done: func([]Posted, error) {}, inputs: []*input{{kind: notified, notice: *due}}})

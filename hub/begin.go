@@ -83,7 +83,7 @@ func (r *routing) introduced() error {
 		return errNoBot
 	}
 	p := bot.party
-	r.add(parley.TypeText, p.Role, customerBit, "introduction", parley.Body{Application: p.Application, Participant: p.Participant, Name: p.Name, Content: r.in.draft.Body.Content})
+	r.add(parley.TypeText, p.Role, customerBit, "introduction", parley.Body{Application: p.Application, Participant: p.Participant, Name: p.Name, Content: r.redacted(r.in.draft.Body.Content)})
 	return nil
 }
 

@@ -190,8 +190,16 @@ func (h *Hub) perform(c *parley.Conversation, p *post) {
 	}
 }
 
-// Partial tells whoever listens what a bot has said so far of an answer that is on its way; the message itself follows.
+// Partial tells whoever listens what a bot has said so far of an answer that is on its way; the message itself follows. Where what is said
+// is redacted nobody is told: half of a number cannot be seen to be one.
 func (h *Hub) Partial(c *parley.Conversation, seq int64, text string) {
+	if h.config.Redaction != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout) // belongs to no request
+		defer cancel()
+		if plan, err := h.plans.of(ctx, c.Tenant, c.Account); err != nil || plan.redact != nil {
+			return
+		}
+	}
 	p := &parley.Partial{Question: seq, Text: text}
 	h.topics.whisper(&Event{Conversation: c, Partial: p})
 	h.hint(parley.Hint{Kind: parley.HintPartial, Tenant: c.Tenant, Conversation: c.ID, Partial: p})

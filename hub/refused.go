@@ -11,8 +11,8 @@ import (
 // maxRefused bounds what waits to be noted; beyond it nothing more is: whoever said it was told in any case.
 const maxRefused = 1024
 
-// refused notes what a bot or an agent program said that does not have the turn any more. It does not wait.
-func (h *Hub) refused(c *parley.Conversation, in *input, err error) {
+// refused notes what a bot or an agent program said that does not have the turn any more, redacted as if it had been said. It does not wait.
+func (h *Hub) refused(c *parley.Conversation, p *plan, in *input, err error) {
 	r := parley.Refused{Tenant: c.Tenant, Conversation: c.ID, Seq: c.Seq, At: h.now(), Reason: err.Error()}
 	if e, ok := errors.AsType[*parley.Error](err); ok {
 		r.Reason = e.Msg
@@ -29,7 +29,7 @@ func (h *Hub) refused(c *parley.Conversation, in *input, err error) {
 	default:
 		return
 	}
-	if content := d.Body.Content; content != nil && !content.Redact {
+	if content := d.Body.Content.Redacted(p.redact, c.State.Language); content != nil && !content.Redact {
 		if r.Text = content.Text; r.Text == "" {
 			r.Text = markup.Text(content.HTML)
 		}

@@ -185,14 +185,13 @@ func (r *routing) replied() error {
 	}
 	owner, before := r.c.Owner, r.c.Seq
 	for _, d := range w.Messages {
-		body := d.Body
+		body := r.answer(d.Body)
 		body.Application, body.Participant, body.Name, body.Question = owner.Application, owner.Participant, owner.Name, w.Seq
-		body.Content = r.redacted(body.Content)
 		r.add(d.Type, owner.Role, customerBit, "to the customer", body)
 	}
 	handOver := w.HandOver && len(r.plan.agents) > 0
 	r.close(i, parley.TurnAnswered, func(t *parley.Turn) {
-		t.Result = w.Result
+		t.Result = w.Result.Redacted(r.plan.redact, r.c.State.Language)
 		t.Result.HandOver = handOver
 		if r.c.Seq > before {
 			t.First, t.Last = before+1, r.c.Seq

@@ -201,7 +201,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		conversations.Register(router)
 		oauth.New(n.tokens).Register(router)
 		understanding := insight.NewVocabularies(n.store, n.hub.ConfigChanged, meaning, prefixes...)
-		admin.New(admin.Deps{Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
+		admin.New(admin.Deps{Redaction: insight.Redactor, Administration: n.admin, Receivers: n.directory.Receivers(), Callbacks: callbacks, Understanding: understanding,
 			Bots: n.bots, Runner: runner, Record: n.store, Hub: n.hub, Files: files, RetentionGrace: c.RetentionGrace, Verifier: n.tokens,
 			Deliveries: directory.NewDeliveries(directory.Config{}, n.store, n.store, heard)}).Register(router)
 		manage.New(n.tokens, understanding, n.hub).Register(router)

@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"time"
 
+	"parley"
+
 	"github.com/gorilla/mux"
 
 	"parley/directory"
@@ -52,6 +54,7 @@ type Deps struct {
 	Deliveries     *directory.Deliveries
 	Callbacks      Callbacks
 	Understanding  *insight.Vocabularies
+	Redaction      parley.Redaction // of conversations that are imported; nil = they go in as they are
 	Bots           *directory.Bots
 	Runner         BotRunner
 	Hub            erasure.Hub   // ends conversations of persons that are removed
@@ -68,7 +71,7 @@ var _ StrictServerInterface = (*Surface)(nil)
 
 // New returns the surface.
 func New(d Deps) *Surface {
-	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record}, exporter: &history.Exporter{Record: d.Record, Places: d.Record}, record: d.Record, eraser: &erasure.Eraser{Record: d.Record, Hub: d.Hub, Files: d.Files}, grace: d.RetentionGrace, statistics: figures.Statistics{Record: d.Record},
+	s := &Surface{administration: d.Administration, receivers: d.Receivers, deliveries: d.Deliveries, callbacks: d.Callbacks, bots: d.Bots, runner: d.Runner, importer: &history.Importer{Record: d.Record, Redaction: d.Redaction}, exporter: &history.Exporter{Record: d.Record, Places: d.Record}, record: d.Record, eraser: &erasure.Eraser{Record: d.Record, Hub: d.Hub, Files: d.Files}, grace: d.RetentionGrace, statistics: figures.Statistics{Record: d.Record},
 		trackers: insight.Trackers{Vocabularies: d.Understanding}, found: &insight.Conversations{Vocabularies: d.Understanding}, runs: insight.Runs{Vocabularies: d.Understanding}}
 	s.contract = contract.New(contract.Config{Document: Document, BasePath: BasePath, Verifier: d.Verifier, Exists: map[string]func(context.Context, string) error{
 		"/organisations/{id}": func(ctx context.Context, id string) error {

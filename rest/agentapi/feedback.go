@@ -40,7 +40,7 @@ func (s *Surface) feedback(r *request) (answer, error) {
 	if err := b.err(); err != nil {
 		return answer{}, err
 	}
-	ctx := r.Context()
+	ctx, given := r.Context(), f
 	err = s.Store.Update(ctx, func(tx parley.Tx) error {
 		if _, err := tx.AgentUser(ctx, r.tenant, r.agent.ID, userID); err != nil {
 			return err
@@ -52,6 +52,17 @@ func (s *Surface) feedback(r *request) (answer, error) {
 		if err != nil {
 			return err
 		}
+		by, err := s.Hub.Redactor(ctx, tx, r.tenant)
+		if err != nil {
+			return err
+		}
+		redacted := func(said *string) *string {
+			if said == nil {
+				return nil
+			}
+			return new(parley.RedactedText(by, a.Conversation.State.Language, *said))
+		}
+		f.Question, f.Answer, f.Comment = redacted(given.Question), redacted(given.Answer), redacted(given.Comment)
 		if f, err = tx.PutFeedback(ctx, r.tenant, f); err != nil {
 			return err
 		}

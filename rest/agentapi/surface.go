@@ -48,6 +48,7 @@ type Hub interface {
 	Introduce(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, text string) error
 	SetManual(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, manual bool) error
 	End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error
+	Redactor(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (parley.Redactor, error)
 }
 
 // Channels are where bots are reached, and hooks what hears of that; [directory.Bots] makes them.

@@ -88,7 +88,11 @@ func (s *Surface) satisfaction(w http.ResponseWriter, r *http.Request) error {
 		if c := &now.conversation; c.Status == parley.Ended && s.now().Sub(c.Ended) > surveyFor {
 			return errExpired
 		}
-		survey.Conversation = conversation
+		by, err := s.Hub.Redactor(ctx, tx, p.tenant.ID)
+		if err != nil {
+			return err
+		}
+		survey.Conversation, survey.Comments = conversation, parley.RedactedText(by, now.conversation.State.Language, api.Value(body.UserComments))
 		return tx.PutSurvey(ctx, p.tenant.ID, survey)
 	})
 	if parley.KindOf(err) == parley.NotFound {
