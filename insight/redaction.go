@@ -3,6 +3,7 @@ package insight
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -21,12 +22,38 @@ type redactor struct {
 
 // Text implements [parley.Redactor].
 func (r *redactor) Text(said, language string) string {
-	said = r.rule.Redact(said, cmp.Or(language, defaultLanguage))
-	var spans []entity.Span
+	return entity.Rewrite(said, r.edits(said, language))
+}
+
+// edits are what is replaced in a text.
+func (r *redactor) edits(said, language string) []entity.Edit {
+	return r.rule.Edits(said, func(said string) []entity.Span { return r.find(said, cmp.Or(language, defaultLanguage)) })
+}
+
+func (r *redactor) find(said, language string) []entity.Span {
+	spans := entity.Spans(entity.Find(said, language))
 	for _, o := range r.own.Find(said) {
 		spans = append(spans, entity.Span{Name: r.names[o.Phrase], Start: o.Start, End: o.End})
 	}
-	return r.rule.Apply(said, spans)
+	return spans
+}
+
+// knows notes what of the replacements would be taken for something to replace: they are in what was said before, which is redacted again
+// when it is read.
+func (r *redactor) knows() {
+	var may []string
+	if r.rule.Type == entity.Custom {
+		may = slices.Collect(maps.Values(r.rule.Custom))
+	}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(r.names))) {
+		may = append(may, "["+name+"]")
+	}
+	for _, text := range may {
+		if text != "" && len(r.find(text, defaultLanguage)) > 0 {
+			r.rule.Known = append(r.rule.Known, text)
+		}
+	}
+	slices.Sort(r.rule.Known)
 }
 
 // HTML implements [parley.Redactor].
@@ -67,7 +94,9 @@ func redactorOf(ctx context.Context, tx parley.Tx, tenant parley.TenantID, alway
 	if err != nil {
 		return nil, err
 	}
-	return &redactor{entity.Redaction{Type: settings.mode(), Exclude: slices.Concat(settings.Exclude, exclude), Custom: settings.Custom}, own, names}, nil
+	r := &redactor{entity.Redaction{Type: settings.mode(), Exclude: slices.Concat(settings.Exclude, exclude), Custom: settings.Custom}, own, names}
+	r.knows()
+	return r, nil
 }
 
 // namedEntities are the tenant's own entities that redaction.custom names: only what somebody asked for by name is taken out,

@@ -2,6 +2,7 @@ package insight_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,6 +112,47 @@ func TestRedactedInTheLanguageOfTheConversation(t *testing.T) {
 			if got := m.Body.Content.Text; got != german {
 				t.Errorf("message %d of a text in German is stored as %q, want %q", m.Seq, got, german)
 			}
+		}
+	})
+}
+
+// A replacement that holds an entity is put in once for each thing that it replaces, however often the message is read; how long it may be is
+// bounded.
+func TestReplacementsDoNotMultiply(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		if _, err := s.entities.Create(t.Context(), parley.DefaultTenant, []parley.Entity{{Type: "Contract number", SubType: "x", Values: []string{"contract number", "K 12"}}}, false); err != nil {
+			t.Fatal(err)
+		}
+		settings := insight.Settings{Vocabularies: s.trackers.Vocabularies}
+		patch := func(value string) error {
+			_, err := settings.Patch(t.Context(), parley.DefaultTenant, []insight.PatchOperation{{Op: "add", Path: "/redaction", Value: json.RawMessage(value)}})
+			return err
+		}
+		const numbers = "1 1 1 1 1 1 1 1 1 1"
+		for custom, want := range map[string]string{
+			`"custom","custom":{"NUMBER":"` + numbers + `","CONTRACT_NUMBER":"K 12"}`: "K 12 has " + numbers,
+			`"default","custom":{"CONTRACT_NUMBER":""}`:                               "[CONTRACT_NUMBER] has [NUMBER]",
+		} {
+			if err := patch(`{"default":true,"type":` + custom + `}`); err != nil {
+				t.Fatal(err)
+			}
+			n, _ := s.say(insight.Text{}, "k 12 has 7")
+			for range 2 {
+				if _, said, err := s.conversations.Messages(t.Context(), parley.DefaultTenant, n, false, nil); err != nil || said[0].Text != want {
+					t.Errorf("with %s it reads %q, %v; want %q", custom, said[0].Text, err, want)
+				}
+			}
+		}
+		long := strings.Repeat("é", 129)
+		for value, names := range map[string]string{`{"custom":{"DATE":"` + long + `"}}`: "custom.DATE", `{"custom":{"DATE":"a\u0000"}}`: "custom.DATE", `{"custom":{"` + strings.Repeat("X", 129) + `":""}}`: "custom",
+			`{"exclude":["` + strings.Repeat("X", 129) + `"]}`: "exclude[0]", `{"exclude":["X"` + strings.Repeat(`,"X"`, 1000) + `]}`: "redaction"} {
+			if err := patch(value); parley.KindOf(err) != parley.Invalid || !strings.Contains(err.Error(), names) {
+				t.Errorf("%.60s = %v, want it refused for %s", value, err, names)
+			}
+		}
+		if err := patch(`{"custom":{"DATE":"` + long[2:] + `"}}`); err != nil {
+			t.Errorf("128 characters: %v", err)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"parley/insight/entity"
 
@@ -111,6 +112,12 @@ func (r *Redaction) mode() string {
 	return *r.Type
 }
 
+// The limits of redaction: a replacement stands in a message as often as what it replaces.
+const (
+	maxReplacement = 128 // characters of it, and of a name
+	maxNames       = 1000
+)
+
 var entityName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
 // formSettings checks a document and leaves out what is empty; nothing at all if all is.
@@ -151,9 +158,12 @@ func (r *Redaction) check() error {
 	default:
 		return invalid("type", "%q must be default, obfuscation or custom, not %q", "type", mode)
 	}
+	if len(r.Exclude) > maxNames || len(r.Custom) > maxNames {
+		return invalid("redaction", "%q may name %d entities in exclude, and as many in custom", "redaction", maxNames)
+	}
 	for i, name := range r.Exclude {
-		if !entityName.MatchString(name) {
-			return invalid("exclude", "%q must be an entity name such as PERSON_NAME, not %q", fmt.Sprintf("exclude[%d]", i), name)
+		if !entityName.MatchString(name) || len(name) > maxReplacement {
+			return invalid("exclude", "%q must be an entity name such as PERSON_NAME of at most %d characters, not %.200q", fmt.Sprintf("exclude[%d]", i), maxReplacement, name)
 		}
 	}
 	for name, to := range r.Custom {
@@ -163,8 +173,14 @@ func (r *Redaction) check() error {
 			}
 			continue
 		}
-		if !entityName.MatchString(name) {
-			return invalid("custom", "%q must have entity names such as PERSON_NAME, not %q", "custom", name)
+		if !entityName.MatchString(name) || len(name) > maxReplacement {
+			return invalid("custom", "%q must have entity names such as PERSON_NAME of at most %d characters, not %.200q", "custom", maxReplacement, name)
+		}
+		if utf8.RuneCountInString(to) > maxReplacement {
+			return invalid("custom", "%q may have %d characters", "custom."+name, maxReplacement)
+		}
+		if err := checkText("custom."+name, to); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -14,7 +14,8 @@
 // # Redaction
 //
 // [Redaction.Apply] replaces spans, whoever found them; [Redaction.Redact] finds and replaces until nothing is left to be
-// found, so that doing it again changes nothing.
+// found, so that doing it again changes nothing. What it put in it does not look into: a replacement of somebody's own may read
+// like an entity itself. One that does has to be [Redaction.Known] where a text is redacted that may hold it already.
 //
 // All functions are pure, deterministic and safe for concurrent use. Their time grows with the length of the text.
 package entity

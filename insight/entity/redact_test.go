@@ -54,6 +54,82 @@ func TestApplyMergesAndMends(t *testing.T) {
 	}
 }
 
+// What was put in is not looked into, also where it reads like an entity itself: it stands there once for each thing that it replaces.
+// Where it is known to stand in a text already, it is left alone.
+func TestReplacementsAreNotRedacted(t *testing.T) {
+	numbers := strings.TrimSuffix(strings.Repeat("1 ", 10), " ")
+	custom := map[string]string{Number: numbers, CardNumber: "4111 1111 1111 1111", EmailAddress: "write to x@example.org", PhoneNumber: "", Default: Obfuscation}
+	r := Redaction{Type: Custom, Custom: custom, Known: []string{numbers, custom[CardNumber], custom[EmailAddress]}}
+	for text, want := range map[string]string{
+		"7":                                 numbers,
+		"7 and 8":                           numbers + " and " + numbers,
+		"7@example.org":                     "write to x@example.org",
+		"5500 0000 0000 0004, or 14:30, 12": "4111 1111 1111 1111, or *****, " + numbers,
+		"call +49 30 901820 now":            "call  now",
+		"www.7.example.org/8 9":             "******************* " + numbers,
+	} {
+		got := r.Redact(text, "en-US")
+		if got != want {
+			t.Errorf("Redact(%q) = %q, want %q", text, got, want)
+		}
+		if again := r.Redact(got, "en-US"); again != got {
+			t.Errorf("redacted again, %q becomes %q", got, again)
+		}
+	}
+	words := func(text string) (spans []Span) {
+		for _, word := range []string{"NUMBER", "][", "card", "hello"} {
+			if i := strings.Index(text, word); i >= 0 {
+				spans = append(spans, Span{Number, i, i + len(word)})
+			}
+		}
+		return spans
+	}
+	if got := Rewrite("hellocard", (Redaction{}).Edits("hellocard", words)); got != "[NUMBER][NUMBER]" {
+		t.Errorf("what is found in nothing but what was put in: %q", got)
+	}
+	whole := func(text string) []Span {
+		if i := strings.Index(text, "[NUMBER], c"); i >= 0 {
+			return []Span{{URL, i, i + len("[NUMBER], c")}}
+		}
+		if i := strings.Index(text, "hello"); i >= 0 {
+			return []Span{{Number, i, i + len("hello")}}
+		}
+		return nil
+	}
+	if got := Rewrite("a hello, b", (Redaction{}).Edits("a hello, b", whole)); got != "a [NUMBER], b" {
+		t.Errorf("what reads as nothing more: %q", got)
+	}
+	if got := Rewrite("a hello, card", (Redaction{}).Edits("a hello, card", whole)); got != "a [URL]ard" {
+		t.Errorf("with something beside it: %q", got)
+	}
+	if got := r.Redact("pay 4111 1111 1111 1111 8", "en-US"); got != "pay 4111 1111 1111 1111 "+numbers {
+		t.Errorf("beside what is known: %q", got)
+	}
+}
+
+// Whatever replaces what, no more is put in than there are characters to replace, and all that can be found is replaced.
+func TestCustomRedactionIsBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := messages().Draw(t, "message")
+		put := rapid.SampledFrom([]string{"1 1 1 1 1 1 1 1 1 1", "4111 1111 1111 1111", "", "@", "x@example.org", "1"}).Draw(t, "replacement")
+		custom := map[string]string{}
+		for _, name := range Names() {
+			custom[name] = put
+		}
+		edits := Redaction{Type: Custom, Custom: custom}.Edits(text, func(text string) []Span { return Spans(Find(text, "de-DE")) })
+		at := 0
+		for _, e := range edits {
+			if e.Start < at || e.End <= e.Start || e.End > len(text) || e.With != put {
+				t.Fatalf("edits of %q: %+v", text, edits)
+			}
+			at = e.End
+		}
+		if plain := (Redaction{}).Redact(text, "de-DE"); len(edits) > 0 != (plain != text) {
+			t.Errorf("%q has edits %+v, and by default becomes %q", text, edits, plain)
+		}
+	})
+}
+
 // messages are of what people write, and of what they should not get away with.
 func messages() *rapid.Generator[string] {
 	piece := rapid.SampledFrom([]string{"4111 1111 1111 1111", "4111\u200b111111111111", "DE89 3704 0044 0532 0130 00", "anna@example.org",
