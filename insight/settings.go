@@ -1,7 +1,6 @@
 package insight
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	strict "github.com/go-json-experiment/json"
 
 	"parley/insight/entity"
 
@@ -122,11 +123,9 @@ var entityName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
 // formSettings checks a document and leaves out what is empty; nothing at all if all is.
 func formSettings(document []byte) ([]byte, error) {
-	d := json.NewDecoder(bytes.NewReader(document))
-	d.DisallowUnknownFields()
 	var s settings
-	if err := d.Decode(&s); err != nil {
-		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Err: err, Msg: "there is no such setting, or it has another type: " + settingsProblem(err)}
+	if err := strict.Unmarshal(document, &s, strict.RejectUnknownMembers(true)); err != nil {
+		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Err: err, Msg: settingsProblem(err)}
 	}
 	if i := s.Intelligence; i != nil {
 		if i.Bookmarks != nil && i.Bookmarks.Duration == nil {
@@ -188,10 +187,14 @@ func (r *Redaction) check() error {
 
 // settingsProblem is what of a decoder's error concerns the sender.
 func settingsProblem(err error) string {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("%q must not be a JSON %s", e.Field, e.Value)
+	e, ok := errors.AsType[*strict.SemanticError](err)
+	switch {
+	case !ok:
+		return "the settings would be no JSON"
+	case errors.Is(err, strict.ErrUnknownName):
+		return fmt.Sprintf("%q: there is no such setting", e.JSONPointer)
 	}
-	return err.Error()
+	return fmt.Sprintf("%q has another type", e.JSONPointer)
 }
 
 // redactionOf reads the settings of redaction; nil if there are none.
