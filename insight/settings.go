@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"parley/insight/entity"
 
@@ -96,10 +97,32 @@ type bookmarks struct {
 
 // Redaction says what is made unrecognisable, and how.
 type Redaction struct {
-	Default *bool             `json:"default,omitempty"` // everything that is said from now on
-	Type    *string           `json:"type,omitempty"`    // "default", "obfuscation" or "custom"; nil = "default"
-	Exclude []string          `json:"exclude,omitempty"` // entity names
-	Custom  map[string]string `json:"custom,omitempty"`  // entity name → replacement; "default" → the mode of all others
+	Default *bool        `json:"default,omitempty"` // everything that is said from now on
+	Type    *string      `json:"type,omitempty"`    // "default", "obfuscation" or "custom"; nil = "default"
+	Exclude []string     `json:"exclude,omitempty"` // entity names
+	Custom  replacements `json:"custom,omitempty"`  // entity name → replacement; "default" → the mode of all others
+}
+
+// replacements are texts by name.
+type replacements map[string]string
+
+// UnmarshalJSONFrom implements [strict.UnmarshalerFrom]: null is no text, though a decoder takes it for an empty one.
+func (r *replacements) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	var all map[string]*string
+	if err := strict.UnmarshalDecode(d, &all); err != nil {
+		return err
+	}
+	*r = nil
+	for name, to := range all {
+		if to == nil {
+			return invalid("custom", "%q must be a string, not null", "custom."+name)
+		}
+		if *r == nil {
+			*r = replacements{}
+		}
+		(*r)[name] = *to
+	}
+	return nil
 }
 
 // ByDefault says whether everything that is said is redacted.
@@ -125,6 +148,9 @@ var entityName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 func formSettings(document []byte) ([]byte, error) {
 	var s settings
 	if err := strict.Unmarshal(document, &s, strict.RejectUnknownMembers(true)); err != nil {
+		if e, ok := errors.AsType[*parley.Error](err); ok {
+			return nil, e
+		}
 		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.BadValue, Err: err, Msg: settingsProblem(err)}
 	}
 	if i := s.Intelligence; i != nil {

@@ -167,6 +167,7 @@ func TestUserSettings(t *testing.T) {
 			{"add", "/redaction/custom", `{"person":"x"}`}, {"add", "/redaction/custom", `{"default":"custom"}`}, {"add", "/redaction", ""}, {"test", "/redaction", `1`},
 			{"add", "", `{}`}, {"add", "/id", `"1"`},
 			{"add", "/Redaction", `{"default":true}`}, {"add", "/redaction/TYPE", `"default"`}, {"add", "/redaction", `{"Default":true}`}, {"add", "/Intelligence/bookmarks/duration", `60`},
+			{"add", "/redaction", `{"type":"custom","custom":{"DATE":null}}`}, {"add", "/redaction/custom", `{"default":null}`}, {"add", "/redaction", `{"exclude":[null]}`},
 		} {
 			if got, err := patch(refused[0], refused[1], refused[2]); parley.KindOf(err) != parley.Invalid {
 				t.Errorf("%v = %s, %v; want Invalid", refused, got, err)

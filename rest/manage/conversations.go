@@ -130,7 +130,7 @@ func (s *Surface) putConversation(r *request) (answer, error) {
 		return answer{}, err
 	}
 	in, err := object[struct {
-		Metadata map[string]string `json:"metadata"`
+		Metadata metadata `json:"metadata"`
 	}](r)
 	if err != nil {
 		return answer{}, err

@@ -133,6 +133,28 @@ func parseTime(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("no time: %q", text)
 }
 
+// metadata are strings by name. One that is null is none, though the decoder takes it for an empty one; all of them may be absent.
+type metadata map[string]string
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (m *metadata) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	item, member := place(d.StackPointer())
+	var all map[string]*string
+	if err := json.UnmarshalDecode(d, &all); err != nil {
+		return err
+	}
+	if *m = nil; all != nil {
+		*m = metadata{}
+	}
+	for name, text := range all {
+		if text == nil {
+			return refuse(http.StatusBadRequest, "%s%q must be a string", item, member+"."+name)
+		}
+		(*m)[name] = *text
+	}
+	return nil
+}
+
 // scalar reads a value that is no object or array; take says whether it is as wanted.
 func scalar(d *jsontext.Decoder, want string, take func(text string, kind jsontext.Kind) bool) error {
 	item, member := place(d.StackPointer())

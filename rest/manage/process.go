@@ -28,15 +28,15 @@ type textInput struct {
 			End   *instant `json:"endTime"`
 		} `json:"duration"`
 	} `json:"messages"`
-	Name                *string           `json:"name"`
-	DetectPhrases       *flag             `json:"detectPhrases"`
-	DetectEntities      *flag             `json:"detectEntities"`
-	EnableAllTrackers   *flag             `json:"enableAllTrackers"`
-	EnableSummary       *flag             `json:"enableSummary"`
-	ConfidenceThreshold *figure           `json:"confidenceThreshold"`
-	Metadata            map[string]string `json:"metadata"`
-	LanguageCode        *string           `json:"languageCode"`
-	WebhookURL          *string           `json:"webhookUrl"`
+	Name                *string  `json:"name"`
+	DetectPhrases       *flag    `json:"detectPhrases"`
+	DetectEntities      *flag    `json:"detectEntities"`
+	EnableAllTrackers   *flag    `json:"enableAllTrackers"`
+	EnableSummary       *flag    `json:"enableSummary"`
+	ConfidenceThreshold *figure  `json:"confidenceThreshold"`
+	Metadata            metadata `json:"metadata"`
+	LanguageCode        *string  `json:"languageCode"`
+	WebhookURL          *string  `json:"webhookUrl"`
 	Trackers            []struct {
 		ID         *identifier `json:"id"`
 		Name       *string     `json:"name"`
