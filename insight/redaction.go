@@ -11,6 +11,7 @@ import (
 	"parley"
 	"parley/insight/entity"
 	"parley/insight/text"
+	"parley/markup"
 )
 
 // A redactor makes unrecognisable what a tenant's settings say. It implements [parley.Redactor].
@@ -56,8 +57,23 @@ func (r *redactor) knows() {
 	slices.Sort(r.rule.Known)
 }
 
-// HTML implements [parley.Redactor].
-func (r *redactor) HTML(rich, language string) string { return r.Text(rich, language) }
+// HTML implements [parley.Redactor]. What nobody reads is full of numbers that mean something to the page, such as sizes: there only what
+// is more than a number is replaced.
+func (r *redactor) HTML(rich, language string) string {
+	within := *r
+	within.rule.Exclude = slices.Concat(r.rule.Exclude, []string{entity.Number, entity.Date, entity.Time})
+	marked := func(r *redactor) func(string) []markup.Edit {
+		return func(text string) []markup.Edit {
+			edits := r.edits(text, language)
+			marks := make([]markup.Edit, len(edits))
+			for i, e := range edits {
+				marks[i] = markup.Edit{Start: e.Start, End: e.End, With: e.With}
+			}
+			return marks
+		}
+	}
+	return markup.Rewrite(rich, marked(r), marked(&within))
+}
 
 // Redactor is what a tenant's settings do to everything that is said; nil if they leave it as it is. Whoever stores what was said stores
 // its result in place of it, so that the original is nowhere. It is a [parley.Redaction].

@@ -156,3 +156,31 @@ func TestReplacementsDoNotMultiply(t *testing.T) {
 		}
 	})
 }
+
+// Rich text is redacted as a reader sees it: what tags or references split is found, and no tag or reference is damaged.
+func TestRichTextIsRedactedAsItIsRead(t *testing.T) {
+	s := newStage(t, storetest.Open(t))
+	settings := insight.Settings{Vocabularies: s.trackers.Vocabularies}
+	if _, err := settings.Patch(t.Context(), parley.DefaultTenant, []insight.PatchOperation{{Op: "add", Path: "/redaction", Value: json.RawMessage(
+		`{"default":true,"type":"custom","custom":{"CARD_NUMBER":"<card>"}}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	var redact parley.Redactor
+	if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
+		redact, err = insight.Redactor(t.Context(), tx, parley.DefaultTenant)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for rich, want := range map[string]string{
+		"<p>My card: 4111&nbsp;1111&nbsp;1111&nbsp;1111.</p>":                   "<p>My card: &lt;card&gt;.</p>",
+		"<b>4111</b> 1111 <i>1111 1111</i>":                                     "<b>&lt;card&gt;</b><i></i>",
+		`<font size="3">It&#39;s 7 o&#39;clock</font><hr width="10">`:           `<font size="3">It&#39;s [TIME]</font><hr width="10">`,
+		`<a href="tel:+4930901820" title="5 of 7">call</a>`:                     `<a href="tel:[PHONE_NUMBER]" title="[NUMBER] of [NUMBER]">call</a>`,
+		"<!-- 4111 1111 1111 1111 --><style>p{margin:3px}</style>&#8364; hello": "<style>p{margin:3px}</style>&#8364; hello",
+	} {
+		if got := redact.HTML(rich, "en-US"); got != want {
+			t.Errorf("%s becomes %s, want %s", rich, got, want)
+		}
+	}
+}

@@ -18,35 +18,45 @@ func HTML(text string) string {
 // Text is what a reader of the page would see: tags out, entities resolved, a line for each block. Scripts and
 // style sheets are left out. It never fails; broken markup is read as browsers do.
 func Text(rich string) string {
-	var b strings.Builder
+	var p page
 	z := xhtml.NewTokenizer(strings.NewReader(rich))
-	hidden := 0 // depth of elements whose text nobody sees
 	for {
 		kind := z.Next()
 		switch kind {
 		case xhtml.ErrorToken: // the end
-			return strings.TrimSpace(b.String())
+			return strings.TrimSpace(p.String())
 		case xhtml.TextToken:
-			if hidden == 0 {
-				b.WriteString(html.UnescapeString(string(z.Raw())))
+			if p.hidden == 0 {
+				p.WriteString(html.UnescapeString(string(z.Raw())))
 			}
 		case xhtml.StartTagToken, xhtml.SelfClosingTagToken, xhtml.EndTagToken:
 			name, _ := z.TagName()
-			switch atom.Lookup(name) {
-			case atom.Script, atom.Style, atom.Template:
-				if kind == xhtml.StartTagToken {
-					hidden++
-				} else if kind == xhtml.EndTagToken && hidden > 0 {
-					hidden--
-				}
-			case atom.Br:
-				b.WriteByte('\n')
-			case atom.P, atom.Div, atom.Li, atom.Tr, atom.Ul, atom.Ol, atom.Table, atom.Blockquote, atom.Pre,
-				atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
-				if s := b.String(); s != "" && !strings.HasSuffix(s, "\n") {
-					b.WriteByte('\n')
-				}
-			}
+			p.tag(kind, atom.Lookup(name))
+		}
+	}
+}
+
+// A page is what was seen so far.
+type page struct {
+	strings.Builder
+	hidden int // depth of elements whose text nobody sees
+}
+
+// tag is what a tag does to the page.
+func (p *page) tag(kind xhtml.TokenType, name atom.Atom) {
+	switch name {
+	case atom.Script, atom.Style, atom.Template:
+		if kind == xhtml.StartTagToken {
+			p.hidden++
+		} else if kind == xhtml.EndTagToken && p.hidden > 0 {
+			p.hidden--
+		}
+	case atom.Br:
+		p.WriteByte('\n')
+	case atom.P, atom.Div, atom.Li, atom.Tr, atom.Ul, atom.Ol, atom.Table, atom.Blockquote, atom.Pre,
+		atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		if s := p.String(); s != "" && !strings.HasSuffix(s, "\n") {
+			p.WriteByte('\n')
 		}
 	}
 }
