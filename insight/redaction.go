@@ -3,10 +3,13 @@ package insight
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"parley"
 	"parley/insight/entity"
@@ -137,19 +140,34 @@ func namedEntities(ctx context.Context, tx parley.Tx, tenant parley.TenantID, se
 	return text.NewLexicon(phrases), names, nil
 }
 
-// capitals is the name of an entity type as redaction writes it: "Contract number" is CONTRACT_NUMBER.
+// capitals is the name of an entity type as redaction writes it, in the characters that such names have: "Contract number" is
+// CONTRACT_NUMBER, and "Größe" is GROSSE. A letter that has no likeness there is its code: "№Я" is U042F.
 func capitals(name string) string {
 	var b strings.Builder
-	for i, r := range name {
+	small := false // the letter before
+	for _, r := range norm.NFKD.String(name) {
+		upper := unicode.ToUpper(r)
 		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			if i > 0 && unicode.IsUpper(r) && !strings.HasSuffix(b.String(), "_") && unicode.IsLower(rune(name[i-1])) {
+		case unicode.Is(unicode.Mn, r): // an accent
+			continue
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			if b.Len() > 0 && !strings.HasSuffix(b.String(), "_") {
 				b.WriteByte('_')
 			}
-			b.WriteRune(unicode.ToUpper(r))
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
-			b.WriteByte('_')
+		default:
+			if small && unicode.IsUpper(r) {
+				b.WriteByte('_')
+			}
+			switch {
+			case r == 'ß':
+				b.WriteString("SS")
+			case 'A' <= upper && upper <= 'Z' || b.Len() > 0 && '0' <= r && r <= '9':
+				b.WriteRune(upper)
+			default:
+				fmt.Fprintf(&b, "U%04X", upper)
+			}
 		}
+		small = unicode.IsLower(r)
 	}
 	return strings.TrimSuffix(b.String(), "_")
 }

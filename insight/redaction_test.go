@@ -184,3 +184,32 @@ func TestRichTextIsRedactedAsItIsRead(t *testing.T) {
 		}
 	}
 }
+
+// Types are named in capitals as settings may name them, whatever letters they are written with, and so can be redacted.
+func TestEveryTypeCanBeRedacted(t *testing.T) {
+	s := newStage(t, storetest.Open(t))
+	settings := insight.Settings{Vocabularies: s.trackers.Vocabularies}
+	for kind, name := range map[string]string{"Contract number": "CONTRACT_NUMBER", "contractNumber": "CONTRACT_NUMBER", "IBAN": "IBAN", "Größe": "GROSSE", "numéroÉlève": "NUMERO_ELEVE", "État": "ETAT",
+		"Я": "U042F", "яБ": "U042F_U0411", "型号": "U578BU53F7", "3D model": "U0033D_MODEL", "ΆB": "U0391B"} {
+		if _, err := s.entities.Create(t.Context(), parley.DefaultTenant, []parley.Entity{{Type: kind, SubType: "x", Values: []string{"cargo"}}}, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := settings.Patch(t.Context(), parley.DefaultTenant, []insight.PatchOperation{{Op: "add", Path: "/redaction", Value: json.RawMessage(`{"default":true,"type":"custom","custom":{"` + name + `":"<` + name + `>"}}`)}}); err != nil {
+			t.Errorf("settings of %s: %v", kind, err)
+			continue
+		}
+		n, _ := s.say(insight.Text{}, "a cargo")
+		if _, said, err := s.conversations.Messages(t.Context(), parley.DefaultTenant, n, false, nil); err != nil || said[0].Text != "a <"+name+">" {
+			t.Errorf("redacted by %s, it reads %q, %v", name, said[0].Text, err)
+		}
+		all, err := s.entities.List(t.Context(), parley.DefaultTenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			if err := s.entities.Delete(t.Context(), parley.DefaultTenant, e.Number); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
