@@ -1,6 +1,7 @@
 package insight_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +9,40 @@ import (
 	"parley/insight"
 	"parley/store/storetest"
 )
+
+// Messages with times come in their order, whatever stands between them; those without follow, as they were given, and end now.
+func TestMessagesWithoutTimesFollow(t *testing.T) {
+	s := newStage(t, storetest.Open(t))
+	var given []insight.TextMessage
+	for i := range 40 {
+		m := insight.TextMessage{Content: fmt.Sprintf("without %02d", i)}
+		if i%2 == 0 {
+			m.Start = s.clock.Add(-time.Duration(i+2) * time.Hour) // the later given, the earlier said
+			m.Content, m.End = fmt.Sprintf("with %02d", i), m.Start.Add(time.Minute)
+		}
+		given = append(given, m)
+	}
+	n, _, err := s.conversations.Process(t.Context(), parley.DefaultTenant, nil, insight.Text{Messages: given})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, said, err := s.conversations.Messages(t.Context(), parley.DefaultTenant, n, false, nil)
+	if err != nil || len(said) != len(given) {
+		t.Fatalf("%d messages, %v", len(said), err)
+	}
+	for i, m := range said {
+		want := fmt.Sprintf("with %02d", 38-2*i)
+		if i >= 20 {
+			want = fmt.Sprintf("without %02d", 2*(i-20)+1)
+		}
+		if m.Text != want || i > 0 && m.Start.Before(said[i-1].Start) {
+			t.Errorf("message %d is %q at %v, want %q, not before %v", i, m.Text, m.Start, want, said[max(i-1, 0)].Start)
+		}
+	}
+	if last := said[len(said)-1]; !last.End.Equal(s.clock) {
+		t.Errorf("the last one ends at %v, want now, %v", last.End, s.clock)
+	}
+}
 
 // A conversation lasts from the first start to the last end, in whatever order and in how many pieces its messages came, before it is
 // looked at and after that.

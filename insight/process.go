@@ -221,7 +221,7 @@ func membersOf(all []parley.Member, id parley.ConversationID, t *Text) []parley.
 // attributeUser names the attribute of a text's message that says which person of the other system spoke.
 const attributeUser = "userId"
 
-// formText checks a text and puts its messages in order of time. allow is what a webhook may be although it is private.
+// formText checks a text and puts its messages in order of time, those without one last. allow is what a webhook may be although it is private.
 func formText(t *Text, allow []netip.Prefix) error {
 	if len(t.Messages) == 0 {
 		return invalid("messages", "%q needs at least one message", "messages")
@@ -245,8 +245,13 @@ func formText(t *Text, allow []netip.Prefix) error {
 		}
 	}
 	slices.SortStableFunc(t.Messages, func(a, b TextMessage) int {
-		if a.Start.IsZero() || b.Start.IsZero() {
+		switch without := a.Start.IsZero(); { // those end now
+		case without && b.Start.IsZero():
 			return 0
+		case without:
+			return 1
+		case b.Start.IsZero():
+			return -1
 		}
 		return a.Start.Compare(b.Start)
 	})
