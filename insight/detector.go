@@ -39,6 +39,7 @@ type Detector struct {
 	engines *engines
 	feed    follower
 	known   map[parley.ConversationID]known // what the leader remembers of conversations; bounded by maxKnown
+	owed    map[parley.ConversationID]*owed // what could not be done yet; see act
 	leads   atomic.Bool
 
 	// caughtUp is until when everything that was said was looked at, in milliseconds.
@@ -63,7 +64,7 @@ func NewDetector(c Config) *Detector {
 		c.Clock = time.Now
 	}
 	return &Detector{config: c, lead: lead.New(c.Live, "detection", leadFor), metrics: newMetrics(c.Meter), engines: newEngines(c.Record, c.Meaning),
-		known: map[parley.ConversationID]known{}}
+		known: map[parley.ConversationID]known{}, owed: map[parley.ConversationID]*owed{}}
 }
 
 func (d *Detector) now() time.Time { return d.config.Clock().UTC().Truncate(time.Millisecond) }
@@ -74,6 +75,7 @@ func (d *Detector) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() {
 		d.repeat(ctx, func(ctx context.Context) error {
+			d.settle(ctx) // also once another node leads, which does not know of it
 			if !d.lead.Mine(ctx) {
 				d.leads.Store(false)
 				d.feed = follower{} // another one's progress is in the record

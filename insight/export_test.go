@@ -9,6 +9,7 @@ import (
 
 // Round does what Run does at each tick.
 func (d *Detector) Round(ctx context.Context) error {
+	d.settle(ctx)
 	if err := d.follow(ctx); err != nil {
 		return err
 	}

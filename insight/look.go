@@ -3,7 +3,6 @@ package insight
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -187,24 +186,4 @@ func Said(m *parley.Message) string {
 		return ""
 	}
 	return said
-}
-
-// act does what hits ask for. What fails because too much is going on is an error, and the messages are looked at again;
-// what fails otherwise is given up, so that it holds up nothing else.
-func (d *Detector) act(ctx context.Context, tenant parley.TenantID, acts []parley.Detected) error {
-	if d.config.Hub == nil {
-		return nil
-	}
-	for _, a := range acts {
-		err := d.config.Hub.Detected(ctx, tenant, a)
-		if err == nil || errors.Is(err, context.Canceled) {
-			continue
-		}
-		if parley.KindOf(err) == parley.Busy {
-			return err
-		}
-		d.metrics.errors.Inc()
-		d.config.Logger.WarnContext(ctx, "acting on a hit", "conversation", a.Message.Conversation, "tracker", a.Tracker, "error", err)
-	}
-	return nil
 }
