@@ -16,7 +16,9 @@ func TestJobsFindAsIfAllWereOne(t *testing.T) {
 	phrases := []string{"cancel my contract", "what is the price", "thunder", "late", "how much does it cost", "cargo max", "my order"}
 	said := []string{"How much is it? The cargo-max was late.", "I want to cancel the contract", "thunder, and my order is late", "call +49 30 901820 on 3 May", "nothing"}
 	rapid.Check(t, func(r *rapid.T) {
-		some := func(label string) []string { return rapid.SliceOfNDistinct(rapid.SampledFrom(phrases), 1, 3, rapid.ID[string]).Draw(r, label) }
+		some := func(label string) []string {
+			return rapid.SliceOfNDistinct(rapid.SampledFrom(phrases), 1, 3, rapid.ID[string]).Draw(r, label)
+		}
 		trackers := func(label string, from int) (made []parley.Tracker) {
 			for i := range rapid.IntRange(0, 3).Draw(r, label) {
 				made = append(made, parley.Tracker{Number: parley.Number(from + i), Name: label, Vocabulary: some(label), Languages: []string{"en"}})
@@ -69,8 +71,12 @@ func TestJobsFindAsIfAllWereOne(t *testing.T) {
 
 // sortHits puts hits into one order: the record has its own.
 func sortHits(trackers []parley.TrackerHit, entities []parley.EntityHit) {
-	slices.SortFunc(trackers, func(a, b parley.TrackerHit) int { return cmpAll(int64(a.Tracker), int64(b.Tracker), a.Phrase, b.Phrase, a.Offset, b.Offset) })
-	slices.SortFunc(entities, func(a, b parley.EntityHit) int { return cmpAll(int64(a.Entity), int64(b.Entity), a.Ordinal, b.Ordinal, a.Offset, b.Offset) })
+	slices.SortFunc(trackers, func(a, b parley.TrackerHit) int {
+		return cmpAll(int64(a.Tracker), int64(b.Tracker), a.Phrase, b.Phrase, a.Offset, b.Offset)
+	})
+	slices.SortFunc(entities, func(a, b parley.EntityHit) int {
+		return cmpAll(int64(a.Entity), int64(b.Entity), a.Ordinal, b.Ordinal, a.Offset, b.Offset)
+	})
 }
 
 func cmpAll(a, b int64, more ...int) int {

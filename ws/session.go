@@ -60,7 +60,7 @@ const (
 
 func newSession(server *Server, c conn, o origin, trace string) *session {
 	s := &session{server: server, conn: c, origin: o, trace: trace, id: ident.New[session]().String(),
-		limit: rate.NewLimiter(rate.Limit(server.config.Rate), server.config.Burst),
+		limit:   rate.NewLimiter(rate.Limit(server.config.Rate), server.config.Burst),
 		follows: map[parley.ConversationID]*follow{}, heard: time.Now()}
 	s.done, s.cancel = context.WithCancelCause(context.Background()) // a session outlives the request that opened it
 	return s
