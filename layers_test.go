@@ -23,7 +23,7 @@ var layers = map[string]string{
 	"parley/lead": "ident", "parley/hub": "ident lead markup",
 	"parley/store": "ident store/keyset", "parley/store/keyset": "", "parley/store/live": "", "parley/store/blob": "", "parley/store/storetest": "ident store store/keyset",
 	// Detection, and the language of groups.
-	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "", "parley/insight/embed": "egress", "parley/insight/feed": "", "parley/insight/figures": "insight/feed lead", "parley/insight/notify": "egress ident lead signing", "parley/insight": "egress ident insight/criteria insight/entity insight/feed insight/text lead markup",
+	"parley/insight/criteria": "", "parley/insight/text": "", "parley/insight/text/genvectors": "", "parley/insight/text/detection": "insight/text", "parley/insight/entity": "markup", "parley/insight/embed": "egress", "parley/insight/feed": "", "parley/insight/figures": "insight/feed lead", "parley/insight/notify": "egress ident lead signing", "parley/insight": "egress ident insight/criteria insight/entity insight/feed insight/text lead markup",
 	"parley/history": "ident", "parley/erasure": "ident", "parley/retention": "lead",
 	"parley/bots": "egress hub markup", "parley/bots/webhook": "bots egress ident signing", "parley/bots/rules": "bots flow", "parley/bots/llm": "bots egress markup", "parley/bots/judge": "bots bots/llm markup", "parley/flow": "insight/entity insight/text", "parley/dispatch": "egress ident internal/fair internal/stack signing wire", "parley/dispatch/asynqueue": "",
 	"parley/ws": "hub ident internal/stack tokens wire", "parley/ws/gencodes": "ws",

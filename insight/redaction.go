@@ -26,11 +26,11 @@ type redactor struct {
 
 // Text implements [parley.Redactor].
 func (r *redactor) Text(said, language string) string {
-	return entity.Rewrite(said, r.edits(said, language))
+	return markup.Apply(said, r.edits(said, language))
 }
 
 // edits are what is replaced in a text.
-func (r *redactor) edits(said, language string) []entity.Edit {
+func (r *redactor) edits(said, language string) []markup.Edit {
 	return r.rule.Edits(said, func(said string) []entity.Span { return r.find(said, cmp.Or(language, defaultLanguage)) })
 }
 
@@ -65,17 +65,8 @@ func (r *redactor) knows() {
 func (r *redactor) HTML(rich, language string) string {
 	within := *r
 	within.rule.Exclude = slices.Concat(r.rule.Exclude, []string{entity.Number, entity.Date, entity.Time})
-	marked := func(r *redactor) func(string) []markup.Edit {
-		return func(text string) []markup.Edit {
-			edits := r.edits(text, language)
-			marks := make([]markup.Edit, len(edits))
-			for i, e := range edits {
-				marks[i] = markup.Edit{Start: e.Start, End: e.End, With: e.With}
-			}
-			return marks
-		}
-	}
-	return markup.Rewrite(rich, marked(r), marked(&within))
+	return markup.Rewrite(rich, func(text string) []markup.Edit { return r.edits(text, language) },
+		func(text string) []markup.Edit { return within.edits(text, language) })
 }
 
 // Redactor is what a tenant's settings do to everything that is said; nil if they leave it as it is. Whoever stores what was said stores

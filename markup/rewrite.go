@@ -101,7 +101,7 @@ func (w *rewriting) tag(raw string, tag xhtml.Token) string {
 			find = w.seen
 		}
 		if edits := find(a.Val); len(edits) > 0 {
-			a.Val, changed = apply(a.Val, edits), true
+			a.Val, changed = Apply(a.Val, edits), true
 		}
 		kept = append(kept, a)
 	}
@@ -112,7 +112,11 @@ func (w *rewriting) tag(raw string, tag xhtml.Token) string {
 	return tag.String()
 }
 
-func apply(text string, edits []Edit) string {
+// Apply makes edits in a plain text. They are in order and apart from each other.
+func Apply(text string, edits []Edit) string {
+	if len(edits) == 0 {
+		return text
+	}
 	var b strings.Builder
 	at := 0
 	for _, e := range edits {

@@ -62,7 +62,7 @@ func TestRewriteOfAnything(t *testing.T) {
 			t.Errorf("of %q a reader sees %q, but %q is looked at", rich, Text(rich), page)
 		}
 		got := Text(Rewrite(rich, digits, nothing))
-		if want := strings.TrimSpace(apply(page, digits(page))); got != want && !strings.ContainsAny(rich, "\x00\r") {
+		if want := strings.TrimSpace(Apply(page, digits(page))); got != want && !strings.ContainsAny(rich, "\x00\r") {
 			t.Errorf("%q reads %q after the change, want %q", rich, got, want)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"parley/markup"
 )
 
 // The modes of redaction.
@@ -37,16 +39,10 @@ func Spans(found []Found) []Span {
 	return spans
 }
 
-// An Edit replaces a part of a text.
-type Edit struct {
-	Span
-	With string
-}
-
 // Apply replaces the spans of a text. Spans that overlap are replaced together, under the name of the one that begins first,
 // or is longer if they begin together: no character of any span that is not excluded stays.
 func (r Redaction) Apply(text string, spans []Span) string {
-	return Rewrite(text, r.edits(text, r.cuts(text, spans)))
+	return markup.Apply(text, r.edits(text, r.cuts(text, spans)))
 }
 
 // cuts are the spans that are taken out of a text, in order and apart from each other.
@@ -75,28 +71,12 @@ func (r Redaction) cuts(text string, spans []Span) []Span {
 	return merged
 }
 
-func (r Redaction) edits(text string, cuts []Span) []Edit {
-	edits := make([]Edit, len(cuts))
+func (r Redaction) edits(text string, cuts []Span) []markup.Edit {
+	edits := make([]markup.Edit, len(cuts))
 	for i, cut := range cuts {
-		edits[i] = Edit{cut, r.replacement(cut.Name, text[cut.Start:cut.End])}
+		edits[i] = markup.Edit{Start: cut.Start, End: cut.End, With: r.replacement(cut.Name, text[cut.Start:cut.End])}
 	}
 	return edits
-}
-
-// Rewrite makes edits, which are in order and apart from each other.
-func Rewrite(text string, edits []Edit) string {
-	if len(edits) == 0 {
-		return text
-	}
-	var b strings.Builder
-	at := 0
-	for _, e := range edits {
-		b.WriteString(text[at:e.Start])
-		b.WriteString(e.With)
-		at = e.End
-	}
-	b.WriteString(text[at:])
-	return b.String()
 }
 
 // characters widens start:end to the characters that it cuts. A byte that is not UTF-8 is a character of its own.
@@ -124,12 +104,12 @@ const rounds = 8
 
 // Redact finds and replaces what [Find] finds, and again in the result until nothing is found there.
 func (r Redaction) Redact(text, language string) string {
-	return Rewrite(text, r.Edits(text, func(text string) []Span { return Spans(Find(text, language)) }))
+	return markup.Apply(text, r.Edits(text, func(text string) []Span { return Spans(Find(text, language)) }))
 }
 
 // Edits are what Redact makes of a text with whatever find finds. What was put in is never looked into, whatever it reads like, nor is what
 // stands in the text already and is Known: what is found there counts only with something beside it.
-func (r Redaction) Edits(text string, find func(text string) []Span) []Edit {
+func (r Redaction) Edits(text string, find func(text string) []Span) []markup.Edit {
 	var cuts []Span
 	for range rounds {
 		shown := newSeen(r, text, cuts)
@@ -186,10 +166,10 @@ func newSeen(r Redaction, text string, cuts []Span) seen {
 	moved := 0
 	for i, e := range edits {
 		start := e.Start + moved
-		s.places[i] = place{start, start + len(e.With), e.Span}
+		s.places[i] = place{start, start + len(e.With), cuts[i]}
 		moved += len(e.With) - (e.End - e.Start)
 	}
-	s.text = Rewrite(text, edits)
+	s.text = markup.Apply(text, edits)
 	return s
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"parley/markup"
+
 	"pgregory.net/rapid"
 )
 
@@ -84,7 +86,7 @@ func TestReplacementsAreNotRedacted(t *testing.T) {
 		}
 		return spans
 	}
-	if got := Rewrite("hellocard", (Redaction{}).Edits("hellocard", words)); got != "[NUMBER][NUMBER]" {
+	if got := markup.Apply("hellocard", (Redaction{}).Edits("hellocard", words)); got != "[NUMBER][NUMBER]" {
 		t.Errorf("what is found in nothing but what was put in: %q", got)
 	}
 	whole := func(text string) []Span {
@@ -96,10 +98,10 @@ func TestReplacementsAreNotRedacted(t *testing.T) {
 		}
 		return nil
 	}
-	if got := Rewrite("a hello, b", (Redaction{}).Edits("a hello, b", whole)); got != "a [NUMBER], b" {
+	if got := markup.Apply("a hello, b", (Redaction{}).Edits("a hello, b", whole)); got != "a [NUMBER], b" {
 		t.Errorf("what reads as nothing more: %q", got)
 	}
-	if got := Rewrite("a hello, card", (Redaction{}).Edits("a hello, card", whole)); got != "a [URL]ard" {
+	if got := markup.Apply("a hello, card", (Redaction{}).Edits("a hello, card", whole)); got != "a [URL]ard" {
 		t.Errorf("with something beside it: %q", got)
 	}
 	if got := r.Redact("pay 4111 1111 1111 1111 8", "en-US"); got != "pay 4111 1111 1111 1111 "+numbers {
