@@ -158,14 +158,15 @@ func (e *engine) forJob(r *parley.JobRequest) *engine {
 		return e
 	}
 	var made *engine
-	switch {
-	case !r.NoTrackers:
+	if r.NoTrackers {
+		entities := e.entities
+		if r.NoEntities {
+			entities = nil
+		}
+		made = newEngine(slices.Concat(e.named(r.Stored), r.Trackers), slices.Concat(entities, r.Entities), !r.NoEntities, r.Similarity)
+	} else {
 		made = newEngine(r.Trackers, r.Entities, false, r.Similarity)
 		made.besides, made.apart = e, r.NoEntities
-	case r.NoEntities:
-		made = newEngine(slices.Concat(e.named(r.Stored), r.Trackers), r.Entities, false, r.Similarity)
-	default:
-		made = newEngine(slices.Concat(e.named(r.Stored), r.Trackers), slices.Concat(e.entities, r.Entities), true, r.Similarity)
 	}
 	made.meaning = e.meaning
 	return made
