@@ -155,19 +155,9 @@ func TestReceiversThatDoEverythingWrong(t *testing.T) {
 					}
 					return what
 				})
-				application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) {
-					role.Delivery.Block = block
-					role.Delivery.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, parley.MaxScheduled)
-				})
-				d := start(t, s, func(c *Config) { c.Sweep = 20 * time.Millisecond; c.Random = rand.Float64 })
-				d.health.never = true // here faults are to be met, not avoided
+				d := meetFaults(t, s, app, r.URL, nil, block)
 				const conversations, each = 20, 15
-				ids := make([]parley.ConversationID, conversations)
-				for i := range ids {
-					steps, wake := says(t, s, each, app)
-					ids[i] = steps[0].Conversation.ID
-					d.Wake(parley.Committed{Wake: wake})
-				}
+				ids := sayIn(t, s, d, conversations, each, app)
 				checkLanes(t, s, d, r, ids, each, block)
 				if t.Failed() {
 					t.Logf("seed %d", seed)
@@ -175,6 +165,28 @@ func TestReceiversThatDoEverythingWrong(t *testing.T) {
 			})
 		})
 	}
+}
+
+// sayIn begins conversations in which so many things are said each.
+func sayIn(t testing.TB, s *store.Store, d *Dispatcher, conversations, each int, app parley.ApplicationID) []parley.ConversationID {
+	ids := make([]parley.ConversationID, conversations)
+	for i := range ids {
+		steps, wake := says(t, s, each, app)
+		ids[i] = steps[0].Conversation.ID
+		d.Wake(parley.Committed{Wake: wake})
+	}
+	return ids
+}
+
+// meetFaults has a receiver that fails at random tried so often, and so soon, that everything comes in the end.
+func meetFaults(t testing.TB, s *store.Store, app parley.ApplicationID, url string, a *parley.Authentication, block bool) *Dispatcher {
+	application(t, s, app, url, a, func(role *parley.ApplicationRole) {
+		role.Delivery.Block = block
+		role.Delivery.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, parley.MaxScheduled)
+	})
+	d := start(t, s, func(c *Config) { c.Sweep = 20 * time.Millisecond; c.Random = rand.Float64 })
+	d.health.never = true // here faults are to be met, not avoided
+	return d
 }
 
 // checkLanes waits until nothing is owed any more, and looks at each lane.
@@ -253,12 +265,7 @@ func TestConnectionsThatFail(t *testing.T) {
 			return []string{"127.0.0.1"}
 		})
 		const conversations, each = 10, 8
-		ids := make([]parley.ConversationID, conversations)
-		for i := range ids {
-			steps, wake := says(t, s, each, app)
-			ids[i] = steps[0].Conversation.ID
-			d.Wake(parley.Committed{Wake: wake})
-		}
+		ids := sayIn(t, s, d, conversations, each, app)
 		checkLanes(t, s, d, r, ids, each, false)
 		if dead := allGivenUp(t, s); len(dead) > 0 {
 			t.Errorf("%d deliveries were given up, such as %q; seed %d", len(dead), dead[0].Reason, seed)

@@ -5,7 +5,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,19 +102,9 @@ func TestReceiversThatSendAway(t *testing.T) {
 				i := newIssuer(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
 					fmt.Fprintf(w, `{"t":"token-%d"}`, tokens.Add(1))
 				})
-				application(t, s, app, r.URL, &parley.Authentication{OAuth2: &parley.TokenRecipe{URL: i.URL, Method: http.MethodPost, TokenPath: "$.t"}}, func(role *parley.ApplicationRole) {
-					role.Delivery.Block = block
-					role.Delivery.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, parley.MaxScheduled)
-				})
-				d := start(t, s, func(c *Config) { c.Sweep = 20 * time.Millisecond; c.Random = rand.Float64 })
-				d.health.never = true // here faults are to be met, not avoided
+				d := meetFaults(t, s, app, r.URL, &parley.Authentication{OAuth2: &parley.TokenRecipe{URL: i.URL, Method: http.MethodPost, TokenPath: "$.t"}}, block)
 				const conversations, each = 12, 10
-				ids := make([]parley.ConversationID, conversations)
-				for i := range ids {
-					steps, wake := says(t, s, each, app)
-					ids[i] = steps[0].Conversation.ID
-					d.Wake(parley.Committed{Wake: wake})
-				}
+				ids := sayIn(t, s, d, conversations, each, app)
 				enabled := 0
 				waitFor(t, "everything to be delivered", func() bool {
 					h, err := s.Healths(t.Context(), parley.DefaultTenant)

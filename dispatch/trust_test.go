@@ -66,13 +66,13 @@ func TestCallbacksAreSigned(t *testing.T) {
 	}
 }
 
-// refuse makes a receiver that answers 422 to what holds a text while refusing is true.
+// refuse makes a receiver that answers 422 to what holds a text, "" = to all, while refusing is true.
 func refuse(t testing.TB, text string) (r *receiver, refusing *atomic.Bool) {
 	refusing = &atomic.Bool{}
 	refusing.Store(true)
 	r = newReceiver(t, nil)
 	r.answer = func(n int, _ *http.Request) (int, map[string]string, string) {
-		if refusing.Load() && r.got()[n-1].text == text {
+		if refusing.Load() && (text == "" || r.got()[n-1].text == text) {
 			return http.StatusUnprocessableEntity, nil, "no"
 		}
 		return http.StatusOK, nil, ""
@@ -201,14 +201,7 @@ func TestReplayKeepsItsRate(t *testing.T) {
 				const dead = 4
 				var c clock
 				s, app := open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
-				var refusing atomic.Bool
-				refusing.Store(true)
-				r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) {
-					if refusing.Load() {
-						return http.StatusUnprocessableEntity, nil, "no"
-					}
-					return http.StatusOK, nil, ""
-				})
+				r, refusing := refuse(t, "")
 				application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) { role.Delivery.Block = policy.block })
 				d := start(t, s, func(config *Config) { config.Clock, config.Sweep = c.now, 10*time.Millisecond })
 				conversations, messages := dead, 1
@@ -244,14 +237,7 @@ func TestReplayKeepsItsRate(t *testing.T) {
 func TestReplaysThatWaitHoldNothingUp(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
 		s, app := open(t), ident.New[parley.ClientApplication]()
-		var refusing atomic.Bool
-		refusing.Store(true)
-		r := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) {
-			if refusing.Load() {
-				return http.StatusUnprocessableEntity, nil, "no"
-			}
-			return http.StatusOK, nil, ""
-		})
+		r, refusing := refuse(t, "")
 		application(t, s, app, r.URL, nil)
 		d := start(t, s, nil) // without a sweeper
 		steps, wake := says(t, s, 3, app)
