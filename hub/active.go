@@ -287,7 +287,7 @@ func (a *active) launch(p *post, plan *plan) {
 		}
 		in.newID = ident.New[parley.Message]
 		at, whispers := len(r.step.Messages), len(r.effects)
-		if err := r.route(in); err != nil {
+		if err := a.h.routed(&r, in); err != nil {
 			due, plain := plainError(err)
 			a.h.refused(base, plan, in, plain)
 			p.done(nil, in.located(plain))

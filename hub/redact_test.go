@@ -14,10 +14,13 @@ import (
 	"parley/store/storetest"
 )
 
-// A censor hides the word SECRET, and shows the language that it was told of in place of LANGUAGE.
+// A censor hides the word SECRET, and shows the language that it was told of in place of LANGUAGE. It cannot deal with the word FATAL.
 type censor struct{}
 
 func (censor) Text(said, language string) string {
+	if strings.Contains(said, "FATAL") {
+		panic("planted")
+	}
 	return strings.NewReplacer("SECRET", "[X]", "LANGUAGE", language).Replace(said)
 }
 
@@ -166,5 +169,25 @@ func TestPartialAnswersAreNotTold(t *testing.T) {
 			t.Errorf("%d were told of an answer on its way, want %d", len(heard), want)
 		}
 		w.redacts()
+	}
+}
+
+// A message that the rules cannot deal with is refused as a fault of the hub, and the conversation goes on without it.
+func TestPanicRefusesOneMessage(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	w.redacts()
+	id := w.start()
+	w.say(id, parley.Customer, parley.TypeText, func(d *parley.Draft) { d.Body.Content.Text = "before" })
+	fatal := func(d *parley.Draft) { d.Body.Content.Text = "a FATAL b" }
+	if _, err := w.try(id, parley.Customer, parley.TypeText, fatal); err == nil || parley.KindOf(err) != parley.Internal {
+		t.Errorf("the message is answered %v, want an internal error", err)
+	}
+	w.say(id, parley.Customer, parley.TypeText, func(d *parley.Draft) { d.Body.Content.Text = "after" })
+	var texts []string
+	for _, m := range storetest.Messages(t, w.store, id)[1:] {
+		texts = append(texts, m.Body.Content.Text)
+	}
+	if diff := cmp.Diff([]string{"before", "after"}, texts); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 }

@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"parley"
@@ -78,6 +80,18 @@ type routing struct {
 	in      *input
 	step    parley.Step
 	effects []effect
+}
+
+// routed is route for inputs of which one may make it panic. What one sender wrote must not end everybody's sessions: it is refused as a fault of
+// ours, and the conversation stays as it was.
+func (h *Hub) routed(r *routing, in *input) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.config.Logger.Error("routing panicked", "conversation", r.c.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &parley.Error{Msg: "the message could not be dealt with"}
+		}
+	}()
+	return r.route(in)
 }
 
 // route applies one input to the routing's state: every rule of a conversation is in here or below. It is pure: what it

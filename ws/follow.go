@@ -151,7 +151,15 @@ func (s *session) show(f *follow, c *parley.Conversation, m *parley.Message) {
 	if !f.reader.Sees(m) {
 		return
 	}
-	s.push(s.render(f, c, m))
+	var object []byte
+	if err := s.guarded(func() error {
+		object = s.render(f, c, m)
+		return nil
+	}); err != nil {
+		s.end(err)
+		return
+	}
+	s.push(object)
 	f.sent = m.Seq
 	s.server.metrics.delivered.Inc()
 	if age := time.Since(m.Created); age < time.Minute { // older ones are history, not latency

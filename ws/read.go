@@ -231,8 +231,8 @@ func (s *session) serveRequest(r *request) error {
 	}
 	if err != nil {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.fail(r.id, err)
-		s.mu.Unlock()
 	}
 	return nil
 }

@@ -2,6 +2,9 @@ package ws
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -74,7 +77,7 @@ func (s *session) apart() context.Context { return context.WithoutCancel(s.done)
 func (s *session) serve() {
 	s.server.metrics.sessions.Inc()
 	defer s.server.metrics.sessions.Dec()
-	s.end(s.read())
+	s.end(s.guarded(s.read))
 	s.closed.Wait()
 	_ = s.conn.CloseNow() // after Close it does nothing
 	s.release()
@@ -86,6 +89,21 @@ func (s *session) serve() {
 		s.server.config.Logger.WarnContext(s.done, "session ended by a fault", "session", s.id, "error", cause)
 	}
 }
+
+// guarded passes on how fn ended. A panic in it, on what one client sent or is to be shown, is a fault of ours that costs this session, and not all
+// others the process. What is done with mu held and without a deferred Unlock goes through here, or cannot panic.
+func (s *session) guarded(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.server.config.Logger.Error("session panicked", "session", s.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	return fn()
+}
+
+// errPanicked ends a session by a fault of ours.
+var errPanicked = errors.New("panic")
 
 // end ends the session for a cause; the first one wins. It does not wait.
 func (s *session) end(cause error) {

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"strings"
 	"testing"
 
 	"parley/internal/stack"
@@ -12,8 +13,8 @@ func TestAside(t *testing.T) {
 		t.Errorf("Aside = %d, want 7", got)
 	}
 	defer func() {
-		if p := recover(); p != "planted" {
-			t.Errorf("recovered %v, want what was planted", p)
+		if p, _ := recover().(string); !strings.HasPrefix(p, "planted\n") || !strings.Contains(p, "stack_test.TestAside") {
+			t.Errorf("recovered %q, want what was planted and where", p)
 		}
 	}()
 	stack.Aside(func() int { panic("planted") })
