@@ -43,7 +43,7 @@ func (c *Counter) count(ctx context.Context, generation int64, part, whole []int
 // those of the same parts.
 func (c *Counter) replace(ctx context.Context, generation int64, stories []parley.Story, found [][]parley.Visit) (change parley.FigureChange, err error) {
 	change.Generation = generation
-	b := board{cells: map[parley.CellName]*sheet{}}
+	b := board{share: c.share, cells: map[parley.CellName]*sheet{}}
 	var missing []parley.Dimensions
 	for _, visits := range found {
 		for _, v := range visits {
@@ -196,6 +196,7 @@ func (c *Counter) addDimensions(ctx context.Context, generation int64, missing [
 
 // A board is the cells that a change concerns.
 type board struct {
+	share int                        // see countOn
 	cells map[parley.CellName]*sheet // all hours of the days concerned
 }
 
@@ -264,7 +265,7 @@ func (b *board) finish(ctx context.Context, record Record) (hours, days []parley
 		if !s.dirty || s.before == 0 || len(s.changed) == 0 {
 			continue
 		}
-		on, err := s.countOn()
+		on, err := s.countOn(b.share)
 		if err != nil {
 			return nil, nil, fmt.Errorf("hour %d of dimensions %d: %w", name.Start, name.Dimension, err)
 		}

@@ -42,6 +42,7 @@ type Counter struct {
 	feed       feed.Places
 	version    int64 // of the progress that the feed goes with
 	loaded     bool
+	share      int                                   // recountShare, but in tests
 	dimensions map[int64]map[parley.Dimensions]int64 // keys, by generation
 	settings   map[parley.TenantID]parley.FigureSettings
 	before     map[parley.TenantID]time.Time // visits whose last message is older are not counted
@@ -74,7 +75,7 @@ func NewCounter(c Config) *Counter {
 	if c.RetainEvery == 0 {
 		c.RetainEvery = 15 * time.Minute
 	}
-	return &Counter{config: c, lead: lead.New(c.Live, "figures", leadFor), metrics: newMetrics(c.Meter), dimensions: map[int64]map[parley.Dimensions]int64{}}
+	return &Counter{config: c, lead: lead.New(c.Live, "figures", leadFor), metrics: newMetrics(c.Meter), share: recountShare, dimensions: map[int64]map[parley.Dimensions]int64{}}
 }
 
 func (c *Counter) now() time.Time { return c.config.Clock().UTC().Truncate(time.Millisecond) }

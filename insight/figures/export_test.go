@@ -1,4 +1,4 @@
 package figures
 
 // SetRecountShare changes when cells are counted anew; 0 = only if they must be.
-func SetRecountShare(n int) { recountShare = n }
+func (c *Counter) SetRecountShare(n int) { c.share = n }

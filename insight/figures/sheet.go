@@ -4,7 +4,7 @@ import "parley"
 
 // recountShare says when a cell is counted anew from all of its visits: if more than one in so many of them changed. A cell in which
 // fewer did is counted on, from what these were and are, which reads none of the others.
-var recountShare = 16
+const recountShare = 16
 
 // A sheet is one cell of an hour.
 type sheet struct {
@@ -48,9 +48,9 @@ func (s *sheet) add(v *parley.Visit) {
 }
 
 // countOn counts a cell on. It says whether that can be told without the other visits: not if the least or the greatest of a figure
-// is not known any more, or somebody is not among the people that may be there by another visit, too.
-func (s *sheet) countOn() (ok bool, err error) {
-	if len(s.changed)*recountShare > int(s.before) {
+// is not known any more, or somebody is not among the people that may be there by another visit, too. share is [recountShare].
+func (s *sheet) countOn(share int) (ok bool, err error) {
+	if len(s.changed)*share > int(s.before) {
 		return false, nil
 	}
 	for _, v := range s.was {

@@ -55,8 +55,6 @@ func bins(t *Totals) (all []map[float64]float64) {
 
 // What is counted on comes out as if it were counted anew, whatever changes, comes or goes.
 func TestCountingOnIsCountingAnew(t *testing.T) {
-	SetRecountShare(0)
-	defer SetRecountShare(16)
 	tried, on := 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		first := &sheet{changed: map[parley.VisitName]*parley.StoredVisit{}}
@@ -93,7 +91,7 @@ func TestCountingOnIsCountingAnew(t *testing.T) {
 			}
 		}
 		next.Visits += int64(len(next.changed)) // as room does for those that come
-		on1, err := next.countOn()
+		on1, err := next.countOn(0)
 		if err != nil {
 			r.Fatal(err)
 		}
