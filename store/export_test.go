@@ -25,6 +25,25 @@ func (s *Store) FinishTogether(ctx context.Context, all ...parley.Progress) []er
 	return errs
 }
 
+// CommitTogether makes steps true that meet in one commit, in that order.
+func (s *Store) CommitTogether(t testing.TB, steps ...*parley.Step) []parley.Committed {
+	t.Helper()
+	batch := make([]*entry, len(steps))
+	for i, step := range steps {
+		batch[i] = &entry{chain: step.Conversation.ID, step: step}
+	}
+	if err := s.commitBatch(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	committed := make([]parley.Committed, len(batch))
+	for i, e := range batch {
+		if committed[i] = e.committed; e.err != nil {
+			t.Fatalf("step %d: %v", i, e.err)
+		}
+	}
+	return committed
+}
+
 // PlanOfBacklog is how SQLite counts what lanes owe.
 func (s *Store) PlanOfBacklog(t testing.TB) string { return s.plan(t, countBacklog, int64(1)) }
 

@@ -516,7 +516,7 @@ func TestClaimsWithoutWhatIsOwed(t *testing.T) {
 			parties := slices.Clone(second.Conversation.State.Parties)
 			change(first, second)
 			second.Conversation.State.Parties = parties
-			committed := storetest.MustCommit(t, s, first, second)
+			committed := s.CommitTogether(t, first, second)
 			lanes := slices.Concat(committed[0].Claimed, committed[1].Claimed)
 			if len(lanes) != 1 || lanes[0].Fresh != nil {
 				t.Errorf("%s: claimed are %+v, want one lane whose messages are read", what, lanes)
@@ -539,7 +539,7 @@ func TestStepClaimsItsLanes(t *testing.T) {
 		start.Lease = time.Minute
 		second := storetest.Say(start.Conversation, parley.Customer, "", 2)
 		second.Lease = time.Minute
-		committed := storetest.MustCommit(t, s, start, second)
+		committed := s.CommitTogether(t, start, second)
 		lanes := slices.Concat(committed[0].Claimed, committed[1].Claimed)
 		if len(lanes) != 1 || len(committed[0].Wake)+len(committed[1].Wake) != 0 {
 			t.Fatalf("committed = %+v, want the bot's lane claimed once", committed)
