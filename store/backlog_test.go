@@ -134,3 +134,22 @@ func TestBytes(t *testing.T) {
 		}
 	})
 }
+
+// PostgreSQL has a clock that all nodes share; that of SQLite is the process's own.
+func TestClockAhead(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		const off = 20 * time.Second
+		s := open(t, func(c *store.Config) { c.Clock = func() time.Time { return time.Now().Add(off) } })
+		ahead, err := s.ClockAhead(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := time.Duration(0)
+		if strings.HasSuffix(t.Name(), "/postgres") {
+			want = off
+		}
+		if (ahead - want).Abs() > 5*time.Second {
+			t.Errorf("the clock is ahead by %v, want %v", ahead, want)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,19 +37,23 @@ func (c *doctorCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	var state struct {
+		Parts struct {
+			Clock struct{ AheadOfDatabase, State string }
+		}
+	}
 	if !c.Health {
-		var state map[string]any
-		if err := json.Unmarshal(body, &state); err != nil {
+		var text bytes.Buffer
+		if json.Unmarshal(body, &state) != nil || json.Indent(&text, bytes.TrimSpace(body), "", "  ") != nil {
 			return fmt.Errorf("what answers at %s is no hub", c.URL)
 		}
-		text, err := json.MarshalIndent(state, "", "  ")
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(s.out, string(text))
+		fmt.Fprintln(s.out, text.String())
 	}
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("the hub is not ready (status %d)", res.StatusCode)
+	}
+	if clock := state.Parts.Clock; clock.State == "apart" {
+		return fmt.Errorf("the hub's clock is ahead of the database's by %s; at most %v are good, behind or ahead", clock.AheadOfDatabase, maxApart)
 	}
 	return nil
 }

@@ -280,7 +280,7 @@ func TestLostPartsAreShown(t *testing.T) {
 			}
 		}
 	}
-	check("all well", "parley_ready 1\n", `parley_part_up{part="database"} 1`, `parley_part_up{part="redis"} 1`, "parley_database_bytes ",
+	check("all well", "parley_ready 1\n", `parley_part_up{part="database"} 1`, `parley_part_up{part="redis"} 1`, "parley_database_bytes ", "parley_clock_ahead_seconds 0\n",
 		fmt.Sprintf("parley_build_info{database=%q,redis=%q,version=%q} 1\n", "sqlite", n.live.Kind, version()))
 	n.ready.Store(false)
 	check("while stopping", "parley_ready 0\n")

@@ -44,7 +44,24 @@ func (n *node) serveReady(w http.ResponseWriter, r *http.Request) {
 	writeState(w, status, map[string]any{"status": word, "version": version(), "roles": n.config.Roles, "parts": map[string]any{
 		"database": map[string]string{"kind": n.databaseKind, "state": state(database)},
 		"redis":    map[string]string{"kind": n.live.Kind, "state": state(n.live.Ping(ctx))},
+		"clock":    n.clock(ctx),
 	}})
+}
+
+// maxApart is by how much the clocks of nodes may differ: less than what is left of a lane's lease, and of the leeway of tokens. What is further
+// ahead takes lanes that others work on, so that deliveries come twice, and makes tokens that others do not take yet.
+const maxApart = 4 * time.Second
+
+// clock says how the clock goes, which stops no messages.
+func (n *node) clock(ctx context.Context) map[string]string {
+	ahead, err := n.store.ClockAhead(ctx)
+	switch {
+	case err != nil:
+		return map[string]string{"state": "unknown"}
+	case ahead.Abs() > maxApart:
+		return map[string]string{"aheadOfDatabase": ahead.Round(time.Millisecond).String(), "state": "apart"}
+	}
+	return map[string]string{"aheadOfDatabase": ahead.Round(time.Millisecond).String(), "state": "ok"}
 }
 
 // unready says why the node takes no messages, by how the database answered; "" = it does.

@@ -88,7 +88,7 @@ func TestReadiness(t *testing.T) {
 	if redis != "child" && redis != "miniredis" {
 		t.Errorf("redis is %q", redis)
 	}
-	if status, word, parts := ready(); status != 200 || word != "ready" || parts["database"] != (part{"sqlite", "ok"}) || parts["redis"] != (part{redis, "ok"}) {
+	if status, word, parts := ready(); status != 200 || word != "ready" || parts["database"] != (part{"sqlite", "ok"}) || parts["redis"] != (part{redis, "ok"}) || parts["clock"].State != "ok" {
 		t.Errorf("all well: %d %s %v", status, word, parts)
 	}
 	n.ready.Store(false)

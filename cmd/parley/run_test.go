@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +75,27 @@ func TestClientCommands(t *testing.T) {
 	}
 	if status, _, errs := command(t, "doctor", "--url", "http://127.0.0.1:1"); status != 1 || !strings.Contains(errs, "is it running") {
 		t.Errorf("doctor of nothing = %d %s", status, errs)
+	}
+}
+
+// A hub whose clock is wrong takes messages, and is not well.
+func TestDoctorOfAWrongClock(t *testing.T) {
+	for _, test := range []struct {
+		clock  string
+		status int
+		says   string
+	}{
+		{`{"aheadOfDatabase":"-20.003s","state":"apart"}`, 1, "ahead of the database's by -20.003s"},
+		{`{"aheadOfDatabase":"3ms","state":"ok"}`, 0, ""},
+		{`{"state":"unknown"}`, 0, ""},
+	} {
+		hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"status":"ready","parts":{"clock":%s}}`, test.clock)
+		}))
+		if status, _, errs := command(t, "doctor", "--url", hub.URL); status != test.status || !strings.Contains(errs, test.says) {
+			t.Errorf("doctor of the clock %s = %d %q, want %d and %q", test.clock, status, errs, test.status, test.says)
+		}
+		hub.Close()
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 // vitals shows to who scrapes what /readyz says to who asks, and how large the database is. It implements
 // prometheus.Collector; a scrape takes as long as the parts take to answer, at most probeTimeout.
 type vitals struct {
-	n                       *node
-	ready, part, size, this *prometheus.Desc
+	n                              *node
+	ready, part, size, ahead, this *prometheus.Desc
 
 	mu       sync.Mutex // one look at the size at a time
 	bytes    float64
@@ -27,6 +27,7 @@ func newVitals(n *node) *vitals {
 		ready: prometheus.NewDesc("parley_ready", "Whether this node takes messages: 1 or 0, as /readyz says.", nil, nil),
 		part:  prometheus.NewDesc("parley_part_up", "Whether a part answers this node: 1 or 0, by part: database, redis.", []string{"part"}, nil),
 		size:  prometheus.NewDesc("parley_database_bytes", "Size of the database, at most a minute old.", nil, nil),
+		ahead: prometheus.NewDesc("parley_clock_ahead_seconds", "How far this node's clock is ahead of the database's; negative = behind. 0 with SQLite.", nil, nil),
 		this: prometheus.NewDesc("parley_build_info", "What runs here: always 1, by version, kind of database and kind of Redis.", nil,
 			prometheus.Labels{"version": version(), "database": n.databaseKind, "redis": n.live.Kind}),
 	}
@@ -34,7 +35,7 @@ func newVitals(n *node) *vitals {
 
 // Describe implements prometheus.Collector.
 func (v *vitals) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{v.ready, v.part, v.size, v.this} {
+	for _, d := range []*prometheus.Desc{v.ready, v.part, v.size, v.ahead, v.this} {
 		to <- d
 	}
 }
@@ -57,6 +58,9 @@ func (v *vitals) Collect(to chan<- prometheus.Metric) {
 	show(v.ready, is(v.n.unready(database) == ""))
 	show(v.part, is(database == nil), "database")
 	show(v.part, is(v.n.live.Ping(ctx) == nil), "redis")
+	if ahead, err := v.n.store.ClockAhead(ctx); err == nil {
+		show(v.ahead, ahead.Seconds())
+	}
 	if bytes, ok := v.databaseBytes(ctx); ok {
 		show(v.size, bytes)
 	}
