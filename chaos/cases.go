@@ -11,6 +11,8 @@ func Cases() []Case {
 	both := Setup{Postgres: true, Hubs: 2, Slow: 40 * time.Millisecond}
 	slow := both
 	slow.Slow = 150 * time.Millisecond // so that a hub which is killed has lanes to leave behind
+	apart := slow
+	apart.Clock, apart.Skew = true, 3*time.Second // a hub says that more than 4 s are wrong
 	return []Case{
 		{Name: "kill -9 of the hub, SQLite", Setup: Setup{Slow: 20 * time.Millisecond}, Killed: true, Cycles: 200, Short: 6, Cycle: killHub},
 		{Name: "kill -9 of the hub with FLUSHALL, PostgreSQL", Setup: Setup{Postgres: true, Slow: 20 * time.Millisecond}, Killed: true, Cycles: 60, Short: 4, Cycle: killAndFlush},
@@ -21,6 +23,8 @@ func Cases() []Case {
 		{Name: "disk full, SQLite", Setup: Setup{Volume: 24}, Cycles: 4, Short: 1, Cycle: fillDisk},
 		{Name: "everything twice, SQLite, with kill -9", Setup: Setup{Twice: true}, Cycles: 20, Short: 2, Cycle: killHub},
 		{Name: "everything twice, two hubs", Setup: Setup{Postgres: true, Hubs: 2, Twice: true}, Cycles: 10, Short: 1, Cycle: calm},
+		{Name: "clock set back and ahead, two hubs", Setup: Setup{Postgres: true, Hubs: 2, Slow: 40 * time.Millisecond, Clock: true}, Cycles: 10, Cycle: setClock},
+		{Name: "clocks 3 s apart, kill -9 of one of two hubs", Setup: apart, Killed: true, Cycles: 6, Cycle: killOneOfTwo},
 		{Name: "faults between clients and two hubs", Setup: both, Cycles: len(Faults), Short: 2, Cycle: faultsAtClients},
 		{Name: "faults between two hubs and receivers", Setup: both, Cycles: len(Faults), Short: 1, Cycle: faultsAtReceivers},
 		{Name: "faults between two hubs and Redis", Setup: both, Cycles: len(Faults), Short: 1, Cycle: faultsAtRedis},
@@ -134,6 +138,31 @@ func fillDisk(ctx context.Context, w *World, _ int, _ bool) error {
 // calm breaks nothing: what is tried is in the setup.
 func calm(ctx context.Context, _ *World, _ int, _ bool) error {
 	return work(ctx, 2*time.Second, time.Second)
+}
+
+// setClock sets the clock of both hubs back by minutes, while deliveries wait for their next try, and then a little further ahead than it ever was:
+// what is due waits until the clock is there again. All jumps together are less than the time after which a conversation is idle.
+func setClock(ctx context.Context, w *World, n int, _ bool) error {
+	if err := work(ctx, time.Second, time.Second); err != nil {
+		return err
+	}
+	w.callback.Mode(Cut)
+	err := work(ctx, 200*time.Millisecond, 500*time.Millisecond)
+	ahead := time.Duration(n+1) * time.Minute
+	if err == nil {
+		err = w.setClocks(ctx, ahead-10*time.Minute)
+	}
+	w.callback.Mode(Pass)
+	if err != nil {
+		return err
+	}
+	if err := work(ctx, time.Second, time.Second); err != nil {
+		return err
+	}
+	if err := w.setClocks(ctx, ahead); err != nil {
+		return err
+	}
+	return work(ctx, time.Second, time.Second)
 }
 
 // through puts the proxies into a mode for a while, and heals them: each mode in turn, the last ones in the short form.

@@ -152,7 +152,7 @@ func TestLateIsTold(t *testing.T) {
 		"one session of 50":          {Report{Resumes: many(49, time.Second, 6*time.Second)}, "sessions resumed (p99): 6s, promised are 5s"},
 		"a lane waited for too long": {Report{Lanes: many(500, time.Second, 11*time.Second)}, "lanes taken over: 11s, promised are 10s"},
 	} {
-		if got := strings.Join(test.report.late(), "; "); got != test.want {
+		if got := strings.Join(test.report.late(takeoverLimit), "; "); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

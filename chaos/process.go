@@ -104,8 +104,10 @@ type hub struct {
 	binary string // path of the built program
 	front  *Proxy // what clients connect to
 	args   []string
-	temp   string // its temporary folder: a hub that is killed leaves the socket of its Redis there
-	url    string // behind the proxy, for the campaign's own questions
+	temp   string        // its temporary folder: a hub that is killed leaves the socket of its Redis there
+	url    string        // behind the proxy, for the campaign's own questions
+	clock  *clock        // what it takes for the time of day; nil = the machine's
+	skew   time.Duration // of this hub against that clock
 	*process
 }
 
@@ -143,7 +145,14 @@ func (h *hub) start(ctx context.Context) (ready time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	given := func(*process) {}
+	if h.clock != nil {
+		if given, err = h.clock.give(cmd, h.skew); err != nil {
+			return 0, err
+		}
+	}
 	p, err := launch(cmd)
+	given(p)
 	if err != nil {
 		return 0, err
 	}
@@ -179,21 +188,35 @@ func (h *hub) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url+"/readyz", http.NoBody)
-		if err != nil {
-			return err
-		}
-		res, err := plainClient.Do(req)
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
+		if res, err := h.readyz(ctx); err == nil && res.StatusCode == http.StatusOK {
+			return nil
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			return fmt.Errorf("not ready after %v: %w", startLimit, err)
 		}
 	}
+}
+
+// readyz asks whether the hub is ready; there is nothing in the answer but its head.
+func (h *hub) readyz(ctx context.Context) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url+"/readyz", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	res, err := plainClient.Do(req)
+	if err == nil {
+		res.Body.Close()
+	}
+	return res, err
+}
+
+// time is what the hub takes for the time of day, in whole seconds.
+func (h *hub) time(ctx context.Context) (time.Time, error) {
+	res, err := h.readyz(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return http.ParseTime(res.Header.Get("Date"))
 }
 
 // stopLimit is more than the hub's --grace.

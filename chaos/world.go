@@ -21,6 +21,8 @@ type Setup struct {
 	Volume   int           // MiB of a file system of its own for the data; zero = the temporary folder
 	Twice    bool          // every frame and REST post is sent twice, every callback's first answer is lost
 	Slow     time.Duration // receivers answer within this
+	Skew     time.Duration // by how much the second hub's clock is ahead of the first one's; needs Clock
+	Clock    bool          // the hubs' clock can be set
 	Pace     time.Duration // between two messages of a customer, on average; zero means 100 ms
 	Each     int           // customers of each kind; zero means 3
 }
@@ -37,6 +39,7 @@ type World struct {
 	postgres *Proxy // between hubs and PostgreSQL; nil = SQLite
 	callback *Proxy // between hubs and receivers
 	receiver *receiver
+	clock    *clock // of the hubs; nil = the machine's
 
 	customers []*session
 	agents    []*session
@@ -62,6 +65,7 @@ type World struct {
 // world that needs them. One world runs at a time, for what it does to the servers is felt by all.
 type Stage struct {
 	binary   string
+	clocked  string // the same with a clock that can be set; "" = not built yet
 	dir      string
 	redis    *redisServer
 	postgres *postgresServer
@@ -92,6 +96,19 @@ func (s *Stage) servers(ctx context.Context) (err error) {
 	}
 	s.postgres, err = newPostgres(ctx, filepath.Join(s.dir, "postgres"))
 	return err
+}
+
+// withClock is the program with a clock that can be set.
+func (s *Stage) withClock(ctx context.Context) (string, error) {
+	if s.clocked != "" {
+		return s.clocked, nil
+	}
+	dir := filepath.Join(s.dir, "clock")
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		s.clocked, err = buildClock(ctx, dir)
+	}
+	return s.clocked, err
 }
 
 // Close ends the servers at once, for nobody will read them again, and removes the folder.
@@ -143,11 +160,19 @@ func newWorld(ctx context.Context, stage *Stage, setup Setup) (w *World, err err
 		}
 		args = append(args, more...)
 	}
+	binary := stage.binary
+	if setup.Clock {
+		w.clock = &clock{tell: map[*process]dial{}}
+		if binary, err = stage.withClock(ctx); err != nil {
+			return w, err
+		}
+	}
 	for i := range setup.Hubs {
-		h, err := newHub(ctx, string(rune('A'+i)), stage.binary, stage.dir, args...)
+		h, err := newHub(ctx, string(rune('A'+i)), binary, stage.dir, args...)
 		if err != nil {
 			return w, err
 		}
+		h.clock, h.skew = w.clock, time.Duration(i)*setup.Skew
 		w.hubs = append(w.hubs, h)
 		h.args = append(h.args, "--public-url", "http://"+w.hubs[0].front.Address())
 		if _, err := h.start(ctx); err != nil {
@@ -297,6 +322,28 @@ func (w *World) restart(ctx context.Context, h *hub) error {
 	return nil
 }
 
+// setClocks sets the clock of the hubs, and waits until their answers are dated by it.
+func (w *World) setClocks(ctx context.Context, off time.Duration) error {
+	if err := w.clock.set(off); err != nil {
+		return err
+	}
+	for _, h := range w.hubs {
+		for {
+			says, err := h.time(ctx)
+			if err != nil {
+				return err
+			}
+			if wrong := time.Until(says) - off - h.skew; wrong.Abs() < 5*time.Second {
+				break
+			}
+			if err := pause(ctx, 10*time.Millisecond); err != nil {
+				return fmt.Errorf("hub %s does not take the clock: %w", h.name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // close ends everything. Hubs that still run end in order, and say whether they did.
 func (w *World) close(ctx context.Context) error {
 	if w.hangUp != nil {
@@ -310,6 +357,9 @@ func (w *World) close(ctx context.Context) error {
 	}
 	for _, h := range w.hubs {
 		err = errors.Join(err, h.front.Close())
+	}
+	if w.clock != nil {
+		w.clock.close()
 	}
 	w.receiver.close()
 	for _, p := range []*Proxy{w.callback, w.redis, w.postgres} {
