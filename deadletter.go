@@ -37,6 +37,7 @@ type DeadLetterQuery struct {
 	State        DeadState
 	Reason       string    // part of it, as written
 	From, To     time.Time // At: from, and before
+	After, Until int64     // Seq of the message: after, and up to; Until zero = any
 }
 
 // DeadLetters reads and decides about deliveries that were given up.

@@ -253,11 +253,12 @@ func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.Tenan
 		if err != nil || len(messages) == 0 {
 			return err
 		}
-		attempts, err := tx.Attempts(ctx, tenant, id, after, messages[len(messages)-1].Seq)
+		last := messages[len(messages)-1].Seq
+		attempts, err := tx.Attempts(ctx, tenant, id, after, last)
 		if err != nil {
 			return err
 		}
-		dead, _, err := tx.DeadLetters(ctx, parley.DeadLetterQuery{Tenant: tenant, Conversation: id}, 0, MostDecided)
+		dead, _, err := tx.DeadLetters(ctx, parley.DeadLetterQuery{Tenant: tenant, Conversation: id, After: after, Until: last}, 0, MostDecided)
 		if err != nil {
 			return err
 		}
@@ -265,7 +266,7 @@ func (d *Deliveries) Timeline(ctx context.Context, as Actor, tenant parley.Tenan
 		if err != nil {
 			return err
 		}
-		shown, err := tx.Shown(ctx, tenant, id, after, messages[len(messages)-1].Seq)
+		shown, err := tx.Shown(ctx, tenant, id, after, last)
 		if err != nil {
 			return err
 		}

@@ -54,6 +54,10 @@ func (t *tx) deadLettersWhere(ctx context.Context, q parley.DeadLetterQuery) (wh
 	if !q.To.IsZero() {
 		also("x.at < ?", q.To.UnixMilli())
 	}
+	if q.Until != 0 {
+		also("x.seq > ?", q.After)
+		also("x.seq <= ?", q.Until)
+	}
 	return "WHERE " + strings.Join(parts, " AND "), args, nil
 }
 
