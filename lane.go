@@ -163,9 +163,13 @@ type Lanes interface {
 	Probe(ctx context.Context, lease time.Duration) ([]*Lane, error)
 	// Healths is how receivers do, those of one tenant or, with a zero tenant, of all, in order of their keys.
 	Healths(ctx context.Context, tenant TenantID) ([]Health, error)
-	// Notice says whether somebody may be told now that deliveries to a receiver are given up, or that it is disabled: of each it answers true
-	// once in the given time.
-	Notice(ctx context.Context, receiver int64, disabled bool, every time.Duration) (bool, error)
+	// Notice puts down that people are to be told of a receiver, and returns under which key: of each of the two events once in the given time, else
+	// zero. It is the caller's to tell them while the lease lasts.
+	Notice(ctx context.Context, n OwedNotice, every, lease time.Duration) (key int64, err error)
+	// OwedNotices are notices whose lease is over, oldest first: from now on they are the caller's.
+	OwedNotices(ctx context.Context, lease time.Duration, limit int) ([]OwedNotice, error)
+	// Noticed notes that people were told, or cannot be.
+	Noticed(ctx context.Context, key int64) error
 }
 
 // An OverdueLane is one that waits for somebody.
@@ -177,6 +181,20 @@ type GivenUp struct {
 	Lane    int64
 	Slot    int
 	Message Message
+
+	Receiver Receiver
+	Delivery DeliveryID // zero if it was given up before ids were kept
+	Reason   string
+}
+
+// An OwedNotice is what people are to be told of a receiver.
+type OwedNotice struct {
+	Key      int64
+	Receiver Receiver
+	Disabled bool // else a delivery was given up
+	Reason   string
+	Delivery DeliveryID // of what was given up
+	At       time.Time
 }
 
 // A Backlog is what lanes owe now, and to whom that goes.

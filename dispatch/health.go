@@ -176,13 +176,14 @@ func (h *health) trip(ctx context.Context, r parley.Receiver, probed bool) {
 
 // disable switches a receiver off; what it is owed is held until somebody enables it.
 func (h *health) disable(ctx context.Context, r parley.Receiver, why string) {
+	// A process that dies before the next line meets the same answer again, and people have been told then.
+	h.d.notice(ctx, parley.OwedNotice{Receiver: r, Disabled: true, Reason: why})
 	if err := h.d.config.Store.Disable(ctx, r.Key, why); err != nil {
 		h.d.logger.WarnContext(ctx, "disabling a receiver", "application", r.Application, "role", r.Role, "error", err)
 		return
 	}
 	h.held.drop()
 	h.d.logger.WarnContext(ctx, "receiver is disabled; what it is owed is held", "application", r.Application, "role", r.Role, "reason", why)
-	h.d.notice(ctx, Notice{Receiver: r, Event: ReceiverDisabled, Reason: why})
 }
 
 // forget drops what is known of a receiver: somebody enabled it.

@@ -15,6 +15,7 @@ type Notice struct {
 	Delivery parley.DeliveryID // of DeliveryGivenUp
 	Email    string            // the role's notificationEmail; empty = none
 	At       time.Time
+	Done     func() // to be called once people were told, or cannot be; until then the notice is owed, and told again after a while
 }
 
 // A NoticeEvent says what happened.
@@ -34,22 +35,66 @@ type Notifier interface {
 // that were given up does not know that the receiver is disabled, which is worse (docs/adr/0019-notices.md).
 const noticeEvery = time.Hour
 
+// noticeLease is how long a notifier has for a notice. One that a dead process had is told by another one after that. It is more than all tries
+// take: somebody hears twice only of what waited behind many others.
+const noticeLease = 10 * time.Minute
+
+// noticeTimeout bounds noting that people were told.
+const noticeTimeout = 5 * time.Second
+
+// noticePage is how many notices are taken over in one go, fewer than may wait in a notifier.
+const noticePage = 50
+
 // notice tells people, once an hour for each receiver and event, on whichever node.
-func (d *Dispatcher) notice(ctx context.Context, n Notice) {
+func (d *Dispatcher) notice(ctx context.Context, n parley.OwedNotice) {
 	if d.config.Notifier == nil {
 		return
 	}
-	to, err := d.targets.of(ctx, n.Receiver)
-	if err != nil { // the role is gone, and with it whom to tell
-		return
-	}
-	may, err := d.config.Store.Notice(ctx, n.Receiver.Key, n.Event == ReceiverDisabled, noticeEvery)
+	n.At = d.config.Clock()
+	key, err := d.config.Store.Notice(ctx, n, noticeEvery, noticeLease)
 	if err != nil {
-		d.logger.WarnContext(ctx, "looking whether to send a notice", "application", n.Receiver.Application, "error", err)
+		d.logger.WarnContext(ctx, "putting a notice down", "application", n.Receiver.Application, "error", err)
 		return
 	}
-	if may {
-		n.Email, n.At = to.role.NotificationEmail, d.config.Clock()
-		d.config.Notifier.Notify(n)
+	if n.Key = key; key != 0 {
+		d.hand(ctx, n)
 	}
+}
+
+// renotice tells what nobody has told yet: whoever was about to is gone.
+func (d *Dispatcher) renotice(ctx context.Context) {
+	if d.config.Notifier == nil {
+		return
+	}
+	owed, err := d.config.Store.OwedNotices(ctx, noticeLease, noticePage)
+	if err != nil && ctx.Err() == nil {
+		d.logger.WarnContext(ctx, "looking for notices that nobody told", "error", err)
+	}
+	for _, n := range owed {
+		d.hand(ctx, n)
+	}
+}
+
+// hand gives a notice to the notifier.
+func (d *Dispatcher) hand(ctx context.Context, n parley.OwedNotice) {
+	done := func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), noticeTimeout)
+		defer cancel()
+		if err := d.config.Store.Noticed(bounded, n.Key); err != nil { // people hear of it once more
+			d.logger.WarnContext(ctx, "noting that a notice was told", "application", n.Receiver.Application, "error", err)
+		}
+	}
+	to, err := d.targets.of(ctx, n.Receiver)
+	switch {
+	case parley.KindOf(err) == parley.NotFound: // the role is gone, and with it whom to tell
+		done()
+		return
+	case err != nil: // later
+		return
+	}
+	event := DeliveryGivenUp
+	if n.Disabled {
+		event = ReceiverDisabled
+	}
+	d.config.Notifier.Notify(Notice{Receiver: n.Receiver, Event: event, Reason: n.Reason, Delivery: n.Delivery, Email: to.role.NotificationEmail, At: n.At, Done: done})
 }

@@ -63,15 +63,16 @@ func (s *shift) note(ctx context.Context, p parley.Progress) (rest parley.Rest, 
 	lost := s.lost
 	s.lost = nil
 	for i, m := range lost {
-		s.d.tell(ctx, parley.GivenUp{Tenant: s.lane.Tenant, Lane: s.lane.Key, Slot: s.lane.Slot, Message: m})
-		s.d.notice(ctx, Notice{Receiver: s.lane.Receiver, Event: DeliveryGivenUp, Reason: p.Dead[i].Reason, Delivery: p.Dead[i].Delivery})
+		s.d.tell(ctx, parley.GivenUp{Tenant: s.lane.Tenant, Lane: s.lane.Key, Slot: s.lane.Slot, Message: m, Receiver: s.lane.Receiver,
+			Delivery: p.Dead[i].Delivery, Reason: p.Dead[i].Reason})
 	}
 	return rest, nil
 }
 
-// tell says to the hub that a delivery was given up, and notes that it did. Should either fail, the sweeper says it again:
+// tell says to people and to the hub that a delivery was given up, and notes that it did. Should either fail, the sweeper says it again:
 // the hub may hear of one twice, and never not at all. A panic in the hub is the end of this one try.
 func (d *Dispatcher) tell(ctx context.Context, g parley.GivenUp) {
+	d.notice(ctx, parley.OwedNotice{Receiver: g.Receiver, Reason: g.Reason, Delivery: g.Delivery})
 	if d.config.Hub == nil {
 		return
 	}

@@ -37,6 +37,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 			d.count(ctx, now)
 			wait = max(countEvery, countShare*d.config.Clock().Sub(now))
 			d.retell(ctx, untoldFor)
+			d.renotice(ctx)
 			d.sweepHeld(ctx)
 		}
 		overdue, err := d.config.Store.Overdue(ctx, overdueBy, sweepPage)

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -384,28 +383,6 @@ func TestReceiverThatOnlyFailsIsDisabled(t *testing.T) {
 	if told.count(ReceiverDisabled) != 1 || told.count(DeliveryGivenUp) != 4 {
 		t.Errorf("%d notices: %+v", len(told.of), told.of)
 	}
-}
-
-type notices struct {
-	mu sync.Mutex
-	of []Notice
-}
-
-func (n *notices) Notify(one Notice) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.of = append(n.of, one)
-}
-
-func (n *notices) count(e NoticeEvent) (count int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, one := range n.of {
-		if one.Event == e {
-			count++
-		}
-	}
-	return count
 }
 
 // A rate holds, in its own place: the others do not wait.

@@ -532,6 +532,46 @@ func TestNotifyNeverWaits(t *testing.T) {
 	}
 }
 
+// A notice is owed until all of its ways have come to an end: not by the first of two, nor if the hub stops before.
+func TestNoticesAreOwedUntilAllWaysHaveEnded(t *testing.T) {
+	m := newMailServer(t, true, false)
+	answer := make(chan int)
+	operations := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(<-answer) }))
+	defer operations.Close()
+	about := About{Operations: Operations{URL: operations.URL, Secret: secret}}
+	s := newStation(t, func(c *Config) {
+		c.Mail = smtpTo(t, "smtp", m, credentials, "")
+		c.Waits = []time.Duration{time.Hour}
+		c.About = func(context.Context, parley.Receiver) (About, error) { return about, nil }
+	})
+	done := make(chan string, 9)
+	notify := func(name string) {
+		x := given()
+		x.Done = func() { done <- name }
+		s.Notify(x)
+		m.receive(t)
+	}
+	notify("good")
+	if len(done) != 0 {
+		t.Error("it is not owed any more before the operations URL has answered")
+	}
+	answer <- 204
+	if got := <-done; got != "good" {
+		t.Errorf("%s was done", got)
+	}
+	notify("refused")
+	answer <- 400 // another try is of no use
+	if got := <-done; got != "refused" {
+		t.Errorf("%s was done", got)
+	}
+	notify("away")
+	answer <- 503 // which is tried again in an hour
+	s.end()
+	if len(done) != 0 {
+		t.Errorf("%s was done when the hub stopped, want it owed", <-done)
+	}
+}
+
 // What waits when the hub stops is tried once more.
 func TestStoppingSendsWhatWaits(t *testing.T) {
 	m := newMailServer(t, true, false)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,7 +55,15 @@ const (
 type job struct {
 	dispatch.Notice
 	about About
-	id    string // the same on every try
+	id    string        // the same on every try
+	ways  *atomic.Int32 // that have not come to an end
+}
+
+// over notes that a way has come to its end, well or not. With the last one the notice is not owed any more.
+func (j *job) over() {
+	if j.ways.Add(-1) == 0 && j.Done != nil {
+		j.Done()
+	}
 }
 
 // A way is how a notice goes out.
@@ -114,7 +123,7 @@ func New(c Config) *Notifier {
 func (n *Notifier) Notify(x dispatch.Notice) {
 	select {
 	case n.in <- x:
-	default:
+	default: // it stays owed
 		n.dropped(x, "any")
 	}
 }
@@ -155,22 +164,27 @@ func (n *Notifier) spread(ctx context.Context, x dispatch.Notice) {
 	reading, cancel := context.WithTimeout(ctx, lastTimeout)
 	defer cancel()
 	about, err := n.config.About(reading, x.Receiver)
-	if err != nil { // whom it is about is said by its ids
+	j := job{Notice: x, about: about, id: ident.New[parley.Delivery]().String(), ways: new(atomic.Int32)}
+	j.ways.Add(1) // until all ways have it
+	if err == nil {
+		defer j.over()
+	} else { // the mail says whom it is about by its ids, and the operations URL is owed still
 		n.logger.WarnContext(ctx, "reading what a notice is about", "application", x.Receiver.Application, "error", err)
 	}
-	j := job{Notice: x, about: about, id: ident.New[parley.Delivery]().String()}
 	for _, w := range n.ways {
 		if w.name == "mail" && x.Email == "" || w.name == "operations" && about.Operations.URL == "" {
 			continue
 		}
+		j.ways.Add(1)
 		if !w.lines.Offer(w.line(j), j) {
 			n.dropped(x, w.name)
+			j.over()
 		}
 	}
 }
 
 // send tries until it went well, is of no use, or has been tried enough; once only when the hub stops, which ctx says, and not longer than
-// trying lasts.
+// trying lasts: what did not go out then is still owed.
 func (n *Notifier) send(ctx, trying context.Context, w *way, j job) {
 	for tries := 0; ; tries++ {
 		bounded, cancel := context.WithTimeout(trying, tryTimeout)
@@ -178,12 +192,16 @@ func (n *Notifier) send(ctx, trying context.Context, w *way, j job) {
 		cancel()
 		if err == nil {
 			n.sent.WithLabelValues(w.name, "sent").Inc()
+			j.over()
 			return
 		}
 		if !again || tries == len(n.config.Waits) || ctx.Err() != nil {
 			n.sent.WithLabelValues(w.name, "failed").Inc()
 			n.logger.WarnContext(ctx, "a notice could not be sent", "way", w.name, "application", j.Receiver.Application, "role", j.Receiver.Role,
 				"event", j.Event, "tries", tries+1, "error", err)
+			if !again || ctx.Err() == nil {
+				j.over()
+			}
 			return
 		}
 		timer := time.NewTimer(n.config.Waits[tries])

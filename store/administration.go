@@ -35,7 +35,7 @@ func (t *tx) DeleteTenant(ctx context.Context, id parley.TenantID) error {
 	const dimensions = "(SELECT key FROM visit_dimensions WHERE tenant = ?)"
 	for _, text := range []string{ // what refers comes before what is referred to
 		"DELETE FROM clients WHERE tenant = ?", "DELETE FROM objects WHERE tenant = ?", "DELETE FROM availability WHERE tenant = ?",
-		"DELETE FROM receivers WHERE tenant = ?", "DELETE FROM user_settings WHERE tenant = ?", "DELETE FROM generations WHERE tenant = ?",
+		"DELETE FROM owed_notices WHERE receiver IN (SELECT key FROM receivers WHERE tenant = ?)", "DELETE FROM receivers WHERE tenant = ?", "DELETE FROM user_settings WHERE tenant = ?", "DELETE FROM generations WHERE tenant = ?",
 		"DELETE FROM jobs WHERE tenant = ?", "DELETE FROM flows WHERE tenant = ?",
 		"DELETE FROM notifications WHERE subscription IN (SELECT key FROM subscriptions WHERE tenant = ?)", "DELETE FROM subscriptions WHERE tenant = ?",
 		"DELETE FROM event_attributes WHERE tenant = ?", "DELETE FROM tracked_events WHERE tenant = ?", "DELETE FROM event_definitions WHERE tenant = ?",

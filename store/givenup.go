@@ -10,7 +10,8 @@ import (
 
 // Untold implements [parley.Lanes].
 func (s *Store) Untold(ctx context.Context, by time.Duration, limit int) ([]parley.GivenUp, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT x.lane, x.seq, l.slot, tn.id, c.id FROM exceptions AS x JOIN lanes AS l ON l.key = x.lane
+	rows, err := s.read.QueryContext(ctx, `SELECT x.lane, x.seq, l.slot, tn.id, c.id, r.key, r.application, r.role, r.disabled, x.delivery, x.reason FROM exceptions AS x
+		JOIN lanes AS l ON l.key = x.lane JOIN receivers AS r ON r.key = l.receiver
 		JOIN conversations AS c ON c.key = l.conversation JOIN tenants AS tn ON tn.key = x.tenant
 		WHERE x.told = 0 AND (x.at <= ? OR x.state = 'again') ORDER BY x.at, x.lane, x.seq LIMIT ?`, s.now().Add(-by).UnixMilli(), limit)
 	if err != nil {
@@ -20,10 +21,14 @@ func (s *Store) Untold(ctx context.Context, by time.Duration, limit int) ([]parl
 	var found []parley.GivenUp
 	for rows.Next() {
 		var g parley.GivenUp
-		var tenant, conversation []byte
-		if err := rows.Scan(&g.Lane, &g.Message.Seq, &g.Slot, &tenant, &conversation); err != nil {
+		var tenant, conversation, application, delivery []byte
+		if err := rows.Scan(&g.Lane, &g.Message.Seq, &g.Slot, &tenant, &conversation, &g.Receiver.Key, &application, &g.Receiver.Role, &g.Receiver.Disabled, &delivery, &g.Reason); err != nil {
 			return nil, err
 		}
+		if delivery != nil {
+			g.Delivery = parley.DeliveryID(delivery)
+		}
+		g.Receiver.Tenant, g.Receiver.Application = parley.TenantID(tenant), parley.ApplicationID(application)
 		g.Tenant, g.Message.Conversation = parley.TenantID(tenant), parley.ConversationID(conversation)
 		found = append(found, g)
 	}

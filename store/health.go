@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"parley"
 )
 
@@ -146,20 +144,4 @@ func (s *Store) Healths(ctx context.Context, tenant parley.TenantID) ([]parley.H
 		found = append(found, h)
 	}
 	return found, rows.Err()
-}
-
-// Notice implements [parley.Lanes].
-func (s *Store) Notice(ctx context.Context, receiver int64, disabled bool, every time.Duration) (may bool, err error) {
-	now, noticed := s.now(), bun.Ident("noticed")
-	if disabled {
-		noticed = "noticed_disabled"
-	}
-	err = s.Update(ctx, func(t parley.Tx) error {
-		var keys []int64
-		err := t.(*tx).db.NewRaw("UPDATE receivers SET ? = ? WHERE key = ? AND (? IS NULL OR ? <= ?) RETURNING key",
-			noticed, now.UnixMilli(), receiver, noticed, noticed, now.Add(-every).UnixMilli()).Scan(ctx, &keys)
-		may = len(keys) > 0
-		return err
-	})
-	return may, err
 }
