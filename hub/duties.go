@@ -105,6 +105,18 @@ func (h *Hub) End(ctx context.Context, tenant parley.TenantID, id parley.Convers
 	return nil
 }
 
+// errSaidSince is what [Hub.EndAfter] answers when it comes too late.
+var errSaidSince = &parley.Error{Kind: parley.Conflict, Msg: "something was said since"}
+
+// EndAfter is End for one who judged by what was said up to the message with that Seq: Conflict if something was said, or the conversation ended,
+// since, maybe on another node.
+func (h *Hub) EndAfter(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, last int64, why string) error {
+	if err := h.wait(ctx, tenant, id, &input{kind: ended, why: why, last: last}); err != nil {
+		return fmt.Errorf("end conversation %s: %w", id, err)
+	}
+	return nil
+}
+
 // release gives out what was held for an agent program.
 func (h *Hub) release(ctx context.Context, tenant parley.TenantID, app parley.ApplicationID) error {
 	return h.each(ctx, func(tx parley.Tx, after parley.ConversationID) ([]parley.ConversationID, error) {

@@ -477,6 +477,30 @@ func TestAccountEnds(t *testing.T) {
 	}
 }
 
+// Whoever ends a conversation by what it knew of it hears that something was said since, on whatever hub, or that it is over.
+func TestConversationEndsAfterWhatWasKnown(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	other := hub.New(hub.Config{Store: w.store, Clock: w.now})
+	id := w.start()
+	known := w.conversation(id).Seq
+	for _, want := range []struct {
+		says   bool // on the first hub, of which the other one does not hear
+		late   bool
+		status parley.Status
+	}{{true, true, parley.Open}, {true, false, parley.Ended}, {false, true, parley.Ended}} {
+		if want.says {
+			said := w.say(id, parley.Customer, parley.TypeText).Seq
+			if !want.late {
+				known = said
+			}
+		}
+		err := other.EndAfter(t.Context(), w.tenant, id, known, "test")
+		if late := parley.KindOf(err) == parley.Conflict; late != want.late || !late && err != nil || w.conversation(id).Status != want.status {
+			t.Errorf("EndAfter(%d) = %v, and the conversation is %s; want %+v", known, err, w.conversation(id).Status, want)
+		}
+	}
+}
+
 // Many senders at once, on two hubs over one store: every post is stored once, in one order, and no caller sees a conflict.
 func TestTwoHubsOneOrder(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {

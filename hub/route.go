@@ -24,6 +24,7 @@ type input struct {
 	found   parley.Detected      // detected
 	word    botWord              // replied, turnFailed
 	why     string               // ended
+	last    int64                // ended: only if nothing was said after that; 0 = whatever was said
 	manual  bool                 // moded
 	newID   func() parley.MessageID
 	repeat  parley.RepeatKey // made by key
@@ -109,6 +110,9 @@ func (r *routing) route(in *input) error {
 	case released:
 		r.released()
 	case ended:
+		if in.last > 0 && in.last < r.c.Seq { // if what this node knows is older than that, the commit does not hold, and it is routed again
+			return errSaidSince
+		}
 		r.end(parley.System, parley.Body{Name: systemName}, in.why)
 	case detected:
 		r.detected()

@@ -72,17 +72,28 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 	return s.replyTo(ctx, a, t)
 }
 
-// settle waits for turns of the session that other nodes have in progress, and is the session after them.
+// settle waits for turns of the session that other nodes have in progress, ends it if its time is over, and is the session after that.
 func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) (now *session, err error) {
 	for {
-		now, err = s.session(ctx, a, id)
-		if err != nil || len(now.conversation.State.Bot.Open) == 0 {
+		if now, err = s.session(ctx, a, id); err != nil {
 			return now, err
 		}
-		if _, err := s.Hub.AwaitTurn(ctx, a.tenant.ID, id, now.conversation.State.Bot.Open[0].Seq); err != nil {
-			if ctx.Err() != nil {
-				return now, errInProgress
+		c := &now.conversation
+		switch open := c.State.Bot.Open; {
+		case len(open) > 0:
+			_, err = s.Hub.AwaitTurn(ctx, a.tenant.ID, id, open[0].Seq)
+		case now.isOver(a.account.TimeoutMinutes, s.now()):
+			// Another node may have begun a turn, or ended it, since it was read. Its clock may be another, too.
+			if err = s.Hub.EndAfter(ctx, a.tenant.ID, id, c.Seq, "the session expired"); parley.KindOf(err) == parley.Conflict {
+				err = nil
 			}
+		default:
+			return now, nil
+		}
+		if err != nil && ctx.Err() != nil {
+			err = errInProgress
+		}
+		if err != nil {
 			return now, err
 		}
 	}
@@ -100,17 +111,16 @@ func (now *session) expires(timeoutMinutes float64) time.Time {
 	return last.Add(time.Duration(timeoutMinutes * float64(time.Minute)))
 }
 
+// isOver says whether an open session has had no turn for too long.
+func (now *session) isOver(timeoutMinutes float64, at time.Time) bool {
+	end := now.expires(timeoutMinutes)
+	return now.conversation.Status == parley.Open && !end.IsZero() && !at.Before(end)
+}
+
 // expired answers a turn in a session that is over, if it is: with what people said at its end, in a new session, or not at all.
 func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, now *session) (over bool, err error) {
-	c := &now.conversation
-	if c.Status == parley.Open {
-		at := now.expires(a.account.TimeoutMinutes)
-		if at.IsZero() || s.now().Before(at) {
-			return false, nil
-		}
-		if err := s.Hub.End(ctx, a.tenant.ID, c.ID, "the session expired"); err != nil {
-			return true, err
-		}
+	if now.conversation.Status == parley.Open {
+		return false, nil
 	}
 	if s.mayHear(a, now) {
 		answer, err := s.farewell(ctx, a, now)

@@ -123,26 +123,14 @@ func (s *stage) clock() time.Time {
 
 func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 	t.Helper()
-	s := &stage{t: t, store: storetest.Open(t), hold: make(chan struct{}), thinks: make(chan struct{})}
-	log := slog.New(slog.DiscardHandler)
-	late := &struct{ *hub.Hub }{}
-	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
-		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{s} }, parley.ConnectorWebhook: webhook.Factory(http.DefaultClient)}})
-	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner, Allow: loopback})
-	s.hub = hub.New(hub.Config{Store: s.store, Dispatcher: d, Logger: log, Clock: s.clock})
-	late.Hub = s.hub
-	ctx, stop := context.WithCancel(context.Background())
-	var parts sync.WaitGroup
-	for _, run := range []func(context.Context) error{d.Run, s.hub.Run} {
-		parts.Go(func() { _ = run(ctx) }) // both end with ctx
-	}
-	t.Cleanup(func() {
-		stop()
-		parts.Wait()
-	})
-	s.tokens = tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
-	s.admin = directory.NewAdministration(directory.Config{}, s.store, s.tokens.Forget)
-	s.bots = directory.NewBots(directory.Config{Allow: loopback}, s.store, deaf{s.hub})
+	return newStageOn(t, storetest.Open(t), nil, settings...)
+}
+
+// newStageOn is a stage on that record; live = nil: alone.
+func newStageOn(t *testing.T, record *store.Store, live parley.Live, settings ...func(*parley.BotSettings)) *stage {
+	t.Helper()
+	s := &stage{t: t, store: record, hold: make(chan struct{}), thinks: make(chan struct{})}
+	s.start(live, s)
 	made := directory.Bot{Name: "Rex", Active: true, Settings: parley.BotSettings{Connector: parley.ConnectorRules, Language: "en-US"}}
 	for _, change := range settings {
 		change(&made.Settings)
@@ -152,15 +140,44 @@ func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 		t.Fatal(err)
 	}
 	s.key = s.newKey(parley.DefaultTenant)
+	s.serve(s.hub)
+	return s
+}
+
+// start runs what is behind the surface. The bot is that of the stage that is named.
+func (s *stage) start(live parley.Live, script *stage) {
+	log := slog.New(slog.DiscardHandler)
+	late := &struct{ *hub.Hub }{}
+	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
+		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{script} }, parley.ConnectorWebhook: webhook.Factory(http.DefaultClient)}})
+	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner, Allow: loopback})
+	s.hub = hub.New(hub.Config{Store: s.store, Live: live, Dispatcher: d, Logger: log, Clock: s.clock})
+	late.Hub = s.hub
+	ctx, stop := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	for _, run := range []func(context.Context) error{d.Run, s.hub.Run} {
+		parts.Go(func() { _ = run(ctx) }) // both end with ctx
+	}
+	s.t.Cleanup(func() {
+		stop()
+		parts.Wait()
+	})
+	s.tokens = tokens.New(tokens.Config{Issuer: "https://hub.example"}, s.store)
+	s.admin = directory.NewAdministration(directory.Config{}, s.store, s.tokens.Forget)
+	s.bots = directory.NewBots(directory.Config{Allow: loopback}, s.store, deaf{s.hub})
+}
+
+// serve is the surface over HTTP.
+func (s *stage) serve(h broker.Hub) {
 	router := rest.NewRouter()
-	broker.New(broker.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Authority: s.tokens, Clock: s.clock}).Register(router)
+	broker.New(broker.Deps{Store: s.store, Hub: h, Keys: s.admin, Authority: s.tokens, Clock: s.clock}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
 	})
 	s.server = server.URL
-	s.Caller = resttest.NewCaller(t, server.URL, "", broker.Document)
+	s.Caller = resttest.NewCaller(s.t, server.URL, "", broker.Document)
 	s.Refuses(func(status int, body []byte) (string, bool) {
 		var p struct {
 			Status      int
@@ -176,7 +193,6 @@ func newStage(t *testing.T, settings ...func(*parley.BotSettings)) *stage {
 		}
 		return p.Code, err == nil && p.Status == status && p.Code != "" && p.Error != "" && p.Message != "" && p.Path != "" && !p.Timestamp.IsZero()
 	})
-	return s
 }
 
 func (s *stage) newKey(tenant parley.TenantID) string {

@@ -36,6 +36,7 @@ type Hub interface {
 	Post(ctx context.Context, r hub.PostRequest) ([]hub.Posted, error)
 	AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64) (*parley.Turn, error)
 	End(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, why string) error
+	EndAfter(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, last int64, why string) error
 	Redactor(ctx context.Context, tx parley.Tx, tenant parley.TenantID) (parley.Redactor, error)
 }
 

@@ -231,7 +231,16 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	if p := s.limits.take(a.key); p != nil {
 		return p.at(id.String())
 	}
-	return inSession(s.goOn(ctx, w, a, now), id)
+	err = s.goOn(ctx, w, a, now)
+	if parley.KindOf(err) == parley.Closed { // somebody ended it meanwhile
+		if now, err = s.settle(placing, a, id); err == nil {
+			if over, err := s.expired(ctx, w, a, now); err != nil || over {
+				return err
+			}
+			err = errInProgress
+		}
+	}
+	return inSession(err, id)
 }
 
 // goOn asks the next turn of a session.

@@ -1,0 +1,191 @@
+package broker_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/hub"
+	"parley/rest/broker"
+	"parley/store"
+	"parley/store/keyset"
+	"parley/store/live"
+	"parley/store/storetest"
+)
+
+// nodes are two nodes on one PostgreSQL and one Redis, each with a hub, a surface and a clock of its own, and a bot that replaces sessions that are
+// over. What the first one asks of its hub goes through between; nil = as it is.
+func nodes(t *testing.T, between func(broker.Hub) broker.Hub) (one, two *stage) {
+	t.Helper()
+	redis := os.Getenv("PARLEY_TEST_REDIS")
+	if redis == "" {
+		t.Skip("set PARLEY_TEST_REDIS to the URL of a Redis (scripts/services does)")
+	}
+	database := storetest.PostgresURL(t)
+	seal, err := keyset.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := func(c *store.Config) { c.Seal = seal }
+	one, two = newStageOn(t, storetest.OpenURL(t, database, sealed), openLive(t, redis), func(b *parley.BotSettings) { b.RenewExpired = true }),
+		&stage{t: t, store: storetest.OpenURL(t, database, sealed)}
+	if between != nil {
+		one.serve(between(one.hub))
+	}
+	two.start(openLive(t, redis), one)
+	two.serve(two.hub)
+	two.bot, two.channel, two.key = one.bot, one.channel, one.key
+	return one, two
+}
+
+func openLive(t *testing.T, redis string) parley.Live {
+	t.Helper()
+	l, err := live.Open(t.Context(), live.Config{URL: redis, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// An outcome is what became of one call.
+type outcome struct {
+	status int
+	text   string
+	said
+}
+
+// outcomes are those of so many calls on two nodes at once, each with what it says and headers of its own.
+func outcomes(one, two *stage, calls int, session string, call func(i int) (text string, headers []string)) []outcome {
+	all := make([]outcome, calls)
+	var wait sync.WaitGroup
+	keys := one.keysFor(calls)
+	for i := range all {
+		s := []*stage{one, two}[i%2]
+		wait.Go(func() {
+			text, headers := call(i)
+			res, body := s.Do("POST", s.turns()+"/"+session, `{"text":"`+text+`"}`, s.headers(append([]string{"Api-Key", keys[i]}, headers...)...)...)
+			all[i] = outcome{status: res.StatusCode, text: strings.TrimSpace(body)}
+			if err := json.Unmarshal([]byte(body), &all[i].said); err != nil {
+				one.t.Errorf("call %d answered %d %s", i, res.StatusCode, body)
+			}
+		})
+	}
+	wait.Wait()
+	return all
+}
+
+// sessionsOf are the codes of the sessions of a business key.
+func (s *stage) sessionsOf(business string) (codes []string) {
+	s.t.Helper()
+	_, text := s.Do("GET", s.environment()+"/history/"+business, "", "Api-Key", s.key)
+	var all []struct{ Session struct{ SessionCode string } }
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		s.t.Fatalf("the history is %s", text)
+	}
+	for _, one := range all {
+		codes = append(codes, one.Session.SessionCode)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+// ends counts how often a session ended.
+func (s *stage) ends(session string) (n int) {
+	s.t.Helper()
+	for _, m := range storetest.Messages(s.t, s.store, s.id(session)) {
+		if m.Type == parley.TypeConversationEnd {
+			n++
+		}
+	}
+	return n
+}
+
+// A heldHub does not let the first call of a kind through before it may.
+type heldHub struct {
+	broker.Hub
+	began, held, once bool
+	at                chan struct{} // closed when it comes
+	may               chan struct{}
+	mu                sync.Mutex
+}
+
+func (h *heldHub) hold(is bool) {
+	h.mu.Lock()
+	first := is && !h.once
+	h.once = h.once || first
+	h.mu.Unlock()
+	if first {
+		close(h.at)
+		<-h.may
+	}
+}
+
+func (h *heldHub) Post(ctx context.Context, r hub.PostRequest) ([]hub.Posted, error) {
+	h.hold(h.began)
+	return h.Hub.Post(ctx, r)
+}
+
+func (h *heldHub) EndAfter(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, last int64, why string) error {
+	h.hold(h.held)
+	return h.Hub.EndAfter(ctx, tenant, id, last, why)
+}
+
+// Clocks of nodes differ. One takes a session for over in which the other one just began a turn: that turn has its answer, and the session goes on
+// for both.
+func TestTurnsAreNotEndedByAnotherNode(t *testing.T) {
+	h := &heldHub{held: true, at: make(chan struct{}), may: make(chan struct{})}
+	one, two := nodes(t, func(b broker.Hub) broker.Hub { h.Hub = b; return h })
+	session := two.turn("", `{"text":"hello"}`, 200).SessionCode
+	one.late.Store(int64(30*time.Minute + time.Second))
+	two.late.Store(int64(29 * time.Minute))
+	late := make(chan outcome, 1)
+	go func() {
+		late <- outcomes(one, one, 1, session, func(int) (string, []string) { return "mine too", nil })[0]
+	}()
+	<-h.at
+	answer := make(chan outcome, 1)
+	go func() {
+		answer <- outcomes(two, two, 1, session, func(int) (string, []string) { return "slow", nil })[0]
+	}()
+	<-one.thinks
+	close(h.may)
+	close(one.hold)
+	if got := <-answer; got.status != 200 || got.first() != "at last" || got.SessionCode != session {
+		t.Errorf("the turn in progress answered %d %s", got.status, got.text)
+	}
+	if got := <-late; got.status != 200 || !strings.HasPrefix(got.first(), "you said|mine too|") || got.SessionCode != session {
+		t.Errorf("the turn after it answered %d %s", got.status, got.text)
+	}
+	if n := one.ends(session); n != 0 {
+		t.Errorf("the session ended %d times", n)
+	}
+}
+
+// A session that one node ends while another one has just seen it open is replaced there, too.
+func TestSessionEndsOnAnotherNode(t *testing.T) {
+	h := &heldHub{began: true, at: make(chan struct{}), may: make(chan struct{})}
+	one, two := nodes(t, func(b broker.Hub) broker.Hub { h.Hub = b; return h })
+	session := two.turn("", `{"text":"hello"}`, 200).SessionCode
+	answer := make(chan outcome, 1)
+	go func() {
+		answer <- outcomes(one, one, 1, session, func(int) (string, []string) { return "hello?", nil })[0]
+	}()
+	<-h.at
+	two.turn(session, `{"text":"bye"}`, 200)
+	close(h.may)
+	if got := <-answer; got.status != 200 || !strings.HasPrefix(got.first(), "you said|hello?|") || got.SessionCode == session {
+		t.Errorf("answered %d %s", got.status, got.text)
+	}
+}
