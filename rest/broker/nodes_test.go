@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -112,6 +113,60 @@ func (s *stage) ends(session string) (n int) {
 	return n
 }
 
+// One request under the code of a session that is over, repeated on two nodes at once, begins one session in its place, and all who call get its answer.
+func TestNodesRenewOnce(t *testing.T) {
+	one, two := nodes(t, nil)
+	old := one.turn("", `{"text":"hello"}`, 200, "Business-Key", "4711").SessionCode
+	for _, s := range []*stage{one, two} {
+		s.late.Store(int64(time.Hour))
+	}
+	asked := one.asked.Load()
+	all := outcomes(one, two, 40, old, func(int) (string, []string) { return "again", []string{"X-Request-Id", "r1"} })
+	for i, got := range all {
+		if got.status != 200 || got.text != all[0].text || !strings.HasPrefix(got.first(), "you said|again|") {
+			t.Fatalf("call %d answered %d %s, the first one %s", i, got.status, got.text, all[0].text)
+		}
+	}
+	want := []string{old, all[0].SessionCode}
+	slices.Sort(want)
+	if got := two.sessionsOf("4711"); !slices.Equal(got, want) {
+		t.Errorf("the customer has the sessions %v, want %v", got, want)
+	}
+	if n := one.asked.Load() - asked; n != 1 {
+		t.Errorf("the bot was asked %d times", n)
+	}
+	if n := one.ends(old); n != 1 {
+		t.Errorf("the old session ended %d times", n)
+	}
+}
+
+// Requests that are not the same each begin a session in place of the one that is over, on whatever node: nothing of what is said is lost.
+func TestNodesRenewForEachRequest(t *testing.T) {
+	one, two := nodes(t, nil)
+	old := one.turn("", `{"text":"hello"}`, 200, "Business-Key", "4711").SessionCode
+	for _, s := range []*stage{one, two} {
+		s.late.Store(int64(time.Hour))
+	}
+	want := []string{old}
+	for i, got := range outcomes(one, two, 30, old, func(i int) (string, []string) { return fmt.Sprint("number ", i), nil }) {
+		if got.status != 200 || !strings.HasPrefix(got.first(), fmt.Sprintf("you said|number %d|", i)) {
+			t.Errorf("call %d answered %d %s", i, got.status, got.text)
+			continue
+		}
+		if said := storetest.Messages(t, one.store, one.id(got.SessionCode))[0].Body.Content.Text; said != fmt.Sprint("number ", i) {
+			t.Errorf("the session of call %d begins with %q", i, said)
+		}
+		want = append(want, got.SessionCode)
+	}
+	slices.Sort(want)
+	if got := two.sessionsOf("4711"); !slices.Equal(got, want) {
+		t.Errorf("the customer has %d sessions, want %d", len(got), len(want))
+	}
+	if n := one.ends(old); n != 1 {
+		t.Errorf("the old session ended %d times", n)
+	}
+}
+
 // A heldHub does not let the first call of a kind through before it may.
 type heldHub struct {
 	broker.Hub
@@ -187,5 +242,24 @@ func TestSessionEndsOnAnotherNode(t *testing.T) {
 	close(h.may)
 	if got := <-answer; got.status != 200 || !strings.HasPrefix(got.first(), "you said|hello?|") || got.SessionCode == session {
 		t.Errorf("answered %d %s", got.status, got.text)
+	}
+}
+
+// A request that is repeated on another node, whose clock shows another minute, begins no second session.
+func TestRenewalNeedsNoCommonClock(t *testing.T) {
+	h := &heldHub{began: true, at: make(chan struct{}), may: make(chan struct{})}
+	one, two := nodes(t, func(b broker.Hub) broker.Hub { h.Hub = b; return h })
+	old := two.turn("", `{"text":"bye"}`, 200).SessionCode
+	now := time.Now().UTC().Truncate(time.Minute)
+	one.stands.Store(new(now.Add(59 * time.Second)))
+	two.stands.Store(new(now.Add(61 * time.Second)))
+	named := func(int) (string, []string) { return "hello?", []string{"X-Request-Id", "r1"} }
+	first := make(chan outcome, 1)
+	go func() { first <- outcomes(one, one, 1, old, named)[0] }()
+	<-h.at
+	second := outcomes(two, two, 1, old, named)[0]
+	close(h.may)
+	if got := <-first; got.status != 200 || got.text != second.text {
+		t.Errorf("answered %d %s and %d %s", got.status, got.text, second.status, second.text)
 	}
 }

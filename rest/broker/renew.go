@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
+	"sort"
 
 	"github.com/google/uuid"
 
@@ -23,13 +23,16 @@ func (s *Surface) renew(ctx context.Context, w http.ResponseWriter, a *ask, was 
 		return err
 	}
 	if a.request != "" {
-		minute := s.now().Truncate(repeatFor)
-		for _, of := range []time.Time{minute, minute.Add(-repeatFor)} {
-			if over, err := s.renewedBefore(ctx, w, a, renewalID(was.Conversation, a.request, of)); err != nil || over {
+		id, n, err := s.renewals(ctx, a, was.Conversation)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			if over, err := s.answeredBefore(ctx, w, a, id); err != nil || over {
 				return err
 			}
 		}
-		d.Body.MessageID = renewalID(was.Conversation, a.request, minute) // on another node the same request may be at this point, too
+		d.Body.MessageID = renewalID(was.Conversation, a.request, n) // on another node the same request may be at this point, too
 	}
 	if p := s.limits.take(a.key); p != nil {
 		return p
@@ -37,23 +40,32 @@ func (s *Surface) renew(ctx context.Context, w http.ResponseWriter, a *ask, was 
 	return s.begin(ctx, w, a, d)
 }
 
-// renewalID names the message that begins a session in place of another one, for a request of that name in that minute.
-func renewalID(old parley.ConversationID, request string, minute time.Time) string {
-	return uuid.NewSHA1(uuid.UUID(old), fmt.Appendf(nil, "renew %d %s", minute.Unix(), request)).String()
-}
-
-// renewedBefore answers as the session was that such a message began, if there is one and it is not too long ago.
-func (s *Surface) renewedBefore(ctx context.Context, w http.ResponseWriter, a *ask, messageID string) (over bool, err error) {
-	var id parley.ConversationID
+// renewals counts the sessions that requests of that name began in place of another one, and finds the last of them. They are numbered, and not
+// named by their time: what two nodes count is the same, what their clocks say is not.
+func (s *Surface) renewals(ctx context.Context, a *ask, old parley.ConversationID) (last parley.ConversationID, n int, err error) {
 	err = s.Store.View(ctx, func(tx parley.Tx) (err error) {
-		_, id, err = tx.StartedBy(ctx, a.tenant.ID, ident.StartKey(a.account.ID, a.client.UserRef, messageID))
+		begun := func(i int) (id parley.ConversationID) { // zero = there is none, or err says why it is not known
+			if err == nil {
+				_, id, err = tx.StartedBy(ctx, a.tenant.ID, ident.StartKey(a.account.ID, a.client.UserRef, renewalID(old, a.request, i)))
+			}
+			if parley.KindOf(err) == parley.NotFound {
+				err = nil
+			}
+			return id
+		}
+		enough := 1 // a client that never takes the new code may have begun many
+		for !begun(enough - 1).IsZero() {
+			enough *= 2
+		}
+		if n = sort.Search(enough, func(i int) bool { return begun(i).IsZero() }); n > 0 {
+			last = begun(n - 1)
+		}
 		return err
 	})
-	if parley.KindOf(err) == parley.NotFound {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return s.answeredBefore(ctx, w, a, id)
+	return last, n, err
+}
+
+// renewalID names the message that begins a session in place of another one, for the n-th request of that name, from 0.
+func renewalID(old parley.ConversationID, request string, n int) string {
+	return uuid.NewSHA1(uuid.UUID(old), fmt.Appendf(nil, "renew %d %s", n, request)).String()
 }
