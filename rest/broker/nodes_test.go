@@ -263,3 +263,27 @@ func TestRenewalNeedsNoCommonClock(t *testing.T) {
 		t.Errorf("answered %d %s and %d %s", got.status, got.text, second.status, second.text)
 	}
 }
+
+// What people said before the end of a session is told once, however many ask on two nodes at once; all others get sessions of their own.
+func TestLastWordsAreToldOnOneNode(t *testing.T) {
+	one, two := nodes(t, nil)
+	for round := range 5 {
+		session := one.turn("", `{"text":"human"}`, 200).SessionCode
+		one.says(session, "Goodbye.")
+		if err := one.hub.End(t.Context(), parley.DefaultTenant, one.id(session), "test"); err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		for i, got := range outcomes(one, two, 8, session, func(i int) (string, []string) { return fmt.Sprint("number ", i), nil }) {
+			switch {
+			case got.status == 200 && got.first() == "Goodbye." && got.SessionCode == session:
+				told++
+			case got.status != 200 || !strings.HasPrefix(got.first(), fmt.Sprintf("you said|number %d|", i)):
+				t.Errorf("call %d answered %d %s", i, got.status, got.text)
+			}
+		}
+		if told != 1 {
+			t.Errorf("round %d: it was told %d times", round, told)
+		}
+	}
+}

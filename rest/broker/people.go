@@ -130,16 +130,23 @@ func (s *Surface) farewell(ctx context.Context, a *ask, now *session) (*reply, e
 		return nil, nil
 	}
 	out.handOver("closed")
-	if !now.Told.IsZero() {
-		return out, nil
-	}
-	told := now.BotSession
-	told.Told, told.ToldTo = s.now(), requestMark(a.request)
-	return out, s.Store.Update(ctx, func(tx parley.Tx) error { return tx.PutBotSession(ctx, told) })
+	return out, s.Store.Update(ctx, func(tx parley.Tx) error {
+		told, err := tx.BotSession(ctx, a.tenant.ID, c.ID) // another node may be telling it, too
+		switch {
+		case err != nil:
+			return err
+		case !s.mayHear(a, &told):
+			out = nil
+		case told.Told.IsZero():
+			told.Told, told.ToldTo = s.now(), requestMark(a.request)
+			return tx.PutBotSession(ctx, told)
+		}
+		return nil
+	})
 }
 
 // mayHear says whether the channel has not had its farewell yet, or asks for it again with the request that had it: the answer may be lost.
-func (s *Surface) mayHear(a *ask, now *session) bool {
+func (s *Surface) mayHear(a *ask, now *parley.BotSession) bool {
 	return now.Told.IsZero() || a.request != "" && now.ToldTo == requestMark(a.request) && s.now().Sub(now.Told) < repeatFor
 }
 

@@ -122,7 +122,7 @@ func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, no
 	if now.conversation.Status == parley.Open {
 		return false, nil
 	}
-	if s.mayHear(a, now) {
+	if s.mayHear(a, &now.BotSession) {
 		answer, err := s.farewell(ctx, a, now)
 		if err != nil || answer != nil {
 			if err == nil {
