@@ -195,9 +195,10 @@ func (r *Runner) ask(ctx context.Context, b *bot, t *Turn, partial func(string))
 
 // guarded turns a panic of a connector into a failure: a flow nobody thought of must not take the hub along.
 func (r *Runner) guarded(ctx context.Context, c Connector, t *Turn, partial func(string)) (reply parley.BotReply, err error) {
+	conversation := t.Conversation // t is not held: a connector that waits lets go of it
 	defer func() {
 		if p := recover(); p != nil {
-			r.config.Logger.ErrorContext(ctx, "a connector panicked", "conversation", t.Conversation, "panic", fmt.Sprint(p))
+			r.config.Logger.ErrorContext(ctx, "a connector panicked", "conversation", conversation, "panic", fmt.Sprint(p))
 			err = &Failure{Why: parley.FailureInternal, Problem: "the hub could not ask the bot"}
 		}
 	}()

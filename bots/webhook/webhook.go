@@ -73,12 +73,13 @@ func (b *Bot) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parley.Bo
 	if err != nil {
 		return parley.BotReply{}, err
 	}
+	before, asks := t.Contexts, t.Text != "" && t.Input.Code == "" // the rest of the turn is let go of: the bot may take long
 	answer, err := b.post(ctx, questionID(t), body)
 	if err != nil {
 		return parley.BotReply{}, err
 	}
-	reply, err := readReply(answer, t.Contexts)
-	reply.Fallback = reply.NLP != nil && reply.NLP.Type == parley.NLPNone && t.Text != "" && t.Input.Code == "" // reference/analytics.md 5
+	reply, err := readReply(answer, before)
+	reply.Fallback = asks && reply.NLP != nil && reply.NLP.Type == parley.NLPNone // reference/analytics.md 5
 	return reply, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -110,11 +111,15 @@ func (s *Surface) asAdministrator(r *http.Request) (p place, err error) {
 	return p, nil
 }
 
-// A bot is the one that a path names, with the channel it is reached on.
+// A bot is what a turn needs to know of the one that a path names, and of the channel it is reached on: a turn that waits keeps it.
 type bot struct {
-	app     parley.ClientApplication
-	account parley.Account
-	channel parley.Channel
+	id      parley.ApplicationID
+	renews  bool // begins a session in place of one that is over
+	account parley.AccountID
+	address string
+	channel string        // its type
+	speaks  string        // the language of whose locale is none
+	timeout time.Duration // of a session without a turn
 }
 
 // optionBot and optionChannel name the options by which an account is a channel of a bot; see directory.Bots.
@@ -136,26 +141,34 @@ func (s *Surface) bot(ctx context.Context, r *http.Request, p *place) (b bot, er
 			return b, errNotFound
 		}
 	}
+	var app parley.ClientApplication
+	var account parley.Account
+	var channel parley.Channel
 	err = s.Store.View(ctx, func(tx parley.Tx) error {
-		if b.app, err = tx.Applications().Find(ctx, p.tenant.ID, id); err != nil {
+		if app, err = tx.Applications().Find(ctx, p.tenant.ID, id); err != nil {
 			return err
 		}
-		if b.app.Bot == nil {
+		if app.Bot == nil {
 			return errNotFound
 		}
-		if b.account, err = findChannel(ctx, tx, &b.app, named, !inPath); err != nil {
+		if account, err = findChannel(ctx, tx, &app, named, !inPath); err != nil {
 			return err
 		}
-		b.channel, err = tx.Channels().Find(ctx, p.tenant.ID, b.account.Channel)
+		channel, err = tx.Channels().Find(ctx, p.tenant.ID, account.Channel)
 		return err
 	})
 	if parley.KindOf(err) == parley.NotFound {
 		return b, errNotFound
 	}
-	if err == nil && (!b.app.Active || !b.account.Active || !b.channel.Active) {
+	if err != nil {
+		return b, err
+	}
+	if !app.Active || !account.Active || !channel.Active {
 		return b, fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")
 	}
-	return b, err
+	b = bot{id: app.ID, renews: app.Bot.RenewExpired, account: account.ID, address: account.Address, channel: channel.Type, speaks: account.DefaultLanguage,
+		timeout: timeoutOf(&account)}
+	return b, mayCall(r.Header.Get("Origin"), account.Option(parley.OptionAllowedOrigins))
 }
 
 // findChannel is a channel of a bot by its id or, on the older route, its name.
@@ -185,9 +198,9 @@ func findChannel(ctx context.Context, tx parley.Tx, app *parley.ClientApplicatio
 	return parley.Account{}, errNotFound
 }
 
-// mayCall says whether a page of that origin may talk to a channel.
-func (b *bot) mayCall(origin string) error {
-	allowed := strings.Fields(b.account.Option(parley.OptionAllowedOrigins))
+// mayCall says whether a page of that origin may talk to a channel that lists those.
+func mayCall(origin, origins string) error {
+	allowed := strings.Fields(origins)
 	if origin == "" || len(allowed) == 0 {
 		return nil
 	}

@@ -170,7 +170,7 @@ func showSession(of *session, account *parley.Account, turns int, now time.Time)
 	if turns > 1 {
 		out.SessionType = "UPDATED"
 	}
-	expires := of.expires(account.TimeoutMinutes)
+	expires := of.expires(timeoutOf(account))
 	switch {
 	case c.Status == parley.Ended:
 		out.SessionType, expires = "EXPIRED", c.Ended

@@ -31,12 +31,12 @@ func (s *Surface) satisfaction(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errNotFound
 	}
-	a := ask{place: p}
+	var app parley.ClientApplication
 	err = s.Store.View(r.Context(), func(tx parley.Tx) (err error) {
-		a.app, err = tx.Applications().Find(r.Context(), p.tenant.ID, id)
+		app, err = tx.Applications().Find(r.Context(), p.tenant.ID, id)
 		return err
 	})
-	if parley.KindOf(err) == parley.NotFound || err == nil && a.app.Bot == nil {
+	if parley.KindOf(err) == parley.NotFound || err == nil && app.Bot == nil {
 		return errNotFound
 	}
 	if err != nil {

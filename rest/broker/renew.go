@@ -46,7 +46,7 @@ func (s *Surface) renewals(ctx context.Context, a *ask, old parley.ConversationI
 	err = s.Store.View(ctx, func(tx parley.Tx) (err error) {
 		begun := func(i int) (id parley.ConversationID) { // zero = there is none, or err says why it is not known
 			if err == nil {
-				_, id, err = tx.StartedBy(ctx, a.tenant.ID, ident.StartKey(a.account.ID, a.client.UserRef, renewalID(old, a.request, i)))
+				_, id, err = tx.StartedBy(ctx, a.tenant.ID, ident.StartKey(a.account, a.client.UserRef, renewalID(old, a.request, i)))
 			}
 			if parley.KindOf(err) == parley.NotFound {
 				err = nil

@@ -26,7 +26,7 @@ func (s *Surface) session(ctx context.Context, a *ask, id parley.ConversationID)
 		now.conversation, err = tx.Conversation(ctx, a.tenant.ID, id)
 		return err
 	})
-	if parley.KindOf(err) == parley.NotFound || err == nil && (now.Bot != a.app.ID || now.conversation.Account != a.account.ID) {
+	if parley.KindOf(err) == parley.NotFound || err == nil && (now.Bot != a.bot.id || now.conversation.Account != a.account) {
 		err = errSession
 	}
 	return now, err
@@ -82,7 +82,7 @@ func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) 
 		switch open := c.State.Bot.Open; {
 		case len(open) > 0:
 			_, err = s.Hub.AwaitTurn(ctx, a.tenant.ID, id, open[0].Seq)
-		case now.isOver(a.account.TimeoutMinutes, s.now()):
+		case now.isOver(a.timeout, s.now()):
 			// Another node may have begun a turn, or ended it, since it was read. Its clock may be another, too.
 			if err = s.Hub.EndAfter(ctx, a.tenant.ID, id, c.Seq, "the session expired"); parley.KindOf(err) == parley.Conflict {
 				err = nil
@@ -100,7 +100,7 @@ func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) 
 }
 
 // expires is when an open session is over unless there is another turn; zero = it stays, since an agent has it.
-func (now *session) expires(timeoutMinutes float64) time.Time {
+func (now *session) expires(timeout time.Duration) time.Time {
 	if now.conversation.Owner.Kind == parley.OwnerAgent {
 		return time.Time{}
 	}
@@ -108,12 +108,17 @@ func (now *session) expires(timeoutMinutes float64) time.Time {
 	if last.IsZero() {
 		last = now.Created
 	}
-	return last.Add(time.Duration(timeoutMinutes * float64(time.Minute)))
+	return last.Add(timeout)
+}
+
+// timeoutOf is how long a session on an account stays open without a turn.
+func timeoutOf(a *parley.Account) time.Duration {
+	return time.Duration(a.TimeoutMinutes * float64(time.Minute))
 }
 
 // isOver says whether an open session has had no turn for too long.
-func (now *session) isOver(timeoutMinutes float64, at time.Time) bool {
-	end := now.expires(timeoutMinutes)
+func (now *session) isOver(timeout time.Duration, at time.Time) bool {
+	end := now.expires(timeout)
 	return now.conversation.Status == parley.Open && !end.IsZero() && !at.Before(end)
 }
 
@@ -131,7 +136,7 @@ func (s *Surface) expired(ctx context.Context, w http.ResponseWriter, a *ask, no
 			return true, err
 		}
 	}
-	if a.app.Bot.RenewExpired {
+	if a.renews {
 		return true, s.renew(ctx, w, a, now)
 	}
 	return true, errExpired

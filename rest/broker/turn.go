@@ -37,9 +37,6 @@ func (s *Surface) prepare(r *http.Request) (*ask, error) {
 	if err = s.reading.pass(r.Context(), func() error { return s.whom(r, a) }); err != nil {
 		return nil, err
 	}
-	if err = a.mayCall(r.Header.Get("Origin")); err != nil {
-		return nil, err
-	}
 	if a.client, err = clientOf(r); err != nil {
 		return nil, err
 	}
@@ -86,7 +83,7 @@ func (a *ask) startDraft() (*parley.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.ChannelType, d.Address, d.Test, d.Language = a.channel.Type, a.account.Address, a.test, a.language()
+	d.ChannelType, d.Address, d.Test, d.Language = a.channel, a.address, a.test, a.language()
 	d.Customer = &parley.CustomerData{Contacts: []parley.Contact{{Type: "userRef", Address: a.client.UserRef}}}
 	if a.client.BusinessKey != "" {
 		d.Customer.Contacts = append(d.Customer.Contacts, parley.Contact{Type: "businessKey", Address: a.client.BusinessKey})
@@ -98,7 +95,7 @@ func (a *ask) startDraft() (*parley.Draft, error) {
 func (a *ask) language() string {
 	tag, err := language.Parse(strings.ReplaceAll(a.client.Locale, "_", "-"))
 	if err != nil {
-		return a.account.DefaultLanguage
+		return a.speaks
 	}
 	return tag.String()
 }
@@ -169,7 +166,7 @@ func (s *Surface) undone(ctx context.Context, a *ask, id parley.ConversationID, 
 
 // begun answers the first turn of a session.
 func (s *Surface) begun(ctx context.Context, w http.ResponseWriter, a *ask, id parley.ConversationID, t *parley.Turn) error {
-	session := parley.BotSession{Tenant: a.tenant.ID, Conversation: id, Bot: a.app.ID, BusinessKey: a.client.BusinessKey, Created: t.Opened}
+	session := parley.BotSession{Tenant: a.tenant.ID, Conversation: id, Bot: a.bot.id, BusinessKey: a.client.BusinessKey, Created: t.Opened}
 	if err := s.Store.Update(ctx, func(tx parley.Tx) error {
 		if err := tx.PutBotSession(ctx, session); err != nil {
 			return err
