@@ -39,14 +39,49 @@ func (s *Surface) withKey(r *http.Request) (place, error) {
 		return p, err
 	}
 	p.key = k.ID
+	return p, s.admits(r, &p)
+}
+
+// admits wants a token besides the API-KEY where the environment wants one.
+func (s *Surface) admits(r *http.Request, p *place) error {
 	if !p.tenant.RequireBearer {
-		return p, nil
+		return nil
 	}
-	return p, s.bearer(r, p.tenant.ID, parley.ScopeBroker, parley.ScopeAdmin)
+	return s.bearer(r, p.tenant.ID, parley.ScopeBroker, parley.ScopeAdmin)
+}
+
+// whom reads whose turn it is, and which bot's. Every turn does, so it is one view.
+func (s *Surface) whom(r *http.Request, a *ask) error {
+	k, err := s.key(r)
+	if err != nil {
+		return err
+	}
+	var ofBot error // is told when it is known who asks
+	if err := s.Store.View(r.Context(), func(tx parley.Tx) (err error) {
+		if a.place, err = environmentIn(tx, r, k.Tenant); err == nil {
+			a.bot, ofBot = botIn(tx, r, a.tenant.ID)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	a.key = k.ID
+	if err := s.admits(r, &a.place); err != nil {
+		return err
+	}
+	return ofBot
 }
 
 // environment is the one that the path names, if it is the credential's.
 func (s *Surface) environment(r *http.Request, tenant parley.TenantID) (p place, err error) {
+	err = s.Store.View(r.Context(), func(tx parley.Tx) (err error) {
+		p, err = environmentIn(tx, r, tenant)
+		return err
+	})
+	return p, err
+}
+
+func environmentIn(tx parley.Tx, r *http.Request, tenant parley.TenantID) (p place, err error) {
 	id, err := parley.ParseID[parley.Tenant](strings.ToLower(mux.Vars(r)["env"]))
 	if err != nil {
 		return p, errNotFound
@@ -54,10 +89,7 @@ func (s *Surface) environment(r *http.Request, tenant parley.TenantID) (p place,
 	if id != tenant {
 		return p, errForeign
 	}
-	if err := s.Store.View(r.Context(), func(tx parley.Tx) (err error) {
-		p.tenant, err = tx.Tenant(r.Context(), id)
-		return err
-	}); err != nil {
+	if p.tenant, err = tx.Tenant(r.Context(), id); err != nil {
 		return p, err
 	}
 	if org, err := parley.ParseID[parley.Organisation](strings.ToLower(mux.Vars(r)["org"])); err != nil || org != p.tenant.Organisation {
@@ -128,9 +160,9 @@ const (
 	optionChannel = "channel"
 )
 
-// bot finds the bot and channel of a path, or of the older route, whose channel is in a header.
-func (s *Surface) bot(ctx context.Context, r *http.Request, p *place) (b bot, err error) {
-	vars := mux.Vars(r)
+// botIn finds the bot and channel of a path, or of the older route, whose channel is in a header.
+func botIn(tx parley.Tx, r *http.Request, tenant parley.TenantID) (b bot, err error) {
+	ctx, vars := r.Context(), mux.Vars(r)
 	id, err := parley.ParseID[parley.ClientApplication](strings.ToLower(vars["bot"]))
 	if err != nil {
 		return b, errNotFound
@@ -141,22 +173,18 @@ func (s *Surface) bot(ctx context.Context, r *http.Request, p *place) (b bot, er
 			return b, errNotFound
 		}
 	}
-	var app parley.ClientApplication
 	var account parley.Account
 	var channel parley.Channel
-	err = s.Store.View(ctx, func(tx parley.Tx) error {
-		if app, err = tx.Applications().Find(ctx, p.tenant.ID, id); err != nil {
-			return err
-		}
-		if app.Bot == nil {
-			return errNotFound
-		}
-		if account, err = findChannel(ctx, tx, &app, named, !inPath); err != nil {
-			return err
-		}
-		channel, err = tx.Channels().Find(ctx, p.tenant.ID, account.Channel)
-		return err
-	})
+	app, err := tx.Applications().Find(ctx, tenant, id)
+	if err == nil && app.Bot == nil {
+		err = errNotFound
+	}
+	if err == nil {
+		account, err = findChannel(ctx, tx, &app, named, !inPath)
+	}
+	if err == nil {
+		channel, err = tx.Channels().Find(ctx, tenant, account.Channel)
+	}
 	if parley.KindOf(err) == parley.NotFound {
 		return b, errNotFound
 	}

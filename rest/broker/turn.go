@@ -57,15 +57,6 @@ func (s *Surface) prepare(r *http.Request) (*ask, error) {
 	return a, err
 }
 
-// whom reads whose turn it is, and which bot's.
-func (s *Surface) whom(r *http.Request, a *ask) (err error) {
-	if a.place, err = s.withKey(r); err != nil {
-		return err
-	}
-	a.bot, err = s.bot(r.Context(), r, &a.place)
-	return err
-}
-
 // draft is the turn as a message.
 func (a *ask) draft() (*parley.Draft, error) {
 	info, err := json.Marshal(a.client)
