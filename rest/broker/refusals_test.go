@@ -188,13 +188,13 @@ func TestBearerIsWantedWhereItIs(t *testing.T) {
 	}
 }
 
-// A key has ten turns a second, and twenty at once. The clock stands, or a slow machine would give it more meanwhile.
+// A key has ten turns a second, and twenty at once, those that begin a session in place of one that is over among them. The clock stands, or a slow machine would give it more meanwhile.
 func TestRateIsLimited(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, func(b *parley.BotSettings) { b.RenewExpired = true })
 	begun := time.Now()
 	s.stands.Store(&begun)
-	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
-	for range 19 {
+	session, ended := s.turn("", `{"text":"hello"}`, 200).SessionCode, s.turn("", `{"text":"bye"}`, 200).SessionCode
+	for range 18 {
 		s.turn(session, `{"text":"nothing"}`, 200)
 	}
 	asked := s.asked.Load()
@@ -202,8 +202,10 @@ func TestRateIsLimited(t *testing.T) {
 	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "1" || !strings.Contains(text, "RATE_LIMITED") || !strings.Contains(text, `"sessionCode":"`+session+`"`) {
 		t.Errorf("over the rate: %d %s", res.StatusCode, text)
 	}
-	if res, text = s.Do("POST", s.turns(), `{"text":"nothing"}`, s.headers()...); res.StatusCode != 429 || strings.Contains(text, "sessionCode") {
-		t.Errorf("over the rate, at the start: %d %s", res.StatusCode, text)
+	for _, path := range []string{s.turns(), s.turns() + "/" + ended} {
+		if res, text = s.Do("POST", path, `{"text":"nothing"}`, s.headers()...); res.StatusCode != 429 || strings.Contains(text, "sessionCode") {
+			t.Errorf("over the rate, at the start of a session: %d %s", res.StatusCode, text)
+		}
 	}
 	if s.asked.Load() != asked {
 		t.Error("the bot was asked by turns over the rate")

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 // repeats the request under the old code, having no other, and gets the same one.
 func (s *Surface) renew(ctx context.Context, w http.ResponseWriter, a *ask, was *session) error {
 	a.test, a.client = was.conversation.State.Bot.Test, laterClient(clientIn(&was.conversation), a.client)
-	a.client.BusinessKey = cmp.Or(a.client.BusinessKey, was.BusinessKey)
 	d, err := a.startDraft()
 	if err != nil {
 		return err
