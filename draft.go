@@ -8,6 +8,7 @@ type Draft struct {
 	Type         MessageType
 	Sender       Role
 	Body         Body
+	After        int64 // is taken only if nothing was said after the message with this Seq, on whatever node, else Conflict; 0 = whatever was said
 
 	// The rest starts a conversation, or updates the customer's data of one that goes on.
 	ChannelType         string

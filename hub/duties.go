@@ -105,13 +105,13 @@ func (h *Hub) End(ctx context.Context, tenant parley.TenantID, id parley.Convers
 	return nil
 }
 
-// errSaidSince is what [Hub.EndAfter] answers when it comes too late.
+// errSaidSince is what comes too late for [parley.Draft.After].
 var errSaidSince = &parley.Error{Kind: parley.Conflict, Msg: "something was said since"}
 
 // EndAfter is End for one who judged by what was said up to the message with that Seq: Conflict if something was said, or the conversation ended,
 // since, maybe on another node.
 func (h *Hub) EndAfter(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, last int64, why string) error {
-	if err := h.wait(ctx, tenant, id, &input{kind: ended, why: why, last: last}); err != nil {
+	if err := h.wait(ctx, tenant, id, &input{kind: ended, why: why, draft: parley.Draft{After: last}}); err != nil {
 		return fmt.Errorf("end conversation %s: %w", id, err)
 	}
 	return nil

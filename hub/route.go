@@ -12,7 +12,7 @@ import (
 // to know beyond state and plan was looked up before, so that route itself does no I/O.
 type input struct {
 	kind    inputKind
-	draft   parley.Draft         // said
+	draft   parley.Draft         // said; After: ended, too
 	speaker parley.Speaker       // said: what the credential allows
 	parent  *parley.Message      // said: what draft.Body.Parent refers to; nil = not found
 	assets  []parley.Asset       // said: the assets its attachments refer to
@@ -24,7 +24,6 @@ type input struct {
 	found   parley.Detected      // detected
 	word    botWord              // replied, turnFailed
 	why     string               // ended
-	last    int64                // ended: only if nothing was said after that; 0 = whatever was said
 	manual  bool                 // moded
 	newID   func() parley.MessageID
 	repeat  parley.RepeatKey // made by key
@@ -99,6 +98,9 @@ func (h *Hub) routed(r *routing, in *input) (err error) {
 // does depends on its arguments only, and all it does is change r. On an error r is not to be used any more.
 func (r *routing) route(in *input) error {
 	r.in = in
+	if after := in.draft.After; after > 0 && after < r.c.Seq { // if what this node knows is older than that, the commit does not hold, and it is routed again
+		return errSaidSince
+	}
 	var err error
 	switch in.kind {
 	case said:
@@ -110,9 +112,6 @@ func (r *routing) route(in *input) error {
 	case released:
 		r.released()
 	case ended:
-		if in.last > 0 && in.last < r.c.Seq { // if what this node knows is older than that, the commit does not hold, and it is routed again
-			return errSaidSince
-		}
 		r.end(parley.System, parley.Body{Name: systemName}, in.why)
 	case detected:
 		r.detected()

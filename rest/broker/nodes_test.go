@@ -287,3 +287,24 @@ func TestLastWordsAreToldOnOneNode(t *testing.T) {
 		}
 	}
 }
+
+// Turns of one session go one after the other also when they come to two nodes at once: each has its own answer, and is asked when the one before is over.
+func TestTurnsAreSerialOnTwoNodes(t *testing.T) {
+	one, two := nodes(t, nil)
+	session := one.turn("", `{"text":"hello"}`, 200).SessionCode
+	const calls = 40
+	for i, got := range outcomes(one, two, calls, session, func(i int) (string, []string) { return fmt.Sprint("number ", i), nil }) {
+		if got.status != 200 || got.SessionCode != session || len(got.Answers) != 1 || !strings.HasPrefix(got.first(), fmt.Sprintf("you said|number %d|", i)) {
+			t.Errorf("call %d answered %d %s", i, got.status, got.text)
+		}
+	}
+	said := storetest.Messages(t, one.store, one.id(session))
+	if len(said) != 2*(calls+1) {
+		t.Errorf("%d messages were said, want %d", len(said), 2*(calls+1))
+	}
+	for i, m := range said {
+		if want := []parley.Role{parley.Customer, parley.CustomBot}[i%2]; m.Sender != want {
+			t.Fatalf("message %d is of the %s, want %s: turns overlapped", i+1, m.Sender, want)
+		}
+	}
+}

@@ -74,9 +74,9 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 
 // settle waits for turns of the session that other nodes have in progress, ends it if its time is over, and is the session after that.
 func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) (now *session, err error) {
-	for {
+	for err == nil {
 		if now, err = s.session(ctx, a, id); err != nil {
-			return now, err
+			break
 		}
 		c := &now.conversation
 		switch open := c.State.Bot.Open; {
@@ -90,13 +90,11 @@ func (s *Surface) settle(ctx context.Context, a *ask, id parley.ConversationID) 
 		default:
 			return now, nil
 		}
-		if err != nil && ctx.Err() != nil {
-			err = errInProgress
-		}
-		if err != nil {
-			return now, err
-		}
 	}
+	if ctx.Err() != nil {
+		err = errInProgress
+	}
+	return now, err
 }
 
 // expires is when an open session is over unless there is another turn; zero = it stays, since an agent has it.

@@ -206,29 +206,29 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 		return errInProgress
 	}
 	defer leave()
-	now, err := s.settle(placing, a, id) // what was before may be over
-	if err != nil {
-		return inSession(err, id)
-	}
-	if over, err := s.answeredBefore(ctx, w, a, id); err != nil || over { // the same request may have had the place meanwhile
-		return inSession(err, id)
-	}
-	if over, err := s.expired(ctx, w, a, now); err != nil || over {
-		return err
-	}
-	if p := s.limits.take(a.key); p != nil {
-		return p.at(id.String())
-	}
-	err = s.goOn(ctx, w, a, now)
-	if parley.KindOf(err) == parley.Closed { // somebody ended it meanwhile
-		if now, err = s.settle(placing, a, id); err == nil {
-			if over, err := s.expired(ctx, w, a, now); err != nil || over {
-				return err
-			}
-			err = errInProgress
+	paid := false
+	for {
+		now, err := s.settle(placing, a, id) // what was before may be over
+		if err != nil {
+			return inSession(err, id)
 		}
+		if over, err := s.answeredBefore(ctx, w, a, id); err != nil || over { // the same request may have had the place meanwhile
+			return inSession(err, id)
+		}
+		if over, err := s.expired(ctx, w, a, now); err != nil || over {
+			return err
+		}
+		if !paid {
+			if p := s.limits.take(a.key); p != nil {
+				return p.at(id.String())
+			}
+			paid = true
+		}
+		err = s.goOn(ctx, w, a, now)
+		if kind := parley.KindOf(err); kind != parley.Conflict && kind != parley.Closed {
+			return inSession(err, id)
+		} // something was said meanwhile, or somebody ended it: on another node, or another surface
 	}
-	return inSession(err, id)
 }
 
 // goOn asks the next turn of a session.
@@ -258,8 +258,8 @@ func (s *Surface) nextDraft(ctx context.Context, a *ask, now *session) (*parley.
 	if err != nil {
 		return nil, err
 	}
-	d.Conversation = now.Conversation
-	if a.request != "" { // on another node the same request may be at this point, too: one of the two makes the message
+	d.Conversation, d.After = now.Conversation, now.conversation.Seq // places are the node's: another one may begin a turn, too
+	if a.request != "" {                                             // on another node the same request may be at this point, too: one of the two makes the message
 		d.Body.MessageID = uuid.NewSHA1(uuid.UUID(now.Conversation), fmt.Appendf(nil, "%d %s", now.conversation.Seq, a.request)).String()
 	}
 	if d.ClientInfo, err = json.Marshal(laterClient(clientIn(&now.conversation), a.client)); err != nil {
