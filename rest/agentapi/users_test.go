@@ -37,6 +37,10 @@ func TestStart(t *testing.T) {
 	if about := s.told.Load().Background; about != "likes blue\n\nquote 7" {
 		t.Errorf("the agent is told %q", about)
 	}
+	start(strings.Replace(email, "quote 7", "quote 8", 1) + `}`)
+	if s.say(first, "and now?"); s.told.Load().Background != "likes blue\n\nquote 8" {
+		t.Errorf("when it is told anew the agent is told %q", s.told.Load().Background)
+	}
 	reset := start(email + `,"resetConversation":true}`)
 	if reset == first {
 		t.Error("a reset goes on with the same")
@@ -55,10 +59,19 @@ func TestStart(t *testing.T) {
 	if again := start(email + `}`); again != reset { // the newest active one
 		t.Errorf("after a reset the next start goes on with %s", again)
 	}
+	s.must("PUT", reset, `{"status":"inactive"}`, 200)
+	if again := start(email + `}`); again == reset || again == first {
+		t.Errorf("with none that is active the next start goes on with %s", again)
+	}
 	const sms = `{"channel":"sms","firstName":"Bo","lastName":"Li","phoneNumber":"+4912345678","smsIntroduction":"Hi","includeSignatureInSms":false}`
 	one := start(sms)
-	if start(sms) != one || one == first {
-		t.Error("text messages are not told apart from mails, or do not go on")
+	if start(sms) != one {
+		t.Error("a text message does not go on")
+	}
+	const both = `,"firstName":"Al","lastName":"Ma","email":"al@example.org","phoneNumber":"+4912345679"`
+	texted := start(`{"channel":"sms","smsIntroduction":"Hi"` + both + `}`)
+	if mailed := start(`{"channel":"email","emailSubject":"s","emailIntroduction":"i"` + both + `}`); mailed == texted {
+		t.Error("a mail goes on with text messages")
 	}
 	s.must("PUT", one+"/mode", `{"mode":"manual"}`, 200)
 	start(sms) // people have it: the introduction is the agent's all the same

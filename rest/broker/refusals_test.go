@@ -112,7 +112,14 @@ func TestWaysToASession(t *testing.T) {
 			t.Errorf("CHANNEL %q answered %d", channel, res.StatusCode)
 		}
 	}
-	// A session belongs to its channel.
+	// A channel belongs to its bot, and a session to its channel.
+	_, theirs, err := s.bots.Create(t.Context(), parley.DefaultTenant, directory.Bot{Name: "Max", Active: true, Settings: s.bot.Settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, text := s.Do("POST", strings.Replace(s.turns(), s.channel.String(), theirs.String(), 1), `{"text":"hello"}`, s.headers()...); res.StatusCode != 404 {
+		t.Errorf("on a channel of another bot: %d %s", res.StatusCode, text)
+	}
 	second, err := s.bots.AddChannel(t.Context(), parley.DefaultTenant, s.bot.ID, directory.BotChannel{Name: "second", Type: "web", Active: true})
 	if err != nil {
 		t.Fatal(err)
@@ -182,6 +189,9 @@ func TestBearerIsWantedWhereItIs(t *testing.T) {
 	}
 	if s.asked.Load() != asked {
 		t.Error("a refused call asked the bot")
+	}
+	if res, text := s.Do("POST", strings.Replace(s.turns(), s.bot.ID.String(), s.channel.String(), 1), `{"text":"hello"}`, s.headers()...); res.StatusCode != 401 {
+		t.Errorf("without a token, and for no bot: %d %s, want to hear of the token first", res.StatusCode, text)
 	}
 	if res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Authorization", "bearer  "+s.token(parley.DefaultTenant, parley.ScopeBroker))...); res.StatusCode != 200 {
 		t.Errorf("a good token answered %d %s", res.StatusCode, text)

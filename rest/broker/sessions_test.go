@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -98,5 +99,25 @@ func TestRenewedSessions(t *testing.T) {
 	_, text = s.Do("GET", s.environment()+"/history/tester", "", "Api-Key", s.key)
 	if strings.Count(text, `"test":true`) != 2 {
 		t.Errorf("in place of a test: %s", text)
+	}
+}
+
+// A session that is ended while its first turn waits never was: whoever asked hears of no session without an answer.
+func TestSessionsEndWithTheirFirstTurn(t *testing.T) {
+	s := newStage(t)
+	answer := make(chan string, 1)
+	go func() {
+		res, text := s.Do("POST", s.turns(), `{"text":"slow"}`, s.headers("Business-Key", "4711")...)
+		answer <- fmt.Sprint(res.StatusCode, " ", text)
+	}()
+	<-s.thinks
+	if err := s.hub.End(t.Context(), parley.DefaultTenant, s.told.Load().Conversation, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answer; !strings.HasPrefix(got, "500 ") || !strings.Contains(got, `"code":"INTERNAL"`) || strings.Contains(got, "sessionCode") {
+		t.Errorf("answered %s", got)
+	}
+	if _, text := s.Do("GET", s.environment()+"/history/4711", "", "Api-Key", s.key); text != "[]" {
+		t.Errorf("the customer has %s", text)
 	}
 }
