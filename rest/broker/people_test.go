@@ -176,6 +176,17 @@ func TestLastWordsOfPeople(t *testing.T) {
 	}
 }
 
+// People who end a session without another word have gone all the same: the channel hears that once.
+func TestPeopleEndWithoutAWord(t *testing.T) {
+	s := newStage(t)
+	session := s.turn("", `{"text":"human"}`, 200).SessionCode
+	s.says(session, "Goodbye.")
+	s.wants("with people", s.turn(session, `{"text":"bye"}`, 200), "agent", "Goodbye.")
+	s.agent(session, parley.TypeConversationEnd, nil)
+	s.wants("after the end", s.turn(session, `{"text":"hello?"}`, 200), "closed")
+	s.turn(session, `{"text":"hello?"}`, 409)
+}
+
 // People go on: the bot is not asked, and what they say comes with the next turn.
 func TestPeopleGoOn(t *testing.T) {
 	s := newStage(t)
