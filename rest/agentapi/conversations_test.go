@@ -129,6 +129,12 @@ func TestStates(t *testing.T) {
 	waiting, open := parley.AgentState{Name: "Waiting", Description: "for the customer"}, all[1]["id"].(string)
 	path := s.open()
 	s.must("PUT", path, `{"conversationStateId":"`+open+`"}`, 200)
+	for _, state := range []string{open, all[2]["id"].(string)} { // a start gives one, also to a conversation that goes on
+		started := s.must("POST", "/conversations/start", `{"channel":"sms","firstName":"Bo","lastName":"Li","phoneNumber":"+4912345678","smsIntroduction":"Hi","conversationStateId":"`+state+`"}`, 201)
+		if got := s.must("GET", "/conversations/"+started["conversationId"].(string), "", 200); got["conversationStateId"] != state {
+			t.Errorf("started with the state %s it has %v", state, got["conversationStateId"])
+		}
+	}
 	complete, err := parley.ParseID[parley.AgentState](all[4]["id"].(string))
 	if err != nil {
 		t.Fatal(err)
