@@ -266,3 +266,24 @@ func TestEntitiesOfTheChannel(t *testing.T) {
 		}
 	}
 }
+
+// A bot that says that it matched nothing did not understand, if it was asked something: figures count that (reference/analytics.md 5).
+func TestNothingMatchedIsNotUnderstood(t *testing.T) {
+	for _, test := range []struct {
+		name, nlp, text, code string
+		want                  bool
+	}{
+		{"nothing matched", `{"type":"NONE"}`, "where", "", true},
+		{"an intent matched", `{"type":"INTENT","name":"x","score":0.9}`, "where", "", false},
+		{"it does not say", "null", "where", "", false},
+		{"nothing was asked", `{"type":"NONE"}`, "", "", false},
+		{"a code was sent", `{"type":"NONE"}`, "where", parley.WelcomeCode, false},
+	} {
+		b := New(Config{Client: http.DefaultClient, Settings: parley.BotSettings{URL: serve(t, answering(http.StatusOK, `{"nlp":`+test.nlp+`}`))}})
+		turn := asked()
+		turn.Text, turn.Input.Code = test.text, test.code
+		if reply, err := b.Turn(t.Context(), turn, nil); err != nil || reply.Fallback != test.want {
+			t.Errorf("%s: Fallback = %t, %v; want %t", test.name, reply.Fallback, err, test.want)
+		}
+	}
+}
