@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
@@ -207,7 +208,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer leave()
 	paid := false
-	for {
+	for again := time.Millisecond; ; again *= 2 {
 		now, err := s.settle(placing, a, id) // what was before may be over
 		if err != nil {
 			return inSession(err, id)
@@ -227,9 +228,18 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 		err = s.goOn(ctx, w, a, now)
 		if kind := parley.KindOf(err); kind != parley.Conflict && kind != parley.Closed {
 			return inSession(err, id)
-		} // something was said meanwhile, or somebody ended it: on another node, or another surface
+		}
+		// Something was said meanwhile, or somebody ended it: on another node, or another surface. It may be on its way to the record still.
+		select {
+		case <-time.After(min(again, maxAgain)):
+		case <-placing.Done():
+			return inSession(err, id)
+		}
 	}
 }
+
+// maxAgain is how long to wait at most until a session is read again that others change.
+const maxAgain = 200 * time.Millisecond
 
 // goOn asks the next turn of a session.
 func (s *Surface) goOn(ctx context.Context, w http.ResponseWriter, a *ask, now *session) error {
