@@ -1,7 +1,9 @@
 package agentapi
 
 import (
+	"cmp"
 	"context"
+	"strings"
 
 	"parley"
 )
@@ -29,6 +31,14 @@ type beginning struct {
 	hasAbout     bool
 	custom       []byte
 	state        parley.AgentStateID
+}
+
+// A whom is who is written to. Starts at the same time for one of them, or one that is repeated before it was answered, are one conversation, as
+// they are one after the other; on several nodes they may be several.
+type whom struct {
+	agent   parley.ApplicationID
+	channel string
+	user    string // by what users are known by
 }
 
 // readBeginning reads one of the three shapes.
@@ -72,6 +82,11 @@ func (s *Surface) start(r *request) (answer, error) {
 		return answer{}, err
 	}
 	ctx := r.Context()
+	leave, err := s.starts.Take(ctx, whom{r.agent.ID, in.channel, cmp.Or(in.user.ForeignID, strings.ToLower(in.user.Email), in.user.Phone)})
+	if err != nil {
+		return answer{}, err
+	}
+	defer leave()
 	var before *parley.AgentConversation
 	err = s.Store.Update(ctx, func(tx parley.Tx) (err error) {
 		before = nil

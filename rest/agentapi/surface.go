@@ -70,7 +70,8 @@ type Deps struct {
 // Surface answers the operations of openapi.yaml. Safe for concurrent use.
 type Surface struct {
 	Deps
-	keys *api.Keys
+	keys   *api.Keys
+	starts *api.Places[whom]
 }
 
 // New returns the surface.
@@ -78,7 +79,7 @@ func New(d Deps) *Surface {
 	if d.Clock == nil {
 		d.Clock = time.Now
 	}
-	return &Surface{Deps: d, keys: api.NewKeys(d.Keys, parley.KeyAgent, d.Clock)}
+	return &Surface{Deps: d, starts: api.NewPlaces[whom](), keys: api.NewKeys(d.Keys, parley.KeyAgent, d.Clock)}
 }
 
 // now is the clock in the resolution that is stored and shown.

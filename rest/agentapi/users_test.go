@@ -127,6 +127,28 @@ func TestStartFindsItsUser(t *testing.T) {
 	}
 }
 
+// Who is started twice at the same time, as by a program that did not wait for the answer, has one conversation, and is one user.
+func TestStartsAtOnce(t *testing.T) {
+	s := newStage(t)
+	const many = 12
+	answers := make(chan string, many)
+	for range many {
+		go func() {
+			status, text := s.call("POST", "/conversations/start", `{"channel":"email","firstName":"A","lastName":"B","email":"both@example.org","emailSubject":"s","emailIntroduction":"i"}`)
+			answers <- fmt.Sprint(status, text)
+		}()
+	}
+	first := <-answers
+	if !strings.HasPrefix(first, "201") {
+		t.Errorf("answered %s", first)
+	}
+	for range many - 1 {
+		if got := <-answers; got != first {
+			t.Errorf("answered %s and %s", first, got)
+		}
+	}
+}
+
 // What a user asks to be deleted is gone, with everything that was said, and nothing else.
 func TestUsersAndTheirConversationsAreDeleted(t *testing.T) {
 	s := newStage(t)

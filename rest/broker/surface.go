@@ -62,7 +62,7 @@ type Deps struct {
 type Surface struct {
 	Deps
 	limits *limits
-	places *places
+	places *api.Places[parley.ConversationID]
 	keys   *api.Keys
 	// Two, so that what has been read is posted before more is read.
 	reading, posting door
@@ -73,7 +73,7 @@ func New(d Deps) *Surface {
 	if d.Clock == nil {
 		d.Clock = time.Now
 	}
-	return &Surface{Deps: d, limits: newLimits(d.Clock), places: newPlaces(), keys: api.NewKeys(d.Keys, parley.KeyBroker, d.Clock),
+	return &Surface{Deps: d, limits: newLimits(d.Clock), places: api.NewPlaces[parley.ConversationID](), keys: api.NewKeys(d.Keys, parley.KeyBroker, d.Clock),
 		reading: make(door, doorWidth), posting: make(door, doorWidth)}
 }
 

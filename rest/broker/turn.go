@@ -202,7 +202,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 	}
 	placing, cancel := context.WithTimeout(ctx, placeFor)
 	defer cancel()
-	leave, err := s.places.take(placing, id)
+	leave, err := s.places.Take(placing, id)
 	if err != nil {
 		return errInProgress
 	}
