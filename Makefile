@@ -53,7 +53,7 @@ chaos: build ## run the crash campaign (about a quarter of an hour) and print it
 bench: ## run the benchmarks that match BENCH (all), with allocations
 	scripts/services run -- $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-detection: ## measure what trackers and the rules bot find in BANKING77, a folder with train.csv (docs/detection.md)
+detection: ## measure what trackers and the rules bot find in BANKING77, a folder with train.csv; fails if a goal is missed (docs/detection.md)
 	$(GO) run ./insight/text/detection -banking77 '$(BANKING77)' -mistakes $(MISTAKES)
 
 services: ## start Redis and PostgreSQL for tests by hand; `scripts/services stop` stops them
