@@ -75,10 +75,10 @@ func (m *Matcher) Match(message, language string) []Hit { return m.MatchBy(messa
 // MatchBy is Match in which a phrase that does not occur is as similar as a function says, from 0 for not at all to 1; nil = as the
 // matcher says itself.
 func (m *Matcher) MatchBy(message, language string, similarity func(vocabulary, phrase int) float64) []Hit {
-	conversation := base(language)
+	conversation := newSpoken(language)
 	applies := make([]bool, len(m.vocabularies))
 	for i := range m.vocabularies {
-		applies[i] = speaks(m.vocabularies[i].Languages, language, conversation)
+		applies[i] = conversation.by(m.vocabularies[i].Languages)
 	}
 	if !slices.Contains(applies, true) {
 		return nil
@@ -100,7 +100,7 @@ func (m *Matcher) MatchBy(message, language string, similarity func(vocabulary, 
 			}
 		}
 	case slices.Contains(applies, true):
-		x := m.similar[similarLanguage(conversation)]
+		x := m.similar[similarLanguage(conversation.base)]
 		x.build(m)
 		x.find(message, words, func(number int, similarity float64, why func() []string) {
 			o := m.owners[number]

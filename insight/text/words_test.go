@@ -98,7 +98,9 @@ func TestSpeaks(t *testing.T) {
 		want         bool
 	}{
 		{"", "en-US", true}, {"", "", true},
-		{"en-US", "en-US", true}, {"en-US", "EN-us", true}, {"en-US", "en-GB", false}, {"en-US", "en", false},
+		{"en-US", "en-US", true}, {"en-US", "EN-us", true}, {"en-US", "en-GB", false}, {"en-US", "en_us", true}, {"en_US", "en-US", true},
+		{"en-US", "en", true}, {"en-US", "eng", true}, {"en-GB", "en", false}, {"en-GB en-US", "EN", true}, {"de-DE", "de", true}, {"de-AT", "de", false}, {"pt-BR", "pt", true}, {"pt-PT", "pt", false},
+		{"en-US", "und", false}, {"en-US", "e", false}, {"es-ES", "en", false},
 		{"en", "en-GB", true}, {"EN", "en_GB", true}, {"en", "de-DE", false}, {"de en", "en", true},
 		{"zh", "zh-Hant-TW", true}, {"xx-yy", "XX-YY", true}, {"xx", "xx-zz", true}, {"en", "", false},
 	} {
