@@ -18,7 +18,7 @@ import (
 )
 
 // groupCriteria are what is asked about the conversations of the store's FillInsights: a region, a tier and an era are a
-// quarter, a quarter and a half of all, an agent is one in 200, a customer has about five.
+// quarter, a quarter and a half of all, an agent is one in 200, a customer has about five; an amount is one in 500,000.
 var groupCriteria = []struct{ name, text string }{
 	{"narrow and narrow", "conversation.metadata.agentId==agent-17;conversation.metadata.customerId==customer-1234"},
 	{"one customer and broad", "conversation.metadata.customerId==customer-1234;conversation.metadata.region==north"},
@@ -36,6 +36,15 @@ var groupCriteria = []struct{ name, text string }{
 	{"wildcard of 111 values and broad, empty", "conversation.metadata.agentId==agent-1*;conversation.metadata.shift==early"},
 	{"at least and below, and broad, empty", "conversation.metadata.agentId>=agent-1;conversation.metadata.agentId<agent-2;conversation.metadata.shift==early"},
 	{"wildcard of many values and broad, empty", "conversation.metadata.customerId==customer-1*;conversation.metadata.book==second"},
+	{"below of many numbers, and broad", "conversation.metadata.amount<1234.56;conversation.metadata.region==north"},
+	{"below of many numbers, and broad, empty", "conversation.metadata.amount<2500;conversation.metadata.size==large"},
+	{"above of many numbers, and broad, empty", "conversation.metadata.amount>2499.99;conversation.metadata.size==small"},
+	{"at least and below of many texts, and broad, empty", "conversation.metadata.customerId>=customer-1;conversation.metadata.customerId<customer-2;conversation.metadata.book==second"},
+	{"below of many texts, and broad, few", "conversation.metadata.customerId<customer-2;conversation.metadata.book==second"},
+	{"inner wildcard of 200 values and broad, empty", "conversation.metadata.agentId==*-1*;conversation.metadata.shift==early"},
+	{"inner wildcard of many values and broad", "conversation.metadata.customerId==*-12*;conversation.metadata.region==north"},
+	{"inner wildcard of many values and broad, empty", "conversation.metadata.customerId==*-1*;conversation.metadata.book==second"},
+	{"started before, and broad, empty", "conversation.startTime<2026-01-01;conversation.metadata.region==north"},
 	{"no condition", ""},
 }
 

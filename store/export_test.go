@@ -70,6 +70,9 @@ func (s *Store) PlanOfEvents(t testing.TB, q parley.EventQuery) (steps string) {
 	return steps
 }
 
+// LookAtFew bounds how many values of a key are looked at for a wildcard, instead of fewValues.
+func (s *Store) LookAtFew(values int) { s.few = values }
+
 // WriteWordsAnew loses all words, as the migration to them does, and writes them as Open does.
 func (s *Store) WriteWordsAnew(t testing.TB) {
 	t.Helper()

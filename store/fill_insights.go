@@ -21,8 +21,8 @@ const (
 // FillInsights adds ended conversations with what is known about them to the default tenant, so many, the last of which
 // started a moment ago: for benchmarks, as [Store.Fill] is. The metadata is the same in each run: region, tier, and desk,
 // which says what region says, have four values each; agentId has 200 and customerId one for five conversations; shift is late
-// for agents and book first for customers whose number begins with a 1; era is old in the first half and new in the second;
-// every tenth has a campaign.
+// for agents and book first for customers whose number begins with a 1; an amount is from 0.00 to 4999.99, and size small below 2500;
+// era is old in the first half and new in the second; every tenth has a campaign.
 func (s *Store) FillInsights(ctx context.Context, n int) error {
 	tenant, err := s.tenantKey(ctx, s.read, parley.DefaultTenant)
 	if err != nil {
@@ -93,6 +93,11 @@ func filledInsight(random *rand.Rand, at time.Time, i, n int) parley.Insight {
 	}
 	if strings.HasPrefix(in.Metadata["customerId"], "customer-1") {
 		in.Metadata["book"] = "first"
+	}
+	cents := random.IntN(500_000)
+	in.Metadata["amount"], in.Metadata["size"] = fmt.Sprintf("%d.%02d", cents/100, cents%100), "large"
+	if cents < 250_000 {
+		in.Metadata["size"] = "small"
 	}
 	if i >= n/2 {
 		in.Metadata["era"] = "new"

@@ -87,7 +87,7 @@ func (l *listing) direction() string {
 	return ""
 }
 
-// bounds writes the bounds of time that places have.
+// bounds writes the bounds of time that places have, where the rows are looked for: places are in order there.
 func (l *listing) bounds(w *where, column string) {
 	if !l.q.From.IsZero() {
 		from := l.q.From.UnixMilli()
@@ -99,6 +99,22 @@ func (l *listing) bounds(w *where, column string) {
 	if !l.q.Until.IsZero() { // who ends before a time starts before it
 		w.and(column+" < ?", firstPlace(l.q.Until.UnixMilli()+1))
 	}
+	for _, c := range starts(l.all, nil) {
+		w.and("(")
+		w.start(c, column)
+		w.add(")")
+	}
+}
+
+// starts adds what a condition says of starts, and each that fits it must fit.
+func starts(c parley.Condition, found []parley.Condition) []parley.Condition {
+	if c.Selector.Kind == parley.SelectStart && !c.Op.Negates() {
+		found = append(found, c)
+	}
+	for _, part := range c.All {
+		found = starts(part, found)
+	}
+	return found
 }
 
 // run lists the places of the page. from has insights as i and may have arguments; found is how terms narrow the rows.

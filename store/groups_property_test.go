@@ -367,7 +367,8 @@ func TestWordsOfOldConversations(t *testing.T) {
 			Labels: []string{"refund now", "second"}}
 		update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &named) })
 		counts := func() (counts []int) {
-			for _, text := range []string{"conversation.metadata.campaign==sp*", "conversation.label==refund*", "conversation.name==V*", "conversation.type==call", "conversation.label!=second"} {
+			for _, text := range []string{"conversation.metadata.campaign==sp*", "conversation.label==refund*", "conversation.name==V*", "conversation.type==call", "conversation.label!=second",
+				"conversation.metadata.amount>=0", "conversation.metadata.amount==*"} {
 				c, err := criteria.Parse(text)
 				if err != nil {
 					t.Fatal(err)
@@ -380,7 +381,7 @@ func TestWordsOfOldConversations(t *testing.T) {
 			}
 			return counts
 		}
-		want := []int{450, 1, 1, 1, 4500}
+		want := []int{450, 1, 1, 1, 4500, 4500, 4500}
 		if diff := gocmp.Diff(want, counts()); diff != "" {
 			t.Errorf("conversations are found (-want +got):\n%s", diff)
 		}
@@ -392,7 +393,7 @@ func TestWordsOfOldConversations(t *testing.T) {
 }
 
 // The first page of a large group is read to its end on both ways that PostgreSQL has, and a wildcard with more values than
-// are looked up still finds all.
+// are looked at still finds all.
 func TestLargeGroups(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		s := open(t)
@@ -424,6 +425,14 @@ func TestLargeGroups(t *testing.T) {
 			"conversation.metadata.agentId==*-1*;conversation.metadata.era==new",
 			"conversation.metadata.customerId==customer-1*5;conversation.metadata.era==new",
 			"conversation.metadata.customerId!=customer-1*5;conversation.metadata.era==new",
+			"conversation.metadata.amount==*5*;conversation.metadata.size==large", // more values than are looked at
+			"conversation.metadata.amount!=4*5;conversation.metadata.size==large",
+			"conversation.metadata.amount<2500;conversation.metadata.size==large", // none
+			"conversation.metadata.amount<1234.56;conversation.metadata.amount>1233.21;conversation.metadata.era!=old",
+			"conversation.metadata.amount>=2499.5;conversation.metadata.amount<2512.25;conversation.metadata.tier!=gold",
+			"conversation.metadata.customerId>customer-19;conversation.metadata.customerId<customer-3;conversation.metadata.era==new",
+			"conversation.startTime>=2026-01-01;conversation.startTime<2100-01-01;conversation.metadata.region==north",
+			"conversation.startTime<2026-01-01;conversation.metadata.region==north", // none
 		} {
 			c, err := criteria.Parse(text)
 			if err != nil {

@@ -2,10 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"parley"
 )
@@ -38,20 +36,42 @@ func (t *tx) termSet(ctx context.Context, tenant int64, c parley.Condition) (ter
 	if parts == nil {
 		return t.comparedSet(ctx, tenant, c)
 	}
-	for _, c := range parts {
-		part, err := t.termSet(ctx, tenant, c)
-		if err != nil {
-			return part, err
-		}
+	var ranges []valueRange
+	add := func(part termSet) {
 		set.more = set.more || part.more
-		switch {
-		case part.kind == set.kind:
+		if part.kind == set.kind {
 			set.of = append(set.of, part.of...)
-		case part.kind != everybody:
+		} else {
 			set.of = append(set.of, part)
+		}
+	}
+	for _, c := range parts {
+		if set.kind == intersection && c.Op.IsOrder() && c.Selector.Kind == parley.SelectMetadata {
+			r, err := t.valueRange(ctx, tenant, c)
+			if err != nil {
+				return set, err
+			}
+			i := slices.IndexFunc(ranges, r.meets)
+			if i < 0 {
+				ranges = append(ranges, r)
+			} else { // between two bounds
+				ranges[i] = ranges[i].meet(r)
+			}
+			continue
+		}
+		part, err := t.termSet(ctx, tenant, c)
+		switch {
+		case err != nil:
+			return part, err
+		case part.kind != everybody:
+			add(part)
 		case set.kind == union:
 			return termSet{more: true}, nil
 		}
+		set.more = set.more || part.more
+	}
+	for _, r := range ranges {
+		add(t.rangeSet(tenant, r))
 	}
 	if len(set.of) == 0 {
 		set.kind = everybody
@@ -65,8 +85,11 @@ func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) 
 	switch kind := c.Selector.Kind; {
 	case kind == parley.SelectID, kind == parley.SelectStart, kind == parley.SelectEnd:
 		return nothing, nil
-	case c.Op.IsOrder():
-		return t.orderedSet(ctx, tenant, c)
+	case c.Op.IsOrder() && kind == parley.SelectMetadata:
+		r, err := t.valueRange(ctx, tenant, c)
+		return t.rangeSet(tenant, r), err
+	case c.Op.IsOrder(): // there is no index of values
+		return nothing, nil
 	}
 	set := termSet{kind: union}
 	for _, v := range c.Values {
@@ -77,7 +100,7 @@ func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) 
 			set.of = append(set.of, termSet{kind: having, word: t.s.words.word(tenant, c.Selector, v.Text())})
 			continue
 		}
-		of, more, err := t.fittingSets(ctx, tenant, c.Selector, v)
+		of, more, err := t.wildcardSets(ctx, tenant, c.Selector, v)
 		if err != nil {
 			return nothing, err
 		}
@@ -99,81 +122,6 @@ func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) 
 // nobody is a set of a word that nobody has.
 func (t *tx) nobody(tenant int64) termSet {
 	return termSet{kind: having, word: t.s.words.word(tenant, parley.Selector{}, "nobody")}
-}
-
-// orderedSet is the set of those with a value on one side of another. The values are looked up, unless there are too many: words have
-// no order.
-func (t *tx) orderedSet(ctx context.Context, tenant int64, c parley.Condition) (termSet, error) {
-	values, few, err := t.fitting(ctx, tenant, c.Selector, parley.Pattern{Parts: []string{"", ""}})
-	if err != nil || !few {
-		return termSet{more: true}, err
-	}
-	set := termSet{kind: union}
-	for _, value := range values {
-		if c.Op.Holds(parley.CompareTexts(value, c.Values[0].Text())) {
-			set.of = append(set.of, termSet{kind: having, word: t.s.words.word(tenant, c.Selector, value)})
-		}
-	}
-	if len(set.of) == 0 {
-		set.of = []termSet{t.nobody(tenant)}
-	}
-	return set, nil
-}
-
-// fittingSets are the sets of those whose text fits a pattern; more says that there are others in them. A pattern that only says how
-// texts begin is a prefix. Of another one the values are looked up that fit, unless there are too many.
-func (t *tx) fittingSets(ctx context.Context, tenant int64, s parley.Selector, p parley.Pattern) (of []termSet, more bool, err error) {
-	begin := p.Parts[0]
-	begins := termSet{kind: beginning, word: t.s.words.prefix(tenant, s, begin)}
-	open := strings.Join(p.Parts[1:], "") == ""
-	if open && len(begin) <= indexedBytes {
-		return []termSet{begins}, false, nil
-	}
-	values, few, err := t.fitting(ctx, tenant, s, p)
-	if err != nil || !few {
-		return []termSet{begins}, !open || len(begin) > spelledBytes, err
-	}
-	for _, value := range values {
-		of = append(of, termSet{kind: having, word: t.s.words.word(tenant, s, value)})
-	}
-	return of, false, nil
-}
-
-// fewValues bounds how many values of a metadata key are looked at, and how many words a wildcard may become.
-const fewValues = 256
-
-// fitting are the values of a metadata key that fit a pattern; few is false if there are too many to say, or no metadata is
-// meant. It steps from one value to the next by the index, however many conversations have each.
-func (t *tx) fitting(ctx context.Context, tenant int64, s parley.Selector, p parley.Pattern) (values []string, few bool, err error) {
-	if s.Kind != parley.SelectMetadata {
-		return nil, false, nil
-	}
-	prefix := p.Parts[0]
-	w := where{postgres: t.s.dialect.unnest}
-	w.add(`WITH RECURSIVE v(value, n) AS (
-			SELECT (SELECT min(value) FROM conversation_metadata WHERE tenant = ? AND name = ? AND value >= ?), 1
-		UNION ALL
-			SELECT (SELECT min(m.value) FROM conversation_metadata AS m WHERE m.tenant = ? AND m.name = ? AND m.value > v.value), n + 1 FROM v
-			WHERE value IS NOT NULL AND substr(value, 1, ?) = ? AND n <= ?
-		) SELECT value, CASE WHEN `, tenant, s.Name, prefix, tenant, s.Name, utf8.RuneCountInString(prefix), prefix, fewValues)
-	w.text(parley.Condition{Op: parley.Equal, Values: []parley.Pattern{p}}, "value", "")
-	w.add(" THEN 1 ELSE 0 END FROM v WHERE value IS NOT NULL")
-	seen := 0
-	err = query(ctx, t.db, w.String(), w.args, func(rows *sql.Rows) error {
-		var value string
-		var fits int
-		if err := rows.Scan(&value, &fits); err != nil {
-			return err
-		}
-		if seen++; fits != 0 {
-			values = append(values, value)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("look for values: %w", err)
-	}
-	return values, seen <= fewValues, nil
 }
 
 // A termSyntax is how a database writes operations on sets; without is between two, the second of which is taken away, and star is

@@ -73,7 +73,7 @@ func (w *where) comparison(c parley.Condition) {
 		w.number(c)
 	case parley.SelectStart:
 		w.add(not + "(")
-		w.start(c)
+		w.start(c, "i.place")
 	case parley.SelectEnd:
 		w.add(not + "(")
 		w.end(c)
@@ -166,8 +166,8 @@ func integer(f float64) int64 {
 	return int64(f)
 }
 
-// start compares the time that a place stands for.
-func (w *where) start(c parley.Condition) {
+// start compares the time that a place, of that column, stands for.
+func (w *where) start(c parley.Condition, place string) {
 	for i, v := range c.Values {
 		ms := v.Time.UnixMilli()
 		first, next := firstPlace(ms), firstPlace(ms+1)
@@ -176,15 +176,15 @@ func (w *where) start(c parley.Condition) {
 		}
 		switch c.Op {
 		case parley.Less:
-			w.add("i.place < ?", first)
+			w.add(place+" < ?", first)
 		case parley.LessOrEqual:
-			w.add("i.place < ?", next)
+			w.add(place+" < ?", next)
 		case parley.Greater:
-			w.add("i.place >= ?", next)
+			w.add(place+" >= ?", next)
 		case parley.GreaterOrEqual:
-			w.add("i.place >= ?", first)
+			w.add(place+" >= ?", first)
 		default:
-			w.add("i.place >= ? AND i.place < ?", first, next)
+			w.add(place+" >= ? AND "+place+" < ?", first, next)
 		}
 	}
 }

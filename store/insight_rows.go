@@ -66,7 +66,7 @@ func (s *Store) insightRows(tenant, conversation, place int64, in *parley.Insigh
 		}
 		r.labels = append(r.labels, []any{tenant, place, label, figure(label), at})
 	}
-	r.terms = append(r.terms, []any{tenant, place, s.words.of(tenant, in)})
+	r.terms = append(r.terms, []any{tenant, place, s.words.of(tenant, in, s.dialect.unnest)})
 	r.insights = append(r.insights, []any{place, conversation, tenant, int64(in.Number), in.Name, figure(cmp.Or(in.Name, in.Number.String())),
 		in.Type, in.Ended.UnixMilli(), in.Seq, string(metadata), members})
 	return r, nil

@@ -44,6 +44,7 @@ type Store struct {
 	owed    *owedReader
 	metrics *metrics
 	words   wordCipher
+	few     int // fewValues, less in tests
 
 	background    sync.WaitGroup
 	endBackground context.CancelFunc
@@ -94,7 +95,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s database: %w", d.name, err)
 	}
-	s := &Store{config: c, dialect: d, write: write, read: read, updates: make(chan struct{}, d.updates), metrics: newMetrics(c.Meter),
+	s := &Store{config: c, dialect: d, few: fewValues, write: write, read: read, updates: make(chan struct{}, d.updates), metrics: newMetrics(c.Meter),
 		tenants: map[parley.TenantID]int64{}, receivers: map[receiverName]int64{}}
 	s.writes, s.reads = pool{s.metrics, "write", true}, pool{s.metrics, "read", false}
 	s.owed = &owedReader{s: s}

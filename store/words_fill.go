@@ -96,7 +96,7 @@ func (t *tx) writeWords(ctx context.Context, after int64) (last *int64, err erro
 		return nil, err
 	}
 	for _, r := range rows {
-		r[2] = t.s.words.of(r[0].(int64), byPlace[r[1].(int64)])
+		r[2] = t.s.words.of(r[0].(int64), byPlace[r[1].(int64)], t.s.dialect.unnest)
 	}
 	return last, t.insertTerms(ctx, rows)
 }
