@@ -42,7 +42,7 @@ func (s span) meet(other span) (_ span, ok bool) {
 	if len(s.word) < len(other.word) || s.open && !other.open {
 		s, other = other, s
 	}
-	if s.word != other.word && !(other.open && strings.HasPrefix(s.word, other.word)) {
+	if inside := s.word == other.word || other.open && strings.HasPrefix(s.word, other.word); !inside {
 		return span{}, false
 	}
 	switch {
