@@ -15,7 +15,8 @@ import (
 const churners = 64
 
 // churn lets sessions come, talk, and drop without a word for a long while, and compares what the hub holds before and after:
-// goroutines, and memory after a collection. What grows with the number of sessions that ever were would show.
+// goroutines, and memory after a collection. What grows with the number of sessions that ever were would show, at the latest when the hub has been left
+// alone for as long as it remembers conversations.
 func churn(ctx context.Context, o Options, t Target, report *Report) error {
 	if o.Churn == 0 {
 		return nil
@@ -78,6 +79,9 @@ func churn(ctx context.Context, o Options, t Target, report *Report) error {
 		report.note(t, name, "hub", "MiB "+when, kib/1024)
 		return nil
 	}
+	if err := look("before"); err != nil {
+		return err
+	}
 	// A tenth of the time fills what is kept on purpose: caches, pools, the state of conversations that were active.
 	if err := round(o.Churn / 10); err != nil {
 		return err
@@ -92,7 +96,10 @@ func churn(ctx context.Context, o Options, t Target, report *Report) error {
 		return err
 	}
 	report.note(t, name, "hub", "sessions", float64(sessions.Load()))
-	return nil
+	if err := pause(ctx, o.Rest); err != nil {
+		return err
+	}
+	return look(fmt.Sprintf("%v later", o.Rest))
 }
 
 // visit is a customer and an agent who talk, and drop without a word.

@@ -27,6 +27,7 @@ type Options struct {
 	Stalled int           // lanes of a slow receiver beside which another one is measured
 	Held    int           // lanes of a backlog
 	Churn   time.Duration // how long sessions come and go; zero = not at all
+	Rest    time.Duration // for how long the hub is left alone after that
 	Missed  int           // messages of one conversation that a session missed
 	Return  int           // sessions that come back at the same time
 	Groups  int           // conversations among which groups are looked for

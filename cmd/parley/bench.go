@@ -33,6 +33,7 @@ type benchCommand struct {
 	Stalled  int           `help:"Lanes of a slow receiver beside which another one is measured." default:"1000"`
 	Held     int           `help:"Lanes of four deliveries each that are held for a dead receiver." default:"50000"`
 	Churn    time.Duration `help:"How long sessions come and go; 0 = not at all." default:"0s"`
+	Rest     time.Duration `help:"How long the hub is left alone after that, before it is looked at once more." default:"12m"`
 	Missed   int           `help:"Messages that a session missed." default:"10000"`
 	Return   int           `help:"Sessions that come back at the same time." default:"5000"`
 	Groups   int           `help:"Conversations among which those of groups are looked for; 0 = not at all." default:"1000000"`
@@ -91,7 +92,7 @@ func (c *benchCommand) Run(ctx context.Context, s streams) error {
 		})
 	}
 	o := bench.Options{Pairs: c.Pairs, Repeats: c.Repeats, Warm: c.Warm, Measure: c.Measure, Settle: c.Settle, Idle: c.Idle, Growth: c.Growth, Stored: c.Stored,
-		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Missed: c.Missed, Return: c.Return, Groups: c.Groups, Visits: c.Visits, Waiting: c.Waiting}
+		Stalled: c.Stalled, Held: c.Held, Churn: c.Churn, Rest: c.Rest, Missed: c.Missed, Return: c.Return, Groups: c.Groups, Visits: c.Visits, Waiting: c.Waiting}
 	if c.SQLite {
 		o.Targets = append(o.Targets, bench.Target{})
 	}

@@ -16,7 +16,7 @@ func TestBenchMeasuresEveryCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), path, "bench", "--pairs", "4", "--repeats", "1", "--warm", "50ms", "--measure", "200ms", "--settle", "200ms",
-		"--idle", "20", "--growth", "1,20", "--stored", "0,1000", "--churn", "1s", "--stalled", "10", "--held", "50", "--missed", "150", "--return", "20", "--groups", "2000", "--visits", "300", "--waiting", "30").CombinedOutput()
+		"--idle", "20", "--growth", "1,20", "--stored", "0,1000", "--churn", "1s", "--rest", "500ms", "--stalled", "10", "--held", "50", "--missed", "150", "--return", "20", "--groups", "2000", "--visits", "300", "--waiting", "30").CombinedOutput()
 	if err != nil {
 		t.Fatalf("bench: %v: %s", err, out)
 	}
@@ -24,7 +24,7 @@ func TestBenchMeasuresEveryCase(t *testing.T) {
 		"callbacks hub / plain net/http sender", "callbacks hub / bare asynq handler", "post to callback, 20/s hub p99 ms", "post to callback, 300/s hub p99 ms",
 		"post to callback, 300/s, beside 10 lanes of a slow receiver hub p99 ms", "start, 200 deliveries held in 50 lanes hub s until ready", "idle, 20 sessions hub / relay", "typing, 8 in flight hub / relay, plain",
 		"20 open conversations hub / relay, coalesced", "1000 stored messages hub / relay, coalesced", "resume, 150 messages missed hub ms to the first 100",
-		"resume, 20 sessions at once hub s to the last one", "churn for 1s hub goroutines at the end",
+		"resume, 20 sessions at once hub s to the last one", "churn for 1s hub goroutines before", "churn for 1s hub goroutines at the end", "churn for 1s hub MiB 500ms later",
 		"turns, 100/s hub p99 ms", "turns, 100/s the bot alone p50 ms", "turns, 50/s, beside 30 that wait hub p50 ms", "turns, 50/s, beside 30 that wait hub KiB a waiting turn",
 		"durable 1:1, 8 in flight, detected and counted hub / hub that looks at nothing", "300 conversations, counted from the record hub messages/s",
 		"300 conversations, usage of a team by day and all dimensions, 731 days hub p95 ms", "300 conversations, conversations by day, 31 days hub / scan",
