@@ -45,10 +45,7 @@ func buildClock(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "parley-clock")
-	args := append([]string{"build", "-overlay", overlay, "-o", path}, strings.Fields(os.Getenv("PARLEY_TEST_BUILD"))...)
-	_, err = goCommand(ctx, root, append(args, "./cmd/parley")...)
-	return path, err
+	return buildProgram(ctx, root, filepath.Join(dir, "parley-clock"), "-overlay", overlay)
 }
 
 // overlayClock writes what is to replace files of the standard library and of the program, whose root it returns, and the list of that.

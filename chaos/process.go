@@ -127,11 +127,14 @@ func newHub(ctx context.Context, name, binary, temp string, args ...string) (*hu
 
 // Build builds the program under test into a folder.
 func Build(ctx context.Context, root, dir string) (string, error) {
-	path := dir + "/parley"
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", path}, strings.Fields(os.Getenv("PARLEY_TEST_BUILD"))...), "./cmd/parley")...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, out)
+	return buildProgram(ctx, root, dir+"/parley")
+}
+
+// buildProgram builds the program as the tests want it, with further flags of go build.
+func buildProgram(ctx context.Context, root, path string, flags ...string) (string, error) {
+	args := append([]string{"build", "-o", path}, strings.Fields(os.Getenv("PARLEY_TEST_BUILD"))...)
+	if _, err := goCommand(ctx, root, append(append(args, flags...), "./cmd/parley")...); err != nil {
+		return "", err
 	}
 	return path, nil
 }
