@@ -14,7 +14,7 @@ type Conversation struct {
 	Account AccountID
 
 	// Hot: written with every message.
-	Epoch   int64     // grows when the owner changes
+	Epoch   int64     // grows when the owner changes, and with every other change that adds no message
 	Seq     int64     // of the last message; 0 before the first
 	Touched time.Time // when the last message was stored; the idle timeout counts from here
 	Waiting time.Time // since when the owner owes the customer an answer; zero = it does not

@@ -9,7 +9,7 @@ import (
 // the store it must not be changed.
 type Step struct {
 	Conversation *Conversation // state after the step; never shared with a later step
-	BaseEpoch    int64         // (epoch, seq) the step was routed on; the commit takes it only if they still hold
+	BaseEpoch    int64         // (epoch, seq) the step was routed on; the commit takes it only if they still hold, and the step moves one of them
 	BaseSeq      int64
 	Run          *Run      // steps that were routed one on top of the other share it; nil = this one stands alone
 	New          bool      // the conversation begins with this step

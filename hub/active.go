@@ -68,6 +68,7 @@ func (a *active) begin(p *post, plan *plan) {
 	defer a.mu.Unlock()
 	a.state, a.run = &parley.Conversation{ID: a.id, Tenant: a.tenant}, &parley.Run{}
 	a.known, a.complete, a.used = map[int64]struct{}{}, true, a.h.now()
+	p.sure = true
 	a.launch(p, plan)
 	if a.flying == 0 { // refused: there is no such conversation
 		a.state = nil
@@ -151,22 +152,25 @@ func (a *active) workOff() {
 			a.mu.Unlock()
 			return
 		}
-		for a.stale && a.flying > 0 {
-			a.landed.Wait()
-		}
 		p := a.backlog[0]
+		if (a.stale || p.doubted) && a.flying > 0 {
+			a.landed.Wait()
+			a.mu.Unlock() // who landed may have come back, in front of p
+			continue
+		}
 		a.backlog = a.backlog[1:]
 		if a.stale {
 			a.state, a.stale = nil, false
 		}
-		reload := a.state == nil
+		p.sure = a.state == nil || p.doubted
+		p.doubted = false
 		asked := a.mayRepeat(p)
 		state := a.state
 		a.mu.Unlock()
 
 		// Reading has a deadline of its own: the caller may be gone, but those behind it are not.
 		ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
-		plan, err := a.prepare(ctx, p, &state, reload, asked)
+		plan, err := a.prepare(ctx, p, state, asked)
 		cancel()
 
 		a.mu.Lock()
@@ -183,36 +187,18 @@ func (a *active) workOff() {
 }
 
 // prepare reads what the post needs. It runs without the lock; only the worker replaces the state.
-func (a *active) prepare(ctx context.Context, p *post, state **parley.Conversation, reload, asked bool) (*plan, error) {
-	store := a.h.config.Store
-	if reload {
-		var c parley.Conversation
-		var hashes []int64
-		var complete bool
-		err := store.View(ctx, func(tx parley.Tx) (err error) {
-			if c, err = tx.Conversation(ctx, a.tenant, a.id); err != nil {
-				return err
-			}
-			hashes, complete, err = tx.RepeatHashes(ctx, a.tenant, a.id, maxKnown)
-			return err
-		})
+func (a *active) prepare(ctx context.Context, p *post, state *parley.Conversation, asked bool) (*plan, error) {
+	if p.sure {
+		now, err := a.load(ctx, state)
 		if err != nil {
-			if parley.KindOf(err) == parley.NotFound {
-				a.h.drop(a)
-			}
-			return nil, fmt.Errorf("read conversation %s: %w", a.id, err)
+			return nil, err
 		}
+		state = now
 		a.mu.Lock()
-		a.state, a.run, a.committed = &c, &parley.Run{}, c.Seq
-		a.complete, a.known = complete, make(map[int64]struct{}, len(hashes))
-		for _, h := range hashes {
-			a.known[h] = struct{}{}
-		}
 		asked = a.mayRepeat(p)
 		a.mu.Unlock()
-		*state = &c
 	}
-	plan, err := a.h.plans.of(ctx, a.tenant, (*state).Account)
+	plan, err := a.h.plans.of(ctx, a.tenant, state.Account)
 	if err != nil {
 		if parley.KindOf(err) == parley.NotFound { // the account was deleted: its conversations were ended
 			err = errEnded
@@ -229,7 +215,48 @@ func (a *active) prepare(ctx context.Context, p *post, state **parley.Conversati
 	if err := a.h.lookUp(ctx, a.tenant, a.id, p); err != nil {
 		return nil, fmt.Errorf("look up what a message refers to: %w", err)
 	}
-	return a.noteAvailability(ctx, p, *state, plan)
+	return a.noteAvailability(ctx, p, state, plan)
+}
+
+// load makes the state what the record says, if it is not; nil = it is not known at all. Nothing may be in flight.
+func (a *active) load(ctx context.Context, known *parley.Conversation) (*parley.Conversation, error) {
+	var c parley.Conversation
+	var hashes []int64
+	var complete bool
+	holds := func() bool { return known != nil && known.Epoch == c.Epoch && known.Seq == c.Seq }
+	err := a.h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
+		if c, err = tx.Conversation(ctx, a.tenant, a.id); err != nil || holds() {
+			return err
+		}
+		hashes, complete, err = tx.RepeatHashes(ctx, a.tenant, a.id, maxKnown)
+		return err
+	})
+	if err != nil {
+		if parley.KindOf(err) == parley.NotFound {
+			a.h.drop(a)
+		}
+		return nil, fmt.Errorf("read conversation %s: %w", a.id, err)
+	}
+	if holds() {
+		return known, nil
+	}
+	if known != nil {
+		a.h.metrics.rerouted.Inc()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state, a.run, a.committed = &c, &parley.Run{}, c.Seq
+	a.complete, a.known = complete, make(map[int64]struct{}, len(hashes))
+	for _, h := range hashes {
+		a.known[h] = struct{}{}
+	}
+	return &c, nil
+}
+
+// doubt has a post routed once more, on what the record says: the state here may be older, and only a commit would show that. Called with mu held.
+func (a *active) doubt(p *post) {
+	p.doubted = true
+	a.wait(p)
 }
 
 // findRepeats asks SQL which of the post's messages were committed before.
@@ -288,6 +315,10 @@ func (a *active) launch(p *post, plan *plan) {
 		in.newID = ident.New[parley.Message]
 		at, whispers := len(r.step.Messages), len(r.effects)
 		if err := a.h.routed(&r, in); err != nil {
+			if !p.sure && parley.KindOf(err) != parley.Internal {
+				a.doubt(p)
+				return
+			}
 			due, plain := plainError(err)
 			a.h.refused(base, plan, in, plain)
 			p.done(nil, in.located(plain))
@@ -319,11 +350,18 @@ func (a *active) launch(p *post, plan *plan) {
 	p.effects = r.effects
 	step := r.step
 	if len(step.Messages) == 0 && !step.StateChanged && step.Readdress == nil {
+		if !p.sure && p.happened() {
+			a.doubt(p)
+			return
+		}
 		p.done(p.placed, nil)
 		a.h.perform(base, p)
 		return
 	}
 	c := r.c
+	if c.Epoch == base.Epoch && c.Seq == base.Seq { // every step moves one of them, or a step of another node would hold on what was before it
+		c.Epoch++
+	}
 	step.Conversation, step.BaseEpoch, step.BaseSeq, step.Run = &c, base.Epoch, base.Seq, a.run
 	step.Repeats, step.RepeatsKnown = keys, a.complete && !p.doubtful
 	if step.New {

@@ -202,6 +202,8 @@ type post struct {
 	startKey []byte
 	repeats  map[*input]parley.FoundRepeat // inputs that were committed before
 	doubtful bool                          // a messageId was seen before, so the commit looks for repeats too
+	doubted  bool                          // it was refused, or changed nothing, on what is known here: the record is asked
+	sure     bool                          // it is routed on what the record says
 	tries    int
 	turn     int64 // place among the posts of its conversation; zero until it has one
 	done     func([]Posted, error)
@@ -229,6 +231,11 @@ func (p *post) refers() bool {
 		}
 	}
 	return false
+}
+
+// happened says whether the post is something that nobody said and that must not be missed. Turns that settle are their reminders', too.
+func (p *post) happened() bool {
+	return slices.ContainsFunc(p.inputs, func(in *input) bool { return in.kind != said && in.kind != settles })
 }
 
 // key is the repeat key of an input; ok is false if its sender gave it no id, or it is not stored.

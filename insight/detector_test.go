@@ -516,13 +516,12 @@ func TestDeletedMessagesAreNotFound(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		storetest.MustCommit(t, s.store, &parley.Step{Conversation: &c, BaseEpoch: c.Epoch, BaseSeq: c.Seq, StateChanged: true,
-			Deletions: []parley.DeletionChange{{Seq: 1, To: parley.SoftlyDeleted}, {Seq: 2, To: parley.Erased}}})
+		deleted := storetest.Delete(&c, parley.DeletionChange{Seq: 1, To: parley.SoftlyDeleted}, parley.DeletionChange{Seq: 2, To: parley.Erased})
+		storetest.MustCommit(t, s.store, deleted)
 		if diff := cmp.Diff([]string{"Greeting: hello at 0 in hello three"}, s.found(n)); diff != "" {
 			t.Errorf("found after deletion (-want +got):\n%s", diff)
 		}
-		storetest.MustCommit(t, s.store, &parley.Step{Conversation: &c, BaseEpoch: c.Epoch, BaseSeq: c.Seq, StateChanged: true,
-			Deletions: []parley.DeletionChange{{Seq: 1, To: parley.NotDeleted}}})
+		storetest.MustCommit(t, s.store, storetest.Delete(deleted.Conversation, parley.DeletionChange{Seq: 1, To: parley.NotDeleted}))
 		if diff := cmp.Diff([]string{"Greeting: hello at 0 in hello one; 0 in hello three"}, s.found(n)); diff != "" {
 			t.Errorf("found after the undo (-want +got):\n%s", diff)
 		}
@@ -558,7 +557,7 @@ func TestErasedMessagesLeaveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := parley.Conversation{ID: in.Conversation, Tenant: parley.DefaultTenant, Epoch: 1, Seq: 1, Status: parley.Ended, Owner: parley.Owner{Kind: parley.OwnerNone}}
-	storetest.MustCommit(t, s.store, &parley.Step{Conversation: &c, BaseEpoch: 1, BaseSeq: 1, StateChanged: true, Deletions: []parley.DeletionChange{{Seq: 1, To: parley.Erased}}})
+	storetest.MustCommit(t, s.store, storetest.Delete(&c, parley.DeletionChange{Seq: 1, To: parley.Erased}))
 	if got := count(); got != 0 {
 		t.Errorf("%d hits are stored after the message was erased", got)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -174,6 +175,9 @@ func parts(batch []*entry) [][]*entry {
 // Submit implements [parley.Store].
 func (s *Store) Submit(step *parley.Step, done func(parley.Committed, error)) error {
 	id := step.Conversation.ID
+	if c := step.Conversation; !step.New && c.Epoch == step.BaseEpoch && c.Seq == step.BaseSeq {
+		return fmt.Errorf("commit to conversation %s: the step moves neither epoch nor seq", id)
+	}
 	return s.shard(id).add(&entry{chain: id, step: step, done: func(e *entry) { done(e.committed, e.err) }})
 }
 

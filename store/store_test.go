@@ -53,6 +53,21 @@ func TestStepRoutedOnOldStateIsRefused(t *testing.T) {
 	})
 }
 
+// A step that moved neither epoch nor seq would leave its base true, for a step that knows nothing of it.
+func TestStepThatMovesNothingIsRefused(t *testing.T) {
+	s := storetest.Open(t)
+	start := storetest.Start("")
+	storetest.MustCommit(t, s, start)
+	still := storetest.Delete(start.Conversation, parley.DeletionChange{Seq: 1, To: parley.Erased})
+	still.Conversation.Epoch = still.BaseEpoch
+	if err := s.Submit(still, func(parley.Committed, error) { t.Error("it was answered") }); err == nil {
+		t.Error("it was taken")
+	}
+	if m := storetest.Messages(t, s, start.Conversation.ID); m[0].Body.Content == nil {
+		t.Error("its deletion holds")
+	}
+}
+
 func TestRepeatIsFound(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		s := open(t)

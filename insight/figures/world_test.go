@@ -170,6 +170,9 @@ func (w *world) step(k *talk, change func(*parley.Conversation), turns []parley.
 		}
 		s.Messages = append(s.Messages, m)
 	}
+	if len(messages) == 0 {
+		next.Epoch++
+	}
 	next.Touched = w.now
 	storetest.MustCommit(w.t, w.store, s)
 	k.state = next

@@ -50,6 +50,13 @@ func Say(c *parley.Conversation, sender parley.Role, messageID string, to int64)
 	return step
 }
 
+// Delete is the step that deletes earlier messages of the state c, or brings them back, without saying so.
+func Delete(c *parley.Conversation, changes ...parley.DeletionChange) *parley.Step {
+	next := *c
+	next.Epoch++
+	return &parley.Step{Conversation: &next, BaseEpoch: c.Epoch, BaseSeq: c.Seq, StateChanged: true, Deletions: changes}
+}
+
 // Commit submits steps together and waits for all of their answers.
 func Commit(t testing.TB, s parley.Store, steps ...*parley.Step) ([]parley.Committed, []error) {
 	t.Helper()
