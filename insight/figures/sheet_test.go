@@ -125,7 +125,7 @@ func TestCountingOnIsCountingAnew(t *testing.T) {
 			r.Fatalf("counted on differs (-anew +on): %s", diff)
 		}
 	})
-	if on*5 < tried {
+	if on*10 < tried { // three in ten on average; once it were 19 of 100
 		t.Errorf("%d of %d cells were counted on", on, tried)
 	}
 }
