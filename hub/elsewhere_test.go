@@ -1,10 +1,16 @@
 package hub_test
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"parley"
 	"parley/hub"
@@ -16,9 +22,10 @@ import (
 
 // elsewhere is another node on the record of a world.
 func (w *world) elsewhere() *world {
-	other := *w
-	other.hub = hub.New(hub.Config{Store: w.store, Dispatcher: w, Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
-	return &other
+	other := &world{t: w.t, store: w.store, tenant: w.tenant, account: w.account, bots: w.bots, botApp: w.botApp, agents: w.agents, channel: w.channel,
+		custApp: w.custApp, watch: w.watch}
+	other.hub = hub.New(hub.Config{Store: w.store, Dispatcher: other, Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
+	return other
 }
 
 // A bot that asks at once on one node what was asked on another one is not too late.
@@ -99,4 +106,112 @@ func TestHeldByAnotherNode(t *testing.T) {
 		waitFor(t, "the release", func() bool { return one.conversation(id).Owner.Kind == parley.OwnerAgent })
 		storetest.Check(t, one.store, one.tenant, id)
 	})
+}
+
+// A deed is one thing that somebody does in a world, and what they hear of it.
+type deed func(w *world, id parley.ConversationID) error
+
+// outcomeOf is how a deed ended, and what is in the record after it. Ids and texts of errors differ from world to world.
+func (w *world) outcomeOf(id parley.ConversationID, err error) string {
+	w.t.Helper()
+	c := w.conversation(id)
+	var open []int64
+	for _, o := range c.State.Bot.Open {
+		open = append(open, o.Seq)
+	}
+	return fmt.Sprintf("refused: %v, %v %v\n%s %d of the %s, epoch %d, held %v, tried %d, open %v, waits %v, wakes %v\n%s", err != nil, parley.KindOf(err), parley.ReasonOf(err), c.Status, c.Seq,
+		c.Owner.Kind, c.Epoch, c.State.Held, len(c.State.TriedBots), open, c.Waiting.Format(time.TimeOnly), c.WakeAt.Format(time.TimeOnly), strings.Join(w.log(id), "\n"))
+}
+
+// Whatever is done, and on whichever of two nodes: each hears, and the record has, what it would be if there were one node.
+func TestNodesAreAsOne(t *testing.T) {
+	store := storetest.Open(t)
+	type pair struct{ alone, one, two *world }
+	var pairs []pair
+	for _, changes := range [][]change{nil, {retain}, {noBots, retain}, {oneBot}} {
+		p := pair{alone: newWorld(t, store, changes...), one: newWorld(t, store, changes...)}
+		p.two = p.one.elsewhere()
+		pairs = append(pairs, p)
+	}
+	running := pair{alone: newWorld(t, store), one: newWorld(t, store)}
+	running.two = running.one.elsewhere()
+	running.alone.runsBots()
+	running.one.runsBots()
+	pairs = append(pairs, running)
+	rapid.Check(t, func(r *rapid.T) {
+		p := pairs[rapid.IntRange(0, len(pairs)-1).Draw(r, "shop")]
+		for _, w := range []*world{p.alone, p.one, p.two} {
+			for _, app := range w.agents { // what the case before left behind
+				w.update(func(tx parley.Tx) error { return tx.SetAvailable(t.Context(), w.tenant, app, true, w.now()) })
+			}
+			w.hub.ConfigChanged(t.Context(), w.tenant)
+		}
+		alone, shared := p.alone.start(), p.one.start()
+		for range rapid.IntRange(1, 20).Draw(r, "steps") {
+			name, do := anyDeed(r)
+			w := p.one
+			if rapid.Bool().Draw(r, "other node") {
+				w = p.two
+			}
+			want := p.alone.done(do, alone)
+			got := w.done(do, shared)
+			for _, other := range []*world{p.one, p.two} { // plans may be seconds old, and are not what this is about
+				other.hub.ConfigChanged(t.Context(), w.tenant)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				r.Fatalf("%s (-one node +two)\n%s", name, diff)
+			}
+		}
+	})
+}
+
+// done does a deed, and is its outcome once nothing that it caused is on its way.
+func (w *world) done(do deed, id parley.ConversationID) string {
+	err := do(w, id)
+	w.hub.Settle(w.tenant, id)
+	return w.outcomeOf(id, err)
+}
+
+// stored are the types of messages that are kept: who types is told as a node knows it. What is given out once agents are there comes later.
+var stored = slices.DeleteFunc(parley.MessageTypes(), func(t parley.MessageType) bool { return t.Ephemeral() || t == parley.TypeAgentAvailable })
+
+// anyDeed is something that may happen to a conversation.
+func anyDeed(r *rapid.T) (name string, do deed) {
+	switch rapid.IntRange(0, 9).Draw(r, "what") {
+	case 0:
+		minutes := rapid.IntRange(1, 20).Draw(r, "minutes")
+		return fmt.Sprintf("%d minutes go by", minutes), func(w *world, _ parley.ConversationID) error {
+			w.later(time.Duration(minutes) * time.Minute)
+			w.hub.Remind(context.Background())
+			return nil
+		}
+	case 1:
+		seq, slot := rapid.IntRange(1, 4).Draw(r, "failed"), rapid.IntRange(0, 1).Draw(r, "slot")
+		return "a delivery fails", func(w *world, id parley.ConversationID) error {
+			c, all := w.snapshot(id)
+			return w.hub.DeliveryFailed(context.Background(), w.tenant, min(slot, len(c.State.Parties)-1), all[min(seq, len(all))-1])
+		}
+	case 2:
+		seq := rapid.Int64Range(1, 6).Draw(r, "question")
+		return "the bot answers", func(w *world, id parley.ConversationID) error { return w.reply(id, seq, nil, "yes") }
+	case 3:
+		seq := rapid.Int64Range(1, 6).Draw(r, "question")
+		return "the bot fails", func(w *world, id parley.ConversationID) error {
+			return w.hub.TurnFailed(context.Background(), w.tenant, id, seq, parley.FailureInternal, "it failed")
+		}
+	default:
+		role, kind := rapid.SampledFrom(parley.SenderRoles()).Draw(r, "role"), rapid.SampledFrom(stored).Draw(r, "type")
+		ids := []string{"", "a", "b"}
+		named, parent, asked := rapid.SampledFrom(ids).Draw(r, "messageId"), rapid.SampledFrom(ids).Draw(r, "parent"), rapid.Bool().Draw(r, "asks")
+		return fmt.Sprintf("%s %s %q of %q", role, kind, named, parent), func(w *world, id parley.ConversationID) error {
+			_, err := w.try(id, role, kind, func(d *parley.Draft) {
+				d.Body.MessageID, d.Body.Parent = named, parent
+				d.Body.Content = &parley.Content{Text: "https://example.org/", JSON: []byte(`{"status":"x","agentName":"Dana","type":"t","version":"1"}`)}
+				if asked && role == parley.Customer && kind == parley.TypeText {
+					asks(d)
+				}
+			})
+			return err
+		}
+	}
 }

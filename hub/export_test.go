@@ -1,6 +1,11 @@
 package hub
 
-import "context"
+import (
+	"context"
+	"runtime"
+
+	"parley"
+)
 
 // Remind does at once what the hub does every second.
 func (h *Hub) Remind(ctx context.Context) { h.remind(ctx) }
@@ -20,4 +25,14 @@ func (h *Hub) Forget() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.active)
+}
+
+// Settle waits until nothing of a conversation is on its way.
+func (h *Hub) Settle(tenant parley.TenantID, id parley.ConversationID) {
+	a := h.conversation(tenant, id)
+	for busy := true; busy; runtime.Gosched() {
+		a.mu.Lock()
+		busy = a.working || a.flying > 0
+		a.mu.Unlock()
+	}
 }

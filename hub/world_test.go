@@ -27,10 +27,17 @@ type world struct {
 	channel parley.Channel
 	custApp parley.ApplicationID
 
+	*watch
+
 	mu    sync.Mutex
-	clock time.Time
 	woken []int64
 	typed []parley.Whisper
+}
+
+// A watch is the clock of a world, which moves when it is told to.
+type watch struct {
+	mu sync.Mutex
+	at time.Time
 }
 
 // Lease implements hub.Dispatcher.
@@ -53,16 +60,16 @@ func (w *world) Whisper(whisper parley.Whisper) {
 	w.typed = append(w.typed, whisper)
 }
 
-func (w *world) now() time.Time {
+func (w *watch) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.clock
+	return w.at
 }
 
-func (w *world) later(d time.Duration) {
+func (w *watch) later(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.clock = w.clock.Add(d)
+	w.at = w.at.Add(d)
 }
 
 // A change alters the shop before it is stored.
@@ -70,11 +77,11 @@ type change func(*parley.Account, *parley.Channel, *parley.Orchestration, []parl
 
 func newWorld(t testing.TB, store parley.Store, changes ...change) *world {
 	t.Helper()
-	w := &world{t: t, store: store, tenant: parley.DefaultTenant, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w := &world{t: t, store: store, tenant: parley.DefaultTenant, watch: &watch{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
 	w.hub = hub.New(hub.Config{Store: store, Dispatcher: w, Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
 	suffix := ident.New[world]().String() // worlds may share a store
 	base := func(name string) parley.Base {
-		return parley.Base{Tenant: w.tenant, Name: name + " " + suffix, Active: true, Created: w.clock, Modified: w.clock}
+		return parley.Base{Tenant: w.tenant, Name: name + " " + suffix, Active: true, Created: w.at, Modified: w.at}
 	}
 	app := func(name string, role parley.Role) parley.ClientApplication {
 		return parley.ClientApplication{ID: ident.New[parley.ClientApplication](), Base: base(name), Roles: []parley.ApplicationRole{
