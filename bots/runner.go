@@ -42,6 +42,7 @@ type Hub interface {
 	Reply(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, r hub.Reply) error
 	TurnFailed(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64, why parley.TurnFailure, problem string) error
 	Partial(c *parley.Conversation, seq int64, text string)
+	TurnOver(tenant parley.TenantID, id parley.ConversationID, seq int64)
 }
 
 // Health keeps since when receivers fail; see [parley.Lanes].
@@ -129,7 +130,10 @@ func (r *Runner) bot(ctx context.Context, tenant parley.TenantID, id parley.Appl
 // Answer asks the bot of a receiver what it has to say to a message, and commits that: see dispatch.Bots.
 func (r *Runner) Answer(ctx context.Context, of parley.Receiver, c *parley.Conversation, m *parley.Message) (problem string, err error) {
 	if !slices.ContainsFunc(c.State.Bot.Open, func(o parley.OpenTurn) bool { return o.Seq == m.Seq }) {
-		return "", nil // no question, or one that was answered before
+		if m.Sender == parley.Customer { // answered before, by a node that may not be there any more
+			r.config.Hub.TurnOver(c.Tenant, c.ID, m.Seq)
+		}
+		return "", nil
 	}
 	b, err := r.bot(ctx, of.Tenant, of.Application)
 	if err != nil {
@@ -155,6 +159,7 @@ func (r *Runner) failed(ctx context.Context, of parley.Receiver, c *parley.Conve
 	r.config.Logger.InfoContext(ctx, "a bot failed a turn", "application", of.Application, "conversation", c.ID, "seq", m.Seq, "error", failure)
 	err = r.config.Hub.TurnFailed(ctx, of.Tenant, c.ID, m.Seq, failure.Why, failure.Problem)
 	if errors.Is(err, hub.ErrTurnOver) {
+		r.config.Hub.TurnOver(of.Tenant, c.ID, m.Seq)
 		err = nil
 	}
 	return failure.Problem, err
@@ -164,6 +169,7 @@ func (r *Runner) failed(ctx context.Context, of parley.Receiver, c *parley.Conve
 func (r *Runner) said(ctx context.Context, of parley.Receiver, c *parley.Conversation, m *parley.Message, reply *parley.BotReply) (problem string, err error) {
 	err = r.config.Hub.Reply(ctx, of.Tenant, c.ID, ReplyOf(m.Seq, reply))
 	if errors.Is(err, hub.ErrTurnOver) {
+		r.config.Hub.TurnOver(of.Tenant, c.ID, m.Seq)
 		r.config.Logger.InfoContext(ctx, "a bot answered too late", "application", of.Application, "conversation", c.ID, "seq", m.Seq)
 		return "the bot answered after its turn was over: the answer was dropped", nil
 	}

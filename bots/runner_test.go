@@ -96,6 +96,12 @@ func newStage(t *testing.T, s *store.Store, script scripted, settings parley.Bot
 // ask says something, and waits for the end of its turn.
 func (s *stage) ask(id parley.ConversationID, text string) (parley.ConversationID, parley.Turn) {
 	s.Helper()
+	return s.askHeard(id, text, make(chan parley.ConversationID, 1))
+}
+
+// askHeard is ask that says where it did before it waits.
+func (s *stage) askHeard(id parley.ConversationID, text string, where chan<- parley.ConversationID) (parley.ConversationID, parley.Turn) {
+	s.Helper()
 	d := parley.Draft{Conversation: id, Type: parley.TypeText, Sender: parley.Customer, Asks: true, Body: parley.Body{Content: &parley.Content{Text: text}, Turn: &parley.TurnInput{}}}
 	if id.IsZero() {
 		d.ChannelType, d.Address = "web_chat", "shop"
@@ -106,7 +112,8 @@ func (s *stage) ask(id parley.ConversationID, text string) (parley.ConversationI
 	if err != nil {
 		s.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	where <- posted[0].Conversation
+	ctx, cancel := context.WithTimeoutCause(s.Context(), 20*time.Second, errors.New("nobody said that the turn is over")) // with a plain one it looks once more
 	defer cancel()
 	turn, err := s.hub.AwaitTurn(ctx, parley.DefaultTenant, posted[0].Conversation, posted[0].Seq)
 	if err != nil {
@@ -267,6 +274,54 @@ func TestLateAnswersAreDropped(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"customer: one"}, s.said(id)); diff != "" {
 		t.Errorf("said (-want +got)\n%s", diff)
+	}
+}
+
+// Whoever waits for a turn hears of its end also if the node that answered it died before it said so: from the next one that was to answer it.
+func TestTurnOfADeadNodeIsHeardOf(t *testing.T) {
+	asked, mayAnswer := make(chan struct{}, 2), make(chan struct{})
+	s := newStage(t, storetest.Open(t), func(context.Context, *bots.Turn, func(string)) (parley.BotReply, error) {
+		asked <- struct{}{}
+		<-mayAnswer
+		return parley.BotReply{Answers: []parley.BotAnswer{{Type: parley.AnswerText, Text: "late"}}}, nil
+	}, parley.BotSettings{TurnDeadline: parley.MaxBotDeadline})
+	dead := hub.New(hub.Config{Store: s.store, Logger: slog.New(slog.DiscardHandler)}) // what it does nobody hears of
+	answer := func() (turns chan parley.Turn, id parley.ConversationID) {
+		turns = make(chan parley.Turn, 1)
+		made := make(chan parley.ConversationID, 1)
+		go func() {
+			defer close(turns)
+			_, turn := s.askHeard(parley.ConversationID{}, "one", made)
+			turns <- turn
+		}()
+		id = <-made
+		<-asked
+		reply := bots.ReplyOf(1, &parley.BotReply{Answers: []parley.BotAnswer{{Type: parley.AnswerText, Text: "in time"}}})
+		if err := dead.Reply(t.Context(), parley.DefaultTenant, id, reply); err != nil {
+			t.Error(err)
+		}
+		return turns, id
+	}
+
+	turns, id := answer() // the lane comes to somebody else
+	var c parley.Conversation
+	if err := s.store.View(t.Context(), func(tx parley.Tx) (err error) {
+		c, err = tx.Conversation(t.Context(), parley.DefaultTenant, id)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if problem, err := s.runner.Answer(t.Context(), parley.Receiver{Tenant: parley.DefaultTenant, Application: s.bot}, &c, &storetest.Messages(t, s.store, id)[0]); err != nil || problem != "" {
+		t.Errorf("Answer = %q, %v", problem, err)
+	}
+	if turn := <-turns; turn.Status != parley.TurnAnswered {
+		t.Errorf("the turn is %+v", turn)
+	}
+
+	turns, _ = answer() // somebody else asked, too
+	close(mayAnswer)
+	if turn := <-turns; turn.Status != parley.TurnAnswered {
+		t.Errorf("the turn is %+v", turn)
 	}
 }
 

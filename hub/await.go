@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -85,8 +86,7 @@ func (h *Hub) turnsOver(step *parley.Step) {
 		if t.Status == parley.TurnOpen {
 			continue
 		}
-		h.waiters.wake(turnName{c.ID, t.Seq})
-		h.hint(parley.Hint{Kind: parley.HintTurn, Tenant: c.Tenant, Conversation: c.ID, Seq: t.Seq})
+		h.TurnOver(c.Tenant, c.ID, t.Seq)
 		h.metrics.turns.WithLabelValues(string(t.Status)).Inc()
 		h.metrics.turnSeconds.Observe(t.Closed.Sub(t.Opened).Seconds())
 	}
@@ -95,6 +95,13 @@ func (h *Hub) turnsOver(step *parley.Step) {
 			h.happen(c.Tenant, c.ID, &input{kind: settles}, func(error) {})
 		})
 	}
+}
+
+// TurnOver lets those who wait for a turn look at it, here and on other nodes. Whoever was to answer a turn and finds it over says so, too: the node
+// that closed it may have died before it did.
+func (h *Hub) TurnOver(tenant parley.TenantID, id parley.ConversationID, seq int64) {
+	h.waiters.wake(turnName{id, seq})
+	h.hint(parley.Hint{Kind: parley.HintTurn, Tenant: tenant, Conversation: id, Seq: seq})
 }
 
 // AwaitTurn returns the turn of a question once it is over, or as it is when ctx ends, with that error. NotFound if there is none.
@@ -107,7 +114,7 @@ func (h *Hub) AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.C
 		select {
 		case <-woken:
 		case <-ctx.Done():
-			return t, context.Cause(ctx)
+			return t, h.lastLook(ctx, t, tenant, id, seq)
 		}
 		select {
 		case h.waiters.again <- struct{}{}:
@@ -119,6 +126,19 @@ func (h *Hub) AwaitTurn(ctx context.Context, tenant parley.TenantID, id parley.C
 	return t, err
 }
 
+// lastLook reads the turn for one whose time is over, who may have been told nothing of its end: nil if it is. Whoever has gone needs no look.
+func (h *Hub) lastLook(ctx context.Context, t *parley.Turn, tenant parley.TenantID, id parley.ConversationID, seq int64) error {
+	over := context.Cause(ctx)
+	if !errors.Is(over, context.DeadlineExceeded) {
+		return over
+	}
+	h.waiters.again <- struct{}{}
+	if err := h.readAgain(ctx, t, tenant, id, seq); err != nil || t.Status != parley.TurnOpen {
+		return err
+	}
+	return over
+}
+
 // readAgain is readTurn for one who has a place, and gives it up.
 func (h *Hub) readAgain(ctx context.Context, t *parley.Turn, tenant parley.TenantID, id parley.ConversationID, seq int64) error {
 	defer func() { <-h.waiters.again }()
@@ -127,7 +147,8 @@ func (h *Hub) readAgain(ctx context.Context, t *parley.Turn, tenant parley.Tenan
 
 // readTurn reads a turn into t, also when ctx has ended: whoever asks wants to know how it stands.
 func (h *Hub) readTurn(ctx context.Context, t *parley.Turn, tenant parley.TenantID, id parley.ConversationID, seq int64) error {
-	err := h.config.Store.View(context.WithoutCancel(ctx), func(tx parley.Tx) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	err := h.config.Store.View(ctx, func(tx parley.Tx) (err error) {
 		*t, err = tx.Turn(ctx, tenant, id, seq)
 		return err
 	})

@@ -96,3 +96,34 @@ func TestThoseWhoWaitLookAFewAtATime(t *testing.T) {
 		t.Errorf("%d read at the same time, want %d", gated.most, hub.LookAtOnce)
 	}
 }
+
+// Whoever has waited for as long as may be looks once more: who closed the turn may have told nobody.
+func TestWhoeverWaitedLongEnoughLooksOnceMore(t *testing.T) {
+	w := newWorld(t, storetest.Open(t), oneBot)
+	w.runsBots()
+	gated := &gatedStore{Store: w.store}
+	other := hub.New(hub.Config{Store: gated, Clock: w.now, Logger: slog.New(slog.DiscardHandler)}) // hears nothing of the first
+	id := w.start()
+	for _, test := range []struct {
+		why  error
+		want parley.TurnStatus
+	}{{context.Canceled, parley.TurnOpen}, {context.DeadlineExceeded, parley.TurnAnswered}} {
+		question := w.say(id, parley.Customer, parley.TypeText)
+		ctx, end := context.WithCancelCause(t.Context())
+		defer end(nil)
+		var all sync.WaitGroup
+		before := gated.done
+		all.Go(func() {
+			got, err := other.AwaitTurn(ctx, w.tenant, id, question.Seq)
+			if got.Status != test.want || (err == nil) != (test.want == parley.TurnAnswered) {
+				t.Errorf("%v: the turn is %+v, %v", test.why, got, err)
+			}
+		})
+		gated.reached(t, before+1, 0)
+		if err := w.reply(id, question.Seq, nil, "Hello"); err != nil {
+			t.Fatal(err)
+		}
+		end(test.why)
+		all.Wait()
+	}
+}
