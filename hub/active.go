@@ -64,8 +64,7 @@ func (a *active) begin(p *post, plan *plan) {
 	defer a.mu.Unlock()
 	a.state, a.run = &parley.Conversation{ID: a.id, Tenant: a.tenant}, &parley.Run{}
 	a.known, a.complete, a.used = map[int64]struct{}{}, true, a.h.now()
-	p.sure = true
-	a.launch(p, plan)
+	a.launch(p, plan, true)
 	if a.flying == 0 { // refused: there is no such conversation
 		a.state = nil
 		a.h.drop(a)
@@ -94,7 +93,7 @@ func (a *active) submit(p *post) {
 	p.turn = a.turns
 	if a.state != nil && !a.stale && !a.working && !p.refers() && !a.mayRepeat(p) {
 		if plan := a.h.plans.fresh(a.tenant, a.state.Account); plan != nil {
-			a.launch(p, plan)
+			a.launch(p, plan, false)
 			return
 		}
 	}

@@ -45,15 +45,14 @@ func (a *active) workOff() {
 		if a.stale {
 			a.state, a.stale = nil, false
 		}
-		p.sure = a.state == nil || p.doubted
+		sure := a.state == nil || p.doubted
 		p.doubted = false
-		asked := a.mayRepeat(p)
 		state := a.state
 		a.mu.Unlock()
 
 		// Reading has a deadline of its own: the caller may be gone, but those behind it are not.
 		ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
-		plan, err := a.prepare(ctx, p, state, asked)
+		plan, err := a.prepare(ctx, p, state, sure)
 		cancel()
 
 		a.mu.Lock()
@@ -63,24 +62,24 @@ func (a *active) workOff() {
 		case a.stale: // another node was first while we were reading: once more, in the same place
 			a.wait(p)
 		default:
-			a.launch(p, plan)
+			a.launch(p, plan, sure)
 		}
 		a.mu.Unlock()
 	}
 }
 
-// prepare reads what the post needs. It runs without the lock; only the worker replaces the state.
-func (a *active) prepare(ctx context.Context, p *post, state *parley.Conversation, asked bool) (*plan, error) {
-	if p.sure {
+// prepare reads what the post needs: the state, too, if that is to be sure. It runs without the lock; only the worker replaces the state.
+func (a *active) prepare(ctx context.Context, p *post, state *parley.Conversation, sure bool) (*plan, error) {
+	if sure {
 		now, err := a.load(ctx, state)
 		if err != nil {
 			return nil, err
 		}
 		state = now
-		a.mu.Lock()
-		asked = a.mayRepeat(p)
-		a.mu.Unlock()
 	}
+	a.mu.Lock()
+	asked := a.mayRepeat(p)
+	a.mu.Unlock()
 	plan, err := a.h.plans.of(ctx, a.tenant, state.Account)
 	if err != nil {
 		if parley.KindOf(err) == parley.NotFound { // the account was deleted: its conversations were ended

@@ -9,8 +9,8 @@ import (
 )
 
 // launch routes a post on the state and submits the step. Called with mu held; done is called from here for posts that
-// are refused or change nothing.
-func (a *active) launch(p *post, plan *plan) {
+// are refused or change nothing, which holds only if it is sure that the state is what the record says.
+func (a *active) launch(p *post, plan *plan, sure bool) {
 	base := a.state
 	r := routing{c: *base, plan: plan, now: a.h.now()}
 	p.placed = make([]Posted, len(p.inputs))
@@ -29,7 +29,7 @@ func (a *active) launch(p *post, plan *plan) {
 		in.newID = ident.New[parley.Message]
 		at, whispers := len(r.step.Messages), len(r.effects)
 		if err := a.h.routed(&r, in); err != nil {
-			if !p.sure && parley.KindOf(err) != parley.Internal {
+			if !sure && parley.KindOf(err) != parley.Internal {
 				a.doubt(p)
 				return
 			}
@@ -64,7 +64,7 @@ func (a *active) launch(p *post, plan *plan) {
 	p.effects = r.effects
 	step := r.step
 	if len(step.Messages) == 0 && !step.StateChanged && step.Readdress == nil {
-		if !p.sure && p.happened() {
+		if !sure && p.happened() {
 			a.doubt(p)
 			return
 		}

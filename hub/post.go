@@ -203,7 +203,6 @@ type post struct {
 	repeats  map[*input]parley.FoundRepeat // inputs that were committed before
 	doubtful bool                          // a messageId was seen before, so the commit looks for repeats too
 	doubted  bool                          // it was refused, or changed nothing, on what is known here: the record is asked
-	sure     bool                          // it is routed on what the record says
 	tries    int
 	turn     int64 // place among the posts of its conversation; zero until it has one
 	done     func([]Posted, error)
