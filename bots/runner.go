@@ -159,7 +159,6 @@ func (r *Runner) failed(ctx context.Context, of parley.Receiver, c *parley.Conve
 	r.config.Logger.InfoContext(ctx, "a bot failed a turn", "application", of.Application, "conversation", c.ID, "seq", m.Seq, "error", failure)
 	err = r.config.Hub.TurnFailed(ctx, of.Tenant, c.ID, m.Seq, failure.Why, failure.Problem)
 	if errors.Is(err, hub.ErrTurnOver) {
-		r.config.Hub.TurnOver(of.Tenant, c.ID, m.Seq)
 		err = nil
 	}
 	return failure.Problem, err
@@ -169,7 +168,6 @@ func (r *Runner) failed(ctx context.Context, of parley.Receiver, c *parley.Conve
 func (r *Runner) said(ctx context.Context, of parley.Receiver, c *parley.Conversation, m *parley.Message, reply *parley.BotReply) (problem string, err error) {
 	err = r.config.Hub.Reply(ctx, of.Tenant, c.ID, ReplyOf(m.Seq, reply))
 	if errors.Is(err, hub.ErrTurnOver) {
-		r.config.Hub.TurnOver(of.Tenant, c.ID, m.Seq)
 		r.config.Logger.InfoContext(ctx, "a bot answered too late", "application", of.Application, "conversation", c.ID, "seq", m.Seq)
 		return "the bot answered after its turn was over: the answer was dropped", nil
 	}

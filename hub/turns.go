@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -36,13 +37,22 @@ var ErrTurnOver = &parley.Error{Kind: parley.Closed, Msg: "the turn is over, or 
 
 // Reply commits what a bot that the hub runs answers, and closes its turn. ErrTurnOver if that is over.
 func (h *Hub) Reply(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, r Reply) error {
-	return h.wait(ctx, tenant, id, &input{kind: replied, word: botWord{reply: r}})
+	return h.word(ctx, tenant, id, &input{kind: replied, word: botWord{reply: r}})
 }
 
 // TurnFailed says that a bot that the hub runs failed a turn: another bot of the orchestration takes over, or whoever waits for the
 // answer hears of it, or the agents go on (guarantee G7). ErrTurnOver if the turn is over.
 func (h *Hub) TurnFailed(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, seq int64, why parley.TurnFailure, problem string) error {
-	return h.wait(ctx, tenant, id, &input{kind: turnFailed, word: botWord{reply: Reply{Seq: seq}, failure: why, problem: problem}})
+	return h.word(ctx, tenant, id, &input{kind: turnFailed, word: botWord{reply: Reply{Seq: seq}, failure: why, problem: problem}})
+}
+
+// word is what whoever asked a bot has to say.
+func (h *Hub) word(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, in *input) error {
+	err := h.wait(ctx, tenant, id, in)
+	if errors.Is(err, ErrTurnOver) { // whoever closed it may have died before it said so
+		h.TurnOver(tenant, id, in.word.reply.Seq)
+	}
+	return err
 }
 
 // keepsTurns says whether what the customer says now is a turn.
