@@ -3,7 +3,6 @@ package hub_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"parley"
-	"parley/hub"
 	"parley/store/storetest"
 )
 
@@ -24,7 +22,7 @@ import (
 func (w *world) elsewhere() *world {
 	other := &world{t: w.t, store: w.store, tenant: w.tenant, account: w.account, bots: w.bots, botApp: w.botApp, agents: w.agents, channel: w.channel,
 		custApp: w.custApp, watch: w.watch}
-	other.hub = hub.New(hub.Config{Store: w.store, Dispatcher: other, Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
+	other.hub = other.newHub()
 	return other
 }
 

@@ -78,7 +78,7 @@ type change func(*parley.Account, *parley.Channel, *parley.Orchestration, []parl
 func newWorld(t testing.TB, store parley.Store, changes ...change) *world {
 	t.Helper()
 	w := &world{t: t, store: store, tenant: parley.DefaultTenant, watch: &watch{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
-	w.hub = hub.New(hub.Config{Store: store, Dispatcher: w, Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
+	w.hub = w.newHub()
 	suffix := ident.New[world]().String() // worlds may share a store
 	base := func(name string) parley.Base {
 		return parley.Base{Tenant: w.tenant, Name: name + " " + suffix, Active: true, Created: w.at, Modified: w.at}
@@ -123,6 +123,11 @@ func newWorld(t testing.TB, store parley.Store, changes ...change) *world {
 		return tx.Accounts().Insert(ctx, &w.account, []parley.Reference{{Kind: parley.KindChannel, ID: w.channel.ID}})
 	})
 	return w
+}
+
+// newHub is a hub on the world's store, by its clock.
+func (w *world) newHub() *hub.Hub {
+	return hub.New(hub.Config{Store: w.store, Dispatcher: w, Clock: w.now, Logger: slog.New(slog.DiscardHandler)})
 }
 
 func (w *world) update(fn func(parley.Tx) error) {
