@@ -11,7 +11,8 @@ type Store interface {
 	// called exactly once, from the store's own goroutine and before the done of any later step of the same
 	// conversation; it must not block. Its error is nil, a [*Repeated], or has Kind Conflict (the base no longer holds:
 	// read again, route again) or Internal, after which it is unknown whether the step became true. An answer of Kind
-	// Busy (queue full, or closing) means that nothing was queued and done is not called.
+	// Busy (queue full, or closing) means that nothing was queued and done is not called; Internal, that the step moves
+	// neither epoch nor seq, likewise.
 	Submit(step *Step, done func(Committed, error)) error
 	// Update runs fn in a transaction: committed on nil, rolled back on an error or panic, and run again (with waits that
 	// obey ctx) after a serialization failure, so fn must have no other effects. Busy if that happens again and again.
