@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"parley"
@@ -160,27 +161,25 @@ func TestPostsInFlightAreBounded(t *testing.T) {
 
 // Marks of reading wait for the record as posts do, and count as they do.
 func TestReadsInFlightAreBounded(t *testing.T) {
-	s := newSite(t, func(c *ws.Config) { c.InFlight = 4 })
+	const n, most = 60, 4
+	s := newSite(t, func(c *ws.Config) { c.InFlight = most })
 	anna, _ := s.connect("anna")
 	id := anna.ask("open", map[string]any{"message": text("m1")})["conversation"]
-	const n = 60
+	s.writes.Lock()
+	write := sync.OnceFunc(s.writes.Unlock)
+	defer write()
 	anna.send(strings.Repeat(fmt.Sprintf(`{"id":"r","read":{"conversation":"%s","seq":1}}`+"\n", id), n))
-	done, refused := 0, 0
-	for done+refused < n {
-		o, err := anna.next()
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case o["ok"] != nil:
-			done++
-		case strings.Contains(string(o["error"]), "429-001"):
-			refused++
-		default:
-			t.Fatalf("read = %s", o["error"])
+	for i := range n {
+		if i == n-most { // the others wait
+			write()
 		}
-	}
-	if done < 4 || refused == 0 {
-		t.Errorf("of %d marks at once %d were done, and %d refused", n, done, refused)
+		o, err := anna.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused := strings.Contains(string(o["error"]), "429-001"); refused != (i < n-most) || !refused && o["ok"] == nil {
+			t.Fatalf("answer %d of %d marks at once = %v", i, n, o)
+		}
 	}
 	for range 10 { // none of them still counts
 		anna.ask("read", map[string]any{"conversation": id, "seq": 1})

@@ -43,7 +43,8 @@ type site struct {
 	server *ws.Server
 	http   *httptest.Server
 
-	away    atomic.Bool // the store does not answer the hub's reads
+	away    atomic.Bool  // the store does not answer the hub's reads
+	writes  sync.RWMutex // held = it writes nothing but messages
 	account parley.Account
 	mu      sync.Mutex
 	grants  map[string]tokens.Grant
@@ -52,7 +53,14 @@ type site struct {
 // An unsteady store is sometimes away.
 type unsteady struct {
 	parley.Store
-	away *atomic.Bool
+	away   *atomic.Bool
+	writes *sync.RWMutex
+}
+
+func (u unsteady) Update(ctx context.Context, fn func(parley.Tx) error) error {
+	u.writes.RLock()
+	defer u.writes.RUnlock()
+	return u.Store.Update(ctx, fn)
 }
 
 func (u unsteady) View(ctx context.Context, fn func(parley.Tx) error) error {
@@ -159,7 +167,7 @@ func newSiteOn(t testing.TB, on *store.Store, change func(*ws.Config)) *site {
 		"brief":   {Tenant: parley.DefaultTenant, Expires: now.Add(300 * time.Millisecond), Speaker: customer("anna").Speaker},
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	s.hub = hub.New(hub.Config{Store: unsteady{s.store, &s.away}, Logger: quiet, TypingFor: 300 * time.Millisecond})
+	s.hub = hub.New(hub.Config{Store: unsteady{s.store, &s.away, &s.writes}, Logger: quiet, TypingFor: 300 * time.Millisecond})
 	c := ws.Config{Rate: 1e6, Burst: 1e6, Hub: s.hub, Tokens: s, Logger: quiet, Code: code}
 	if change != nil {
 		change(&c)
