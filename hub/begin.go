@@ -18,17 +18,20 @@ type BeginRequest struct {
 	Customer     parley.CustomerData // with the contact that identifies the customer
 	Background   string              // for bots
 	Introduction string              // what the bot says first; "" = nothing
+	Name         string              // of this beginning among those of the customer on the account; wants an introduction; "" = none
 }
 
 // Begin begins a conversation that somebody else than the customer wants, on an account that a bot comes first on. It lasts: when a bot or
-// an agent ends it, it goes back to the bot, and only the hub's own [Hub.End] ends it for good. Kinds: Invalid (no such account, switched
-// off, no contact), Busy.
+// an agent ends it, it goes back to the bot, and only the hub's own [Hub.End] ends it for good. A name begins one conversation, on whatever
+// node it is asked for (guarantee G3): who comes later with it hears which that is, and nothing is said. Kinds: Invalid (no such account,
+// switched off, no contact), Busy.
 func (h *Hub) Begin(ctx context.Context, b BeginRequest) (parley.ConversationID, error) {
 	p, err := h.plans.at(ctx, b.Tenant, b.ChannelType, b.Address)
 	if err != nil {
 		return parley.ConversationID{}, fmt.Errorf("begin conversation: %w", err)
 	}
-	if len(b.Customer.Contacts) == 0 {
+	contact, ok := parley.PickContact("", b.Customer.Contacts)
+	if !ok {
 		return parley.ConversationID{}, &parley.Error{Kind: parley.Invalid, Reason: parley.Missing, Field: "customer.contacts", Msg: "a new conversation needs a contact of the customer"}
 	}
 	if b.ID.IsZero() {
@@ -38,11 +41,21 @@ func (h *Hub) Begin(ctx context.Context, b BeginRequest) (parley.ConversationID,
 	if b.Introduction != "" {
 		in.draft.Body.Content = &parley.Content{Text: b.Introduction}
 	}
-	answer := make(chan error, 1)
-	h.conversation(b.Tenant, b.ID).begin(&post{surface: "hub", inputs: []*input{in}, done: func(_ []Posted, err error) { answer <- err }}, p)
+	begins := &post{surface: "hub", inputs: []*input{in}}
+	if b.Name != "" {
+		begins.startKey = ident.StartKey(p.account.ID, contact.Address, b.Name)
+	}
+	id, answer := b.ID, make(chan error, 1)
+	begins.done = func(posted []Posted, err error) {
+		if err == nil && !posted[0].Conversation.IsZero() { // it was begun before
+			id = posted[0].Conversation
+		}
+		answer <- err
+	}
+	h.conversation(b.Tenant, b.ID).begin(begins, p)
 	select {
 	case err := <-answer:
-		return b.ID, err
+		return id, err
 	case <-ctx.Done():
 		return b.ID, fmt.Errorf("begin conversation: %w", context.Cause(ctx))
 	}

@@ -150,3 +150,34 @@ func TestLastingConversations(t *testing.T) {
 		t.Errorf("the open turn is %+v", w.turn(id, 9))
 	}
 }
+
+// A name begins one conversation for a customer, whatever hub is asked; another customer's is another one.
+func TestBeginOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		w := newWorld(t, open(t), retained)
+		w.runsBots()
+		begin := func(h *hub.Hub, name, customer, introduction string) parley.ConversationID {
+			t.Helper()
+			id, err := h.Begin(t.Context(), hub.BeginRequest{Tenant: w.tenant, ChannelType: w.channel.Type, Address: "shop", Introduction: introduction, Name: name,
+				Customer: parley.CustomerData{Contacts: []parley.Contact{{Type: "user", Address: customer}}}})
+			if err != nil {
+				t.Fatalf("Begin = %v", err)
+			}
+			return id
+		}
+		id := begin(w.hub, "n1", "4711", "Hello")
+		for customer, h := range map[string]*hub.Hub{"4712": w.hub, "4713": w.elsewhere().hub} {
+			if again := begin(h, "n1", "4711", "Hello again"); again != id {
+				t.Errorf("begun again it is %s, not %s", again, id)
+			}
+			if begin(h, "n1", customer, "Hello") == id {
+				t.Error("another customer's is the same")
+			}
+		}
+		if begin(w.hub, "n2", "4711", "Hello") == id {
+			t.Error("another name's is the same")
+		}
+		w.wantLog(id, "custom_bot text → customer")
+		storetest.Check(t, w.store, w.tenant, id)
+	})
+}

@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"parley"
@@ -36,7 +37,7 @@ func (s *Surface) create(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := s.begin(r, &a, ""); err != nil {
+	if err := s.begin(r, &a, "", ""); err != nil {
 		return answer{}, err
 	}
 	return created(showConversation(&a)), nil
@@ -59,8 +60,9 @@ func (s *Surface) knownState(ctx context.Context, tx parley.Tx, tenant parley.Te
 	return errNotFound
 }
 
-// begin makes the conversation and what is known beside it, and leaves it as it is then.
-func (s *Surface) begin(r *request, a *parley.AgentConversation, introduction string) error {
+// begin makes the conversation, under a name if it has one, and what is known beside it, and leaves it as it is then. errBegun if there is one of
+// that name.
+func (s *Surface) begin(r *request, a *parley.AgentConversation, introduction, name string) error {
 	ctx := r.Context()
 	if _, err := s.Channels.ChannelFor(ctx, r.tenant, r.agent.ID, a.Channel); err != nil {
 		return err
@@ -72,24 +74,41 @@ func (s *Surface) begin(r *request, a *parley.AgentConversation, introduction st
 	if a.User.Phone != "" {
 		customer.Contacts = append(customer.Contacts, parley.Contact{Type: "phone", Address: a.User.Phone})
 	}
-	id, err := s.Hub.Begin(ctx, hub.BeginRequest{Tenant: r.tenant, ChannelType: a.Channel, Address: r.agent.ID.String() + "/" + a.Channel, Customer: customer,
-		Background: background(a), Introduction: introduction})
+	id := ident.New[parley.Conversation]()
+	begun, err := s.Hub.Begin(ctx, hub.BeginRequest{Tenant: r.tenant, ID: id, ChannelType: a.Channel, Address: r.agent.ID.String() + "/" + a.Channel, Customer: customer,
+		Background: background(a), Introduction: introduction, Name: name})
 	if err != nil {
 		return err
 	}
+	if begun != id {
+		return errBegun
+	}
+	s.fill(r, a, id)
+	return s.Store.Update(ctx, func(tx parley.Tx) error {
+		known, err := tx.AgentConversation(ctx, r.tenant, r.agent.ID, id)
+		if parley.KindOf(err) == parley.NotFound { // a start on another node may have found it before this
+			if err = tx.PutAgentConversation(ctx, *a); err == nil {
+				known, err = tx.AgentConversation(ctx, r.tenant, r.agent.ID, id)
+			}
+		}
+		if err == nil {
+			*a = known
+		}
+		return err
+	})
+}
+
+// errBegun tells a start that another one began the conversation that it wants.
+var errBegun = errors.New("the conversation was begun before")
+
+// fill makes what is known beside a conversation that of a new one.
+func (s *Surface) fill(r *request, a *parley.AgentConversation, id parley.ConversationID) {
 	now := s.now()
 	a.Conversation.ID, a.Conversation.Tenant, a.Agent = id, r.tenant, r.agent.ID
 	a.Status, a.Titled, a.PublicID, a.Created, a.Changed = parley.AgentActive, a.Title != "", ident.Opaque("conv_"), now, now
 	if a.Channel == channelVoice {
 		a.CallID = ident.Opaque("call_")
 	}
-	return s.Store.Update(ctx, func(tx parley.Tx) (err error) {
-		if err = tx.PutAgentConversation(ctx, *a); err != nil {
-			return err
-		}
-		*a, err = tx.AgentConversation(ctx, r.tenant, r.agent.ID, id)
-		return err
-	})
 }
 
 // background is what the agent is told with every turn.

@@ -111,7 +111,16 @@ func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parle
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, store: storetest.Open(t), hold: make(chan struct{}), thinks: make(chan struct{}, 100)}
+	s := newNode(t, storetest.Open(t), nil)
+	s.agent, s.key = s.newAgent("Rex")
+	s.user = s.must("POST", "/users", `{"firstName":"Ines","lastName":"Okafor","email":"ines@example.org","fkId":"crm-881","context":"likes blue"}`, 201)["id"].(string)
+	return s
+}
+
+// newNode is a stage on that record, with neither agent nor user. What it asks of its hub goes through between; nil = as it is.
+func newNode(t *testing.T, record *store.Store, between func(agentapi.Hub) agentapi.Hub) *stage {
+	t.Helper()
+	s := &stage{t: t, store: record, hold: make(chan struct{}), thinks: make(chan struct{}, 100)}
 	log := slog.New(slog.DiscardHandler)
 	late := &struct{ *hub.Hub }{}
 	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
@@ -144,13 +153,15 @@ func newStage(t *testing.T) *stage {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	agentapi.New(agentapi.Deps{Store: s.store, Hub: s.hub, Keys: s.admin, Channels: s.bots, Clock: s.clock,
+	var its agentapi.Hub = s.hub
+	if between != nil {
+		its = between(its)
+	}
+	agentapi.New(agentapi.Deps{Store: s.store, Hub: its, Keys: s.admin, Channels: s.bots, Clock: s.clock,
 		Files: assets.New(assets.Config{URL: server.URL + agentapi.FilesPath, Lifetime: agentapi.FileLifetime, Now: s.clock}, s.store, bucket, authority)}).Register(router)
 	s.server = server.URL
 	s.Caller = resttest.NewCaller(t, server.URL, "", agentapi.Document)
 	s.Refuses(refused)
-	s.agent, s.key = s.newAgent("Rex")
-	s.user = s.must("POST", "/users", `{"firstName":"Ines","lastName":"Okafor","email":"ines@example.org","fkId":"crm-881","context":"likes blue"}`, 201)["id"].(string)
 	return s
 }
 
