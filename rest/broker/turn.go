@@ -113,7 +113,7 @@ func (s *Surface) post(ctx context.Context, a *ask, d *parley.Draft) (parley.Con
 		return err
 	})
 	if err != nil {
-		if parley.ReasonOf(err) == parley.Inactive {
+		if why := parley.ReasonOf(err); why == parley.Inactive || why == parley.NoAccount { // since it was let in, or behind the channel
 			err = fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")
 		}
 		return d.Conversation, 0, err
