@@ -205,6 +205,9 @@ func TestSendsAtOnce(t *testing.T) {
 	if len(lines) != 100 || s.asked.Load() != 50 {
 		t.Errorf("%d messages, %d questions", len(lines), s.asked.Load())
 	}
+	if n := s.together.Load(); n != 1 {
+		t.Errorf("the agent had %d questions at a time", n)
+	}
 }
 
 // What an agent in conversationmgr says is said here; who ends there gives back.

@@ -32,21 +32,22 @@ import (
 // A stage is the surface with hub, dispatch and a scripted agent on a real store, over real HTTP.
 type stage struct {
 	*resttest.Caller
-	t      *testing.T
-	store  *store.Store
-	hub    *hub.Hub
-	admin  *directory.Administration
-	bots   *directory.Bots
-	judge  *judge.Judge
-	server string
-	agent  directory.Bot
-	key    string
-	user   string
-	late   atomic.Int64  // how far all clocks are ahead
-	hold   chan struct{} // what "slow" waits for
-	thinks chan struct{} // told when it does
-	asked  atomic.Int64
-	told   atomic.Pointer[bots.Turn] // what the agent was asked last
+	t             *testing.T
+	store         *store.Store
+	hub           *hub.Hub
+	admin         *directory.Administration
+	bots          *directory.Bots
+	judge         *judge.Judge
+	server        string
+	agent         directory.Bot
+	key           string
+	user          string
+	late          atomic.Int64  // how far all clocks are ahead
+	hold          chan struct{} // what "slow" waits for
+	thinks        chan struct{} // told when it does
+	asked         atomic.Int64
+	now, together atomic.Int64              // how many questions the agent has, and how many it had at most
+	told          atomic.Pointer[bots.Turn] // what the agent was asked last
 }
 
 // told hubs end accounts, and tell everyone who caches.
@@ -70,6 +71,12 @@ func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parle
 	s := c.s
 	s.asked.Add(1)
 	s.told.Store(t)
+	defer s.now.Add(-1)
+	for n := s.now.Add(1); ; {
+		if most := s.together.Load(); n <= most || s.together.CompareAndSwap(most, n) {
+			break
+		}
+	}
 	says := func(texts ...string) (r parley.BotReply) {
 		for _, text := range texts {
 			r.Answers = append(r.Answers, parley.BotAnswer{Type: parley.AnswerText, Text: text})
