@@ -96,7 +96,7 @@ func TestWhatMovesUpdatedAt(t *testing.T) {
 func TestLongestTexts(t *testing.T) {
 	s := newStage(t)
 	title, about, message := strings.Repeat("é", 255), strings.Repeat("é", 256_000), strings.Repeat("é", 100_000)
-	made := s.must("POST", "/conversations", `{"conversationUserId":"`+s.user+`","title":"`+title+`","context":"`+about+`","customData":{"x":"`+strings.Repeat("x", 400_000)+`"}}`, 201)
+	made := s.must("POST", "/conversations", `{"conversationUserId":"`+s.user+`","title":"`+title+`","context":"`+about+`","customData":{"x":"`+strings.Repeat("x", 600_000)+`"}}`, 201) // more than 1 MiB
 	path := "/conversations/" + made["id"].(string)
 	if made["title"] != title {
 		t.Errorf("the title has %d bytes", len(made["title"].(string)))

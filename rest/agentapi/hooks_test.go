@@ -143,3 +143,27 @@ func TestWebhooks(t *testing.T) {
 		t.Errorf("one more than there may be answered %d %s", status, text)
 	}
 }
+
+// Once it is scored, and somebody has it, a conversation says so to its webhooks.
+func TestWebhooksHearWhoHasIt(t *testing.T) {
+	s := newStage(t)
+	path := s.open()
+	s.say(path, "human")
+	if err := s.judge.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id, _ := parley.ParseID[parley.Conversation](strings.TrimPrefix(path, "/conversations/"))
+	join := parley.Draft{Conversation: id, Type: parley.TypeAgentJoin, Sender: parley.CustomAgent, Body: parley.Body{Content: &parley.Content{JSON: []byte(`{"agentName":"Ada King"}`)}}}
+	if _, err := s.hub.Post(t.Context(), hub.PostRequest{Speaker: parley.Speaker{Tenant: parley.DefaultTenant, Application: parley.ConsoleApplication}, Surface: "test", Drafts: []parley.Draft{join}}); err != nil {
+		t.Fatal(err)
+	}
+	each := s.hook("each_message")
+	s.say(path, "Hello Ada")
+	shown, h := s.must("GET", path, "", 200), s.hears(each)
+	if diff := cmp.Diff(shown["assignedUser"], h.Conversation["assignedUser"]); diff != "" || h.Conversation["assignedUser"] == nil {
+		t.Errorf("whose it is (-shown +heard)\n%s", diff)
+	}
+	if h.Score == nil || *h.Score != shown["score"] || h.Message["message"] != "Hello Ada" {
+		t.Errorf("heard the score %v, shown is %v; %+v", h.Score, shown["score"], h.Message)
+	}
+}

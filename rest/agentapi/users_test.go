@@ -149,6 +149,28 @@ func TestStartsAtOnce(t *testing.T) {
 	}
 }
 
+// A user is shown with everything that was said of it, and nothing else, wherever it is shown.
+func TestUsersAreShown(t *testing.T) {
+	s := newStage(t)
+	made := s.must("POST", "/users", `{"firstName":"Ada","lastName":"Oh","email":"Ada@example.org","phoneNumber":"+4912345678","fkId":"crm-1","fkUserId":"u-1","source":"crm","context":"likes red","customData":{"x":[1]},"unknown":1}`, 201)
+	want := map[string]any{"id": made["id"], "firstName": "Ada", "lastName": "Oh", "email": "Ada@example.org", "phoneNumber": "+4912345678", "fkId": "crm-1", "fkUserId": "u-1", "source": "crm", "context": "likes red",
+		"metadata": map[string]any{"customData": map[string]any{"x": []any{1.0}}}, "isAnonymized": false}
+	id := made["id"].(string)
+	opened := s.must("POST", "/conversations", `{"conversationUserId":"`+id+`"}`, 201)
+	for where, got := range map[string]any{"made": made, "read": s.must("GET", "/users/"+id, "", 200), "found": s.must("GET", "/users/search?fkId=crm-1", "", 200)["user"], "with a conversation": opened["user"]} {
+		if diff := cmp.Diff(any(want), got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", where, diff)
+		}
+	}
+	if diff := cmp.Diff(any(map[string]any{}), opened["metadata"]); diff != "" {
+		t.Errorf("of a conversation without custom data (-want +got)\n%s", diff)
+	}
+	least := s.must("POST", "/users", `{"firstName":"Bo","lastName":"Li","fkId":"crm-2"}`, 201)
+	if diff := cmp.Diff(map[string]any{"id": least["id"], "firstName": "Bo", "lastName": "Li", "fkId": "crm-2", "metadata": map[string]any{}, "isAnonymized": false}, least); diff != "" {
+		t.Errorf("with the least (-want +got)\n%s", diff)
+	}
+}
+
 // What a user asks to be deleted is gone, with everything that was said, and nothing else.
 func TestUsersAndTheirConversationsAreDeleted(t *testing.T) {
 	s := newStage(t)
