@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -236,5 +237,53 @@ func TestUnderstandingPageIsTrue(t *testing.T) {
 	}
 	if ran != 17 {
 		t.Errorf("%d commands ran", ran)
+	}
+}
+
+// A channel that names a language without a region (LOCALE: en) is listened to by trackers of the region where most write it, which is what
+// they have by default, and by none of another one.
+func TestBareLanguageOfAChannelIsListenedTo(t *testing.T) {
+	source, err := os.ReadFile("../../examples/flows/demo.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, parts := range stages(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hub := startProcess(t, nil, append([]string{"--listen", "127.0.0.1:0", "--data", t.TempDir(), "--bootstrap-client", bootstrap}, parts(t)...)...)
+			c, err := login(t.Context(), hub.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask := func(by *caller, method, path string, in, out any, want int) {
+				t.Helper()
+				if err := by.call(t.Context(), method, path, in, want, out); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var bot struct{ ID, ChannelID string }
+			ask(c, http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "language": "en-US", "connector": object{"kind": "rules"}}, &bot, http.StatusCreated)
+			ask(c, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(source)}, nil, http.StatusCreated)
+			ask(c, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows/draft/publish", nil, nil, http.StatusNoContent)
+			var key struct{ Key string }
+			ask(c, http.MethodPost, "/admin/v1/keys", object{"kind": "broker", "botId": bot.ID}, &key, http.StatusCreated)
+
+			m := c.manages(t)
+			m.ask(t, http.MethodPost, "/v1/manage/trackers", []object{{"name": "Default", "vocabulary": []string{"cancel my contract"}},
+				{"name": "Bare", "languages": []string{"en"}, "vocabulary": []string{"cancel my contract"}},
+				{"name": "British", "languages": []string{"en-GB"}, "vocabulary": []string{"cancel my contract"}}}, http.StatusOK)
+			channel := &caller{base: hub.url, headers: map[string]string{"API-KEY": key.Key, "OS": "Linux", "USER-REF": "203.0.113.7", "LOCALE": "en", "BUSINESS-KEY": "customer-4711"}}
+			turns := fmt.Sprintf("/org/%s/env/%s/bot/%s/channel/%s/v1/conversations", parley.DefaultOrganisation, parley.DefaultTenant, bot.ID, bot.ChannelID)
+			ask(channel, http.MethodPost, turns, object{"text": "I want to cancel my contract."}, nil, http.StatusOK)
+
+			var listed struct{ Conversations []struct{ ID string } }
+			if err := json.Unmarshal([]byte(m.until(t, "/v1/conversations", `"id"`)), &listed); err != nil {
+				t.Fatal(err)
+			}
+			found := m.until(t, "/v1/conversations/"+listed.Conversations[0].ID+"/trackers", `"Default"`)
+			if !strings.Contains(found, `"Bare"`) || strings.Contains(found, `"British"`) || !strings.Contains(found, `"offset":10`) {
+				t.Errorf("found %s, want what the trackers for en-US and en found at its offset, and no other", found)
+			}
+		})
 	}
 }
