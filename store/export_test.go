@@ -160,3 +160,12 @@ func (s *Store) Texts(t testing.TB, text string) (all []string) {
 
 // AnalyseGrown does what the store does every now and then.
 func (s *Store) AnalyseGrown(ctx context.Context) ([]string, error) { return s.analyseGrown(ctx) }
+
+// Setting is what a setting of PostgreSQL is within a transaction.
+func Setting(t testing.TB, p parley.Tx, name string) (value string) {
+	t.Helper()
+	if err := p.(*tx).db.NewRaw("SELECT current_setting(?)", name).Scan(t.Context(), &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
