@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"parley"
@@ -44,8 +46,28 @@ var groupCriteria = []struct{ name, text string }{
 	{"inner wildcard of 200 values and broad, empty", "conversation.metadata.agentId==*-1*;conversation.metadata.shift==early"},
 	{"inner wildcard of many values and broad", "conversation.metadata.customerId==*-12*;conversation.metadata.region==north"},
 	{"inner wildcard of many values and broad, empty", "conversation.metadata.customerId==*-1*;conversation.metadata.book==second"},
+	{"below of many names, and broad, empty", "conversation.name<call-025;conversation.metadata.size==large"},
+	{"at least and below of many names, and broad, empty", "conversation.name>=call-01;conversation.name<call-02;conversation.metadata.size==large"},
+	{"below of labels, and broad, empty", "conversation.label<to-f;conversation.metadata.region==north"},
+	{"inner wildcard of labels, and broad, empty", "conversation.label==*-s*;conversation.metadata.region==north"},
+	{"below of ids, and broad, empty", "conversation.id<$idBefore;conversation.metadata.era==new"},
+	{"above of ids, and broad, empty", "conversation.id>$idAfter;conversation.metadata.era==old"},
+	{"ended before, and broad, empty", "conversation.endTime<$before;conversation.metadata.era==new"},
+	{"ended after, and broad, empty", "conversation.endTime>$after;conversation.metadata.era==old"},
 	{"started before, and broad, empty", "conversation.startTime<2026-01-01;conversation.metadata.region==north"},
 	{"no condition", ""},
+}
+
+// aroundMiddle puts ids and times of an hour before and after the middle conversation in criteria, of those that were filled some minutes before a time.
+func aroundMiddle(filled time.Time) *strings.Replacer {
+	before := filled.Add(-groupSpan/2 - time.Hour).UTC()
+	after := before.Add(2 * time.Hour)
+	id := func(at time.Time) string {
+		var uuid [16]byte
+		binary.BigEndian.PutUint64(uuid[:], uint64(at.UnixMilli())<<16)
+		return parley.NumberOf(uuid).String()
+	}
+	return strings.NewReplacer("$idBefore", id(before), "$idAfter", id(after), "$before", before.Format(time.RFC3339), "$after", after.Format(time.RFC3339))
 }
 
 const (
@@ -53,6 +75,8 @@ const (
 	groupLists, groupScans = 40, 3
 	// groupWindow is the default of the published API, groupWide one that a year's report has.
 	groupWindow, groupWide = 7 * 24 * time.Hour, 400 * 24 * time.Hour
+	// groupSpan is how far the conversations of FillInsights lie apart.
+	groupSpan = 6 * 24 * time.Hour
 )
 
 // A Lister lists the first page of a group: by the index of terms, or by a query as one would write it by hand.
@@ -123,6 +147,7 @@ func inRecord(ctx context.Context, o Options, t Target, args []string, each func
 // MeasureGroups lists every group some times over and writes what it took, a line for each, for the process that asked.
 func MeasureGroups(ctx context.Context, l Lister, repeats int, w io.Writer) error {
 	out := json.NewEncoder(w)
+	placed := aroundMiddle(time.Now())
 	for range repeats {
 		for _, window := range []struct {
 			name string
@@ -132,7 +157,7 @@ func MeasureGroups(ctx context.Context, l Lister, repeats int, w io.Writer) erro
 				now := time.Now()
 				q := parley.InsightQuery{Tenant: parley.DefaultTenant, From: now.Add(-window.from), Until: now, Limit: 20}
 				if g.text != "" {
-					c, err := criteria.Parse(g.text)
+					c, err := criteria.Parse(placed.Replace(g.text))
 					if err != nil {
 						return err
 					}

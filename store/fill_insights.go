@@ -22,7 +22,8 @@ const (
 // started a moment ago: for benchmarks, as [Store.Fill] is. The metadata is the same in each run: region, tier, and desk,
 // which says what region says, have four values each; agentId has 200 and customerId one for five conversations; shift is late
 // for agents and book first for customers whose number begins with a 1; an amount is from 0.00 to 4999.99, and size small below 2500;
-// era is old in the first half and new in the second; every tenth has a campaign.
+// era is old in the first half and new in the second; every tenth has a campaign. The name says the amount in cents, seven digits of it, and a label the region;
+// they end a minute after they start.
 func (s *Store) FillInsights(ctx context.Context, n int) error {
 	tenant, err := s.tenantKey(ctx, s.read, parley.DefaultTenant)
 	if err != nil {
@@ -67,7 +68,7 @@ func (s *Store) FillInsights(ctx context.Context, n int) error {
 		}
 	}
 	if s.dialect.unnest { // as autovacuum would, in time
-		_, err = s.write.ExecContext(ctx, "VACUUM ANALYZE insights, insight_terms, conversation_metadata, conversations")
+		_, err = s.write.ExecContext(ctx, "VACUUM ANALYZE insights, insight_terms, conversation_metadata, conversation_labels, conversations")
 	}
 	return err
 }
@@ -95,6 +96,7 @@ func filledInsight(random *rand.Rand, at time.Time, i, n int) parley.Insight {
 		in.Metadata["book"] = "first"
 	}
 	cents := random.IntN(500_000)
+	in.Name, in.Labels = fmt.Sprintf("call-%07d", cents), []string{"to-" + region}
 	in.Metadata["amount"], in.Metadata["size"] = fmt.Sprintf("%d.%02d", cents/100, cents%100), "large"
 	if cents < 250_000 {
 		in.Metadata["size"] = "small"

@@ -106,9 +106,10 @@ func (l *listing) bounds(w *where, column string) {
 	}
 }
 
-// starts adds what a condition says of starts, and each that fits it must fit.
+// starts adds what a condition says of starts, and each that fits it must fit; of ends what starts must fit, too.
 func starts(c parley.Condition, found []parley.Condition) []parley.Condition {
-	if c.Selector.Kind == parley.SelectStart && !c.Op.Negates() {
+	ends := c.Selector.Kind == parley.SelectEnd && (c.Op == parley.Less || c.Op == parley.LessOrEqual) // who ends before a time starts before it
+	if c.Selector.Kind == parley.SelectStart && !c.Op.Negates() || ends {
 		found = append(found, c)
 	}
 	for _, part := range c.All {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"parley"
@@ -17,6 +18,7 @@ type ranging struct {
 	tenant int64
 	s      parley.Selector
 	op     parley.Operator
+	values values // of s
 	found  valueRange
 }
 
@@ -25,6 +27,20 @@ func (r *ranging) below() bool { return r.op == parley.Less || r.op == parley.Le
 func (r *ranging) equal() bool { return r.op == parley.LessOrEqual || r.op == parley.GreaterOrEqual }
 
 func (r *ranging) add(spans ...span) { r.found.spans = append(r.found.spans, spans...) }
+
+// find finds the values on the side of a bound.
+func (r *ranging) find(bound string) error {
+	if f := figure(bound); f != nil {
+		r.found.numeric = true
+		if err := r.figures(*f); err != nil {
+			return err
+		}
+		if others, err := r.others(); err != nil || !others {
+			return err
+		}
+	}
+	return r.texts(bound)
+}
 
 // block ends a range with the values that begin like the bound: all, unless the range ends within them.
 func (r *ranging) block(prefixes []string, within bool) {
@@ -37,8 +53,8 @@ func (r *ranging) block(prefixes []string, within bool) {
 // others says whether there may be values that are no numbers.
 func (r *ranging) others() (bool, error) {
 	var least, most sql.NullString
-	err := r.db.NewRaw("SELECT (SELECT min(value) FROM conversation_metadata WHERE tenant = ? AND name = ?), (SELECT max(value) FROM conversation_metadata WHERE tenant = ? AND name = ?)",
-		r.tenant, r.s.Name, r.tenant, r.s.Name).Scan(r.ctx, &least, &most)
+	v := r.values
+	err := r.db.NewRaw("SELECT (SELECT min("+v.value+") FROM "+v.rows+"), (SELECT max("+v.value+") FROM "+v.rows+")", slices.Concat(v.args, v.args)...).Scan(r.ctx, &least, &most)
 	if err != nil || !least.Valid {
 		return false, err
 	}
@@ -130,13 +146,11 @@ func (r *ranging) nextFigures(bound int64) ([][]int64, error) {
 		return next, nil
 	}
 	w.add(`), found(n, mask, high, figure, seen) AS (
-			SELECT n, mask, high, (SELECT min(m.figure) FROM conversation_metadata AS m WHERE m.tenant = ? AND m.name = ?
-				AND m.figure >= levels.low AND m.figure <= levels.high), 1 FROM levels
+			SELECT n, mask, high, (SELECT min(m.figure) FROM `+r.values.rows+` AND m.figure >= levels.low AND m.figure <= levels.high), 1 FROM levels
 		UNION ALL
-			SELECT n, mask, high, (SELECT min(m.figure) FROM conversation_metadata AS m WHERE m.tenant = ? AND m.name = ?
-				AND m.figure > (found.figure | found.mask) AND m.figure <= found.high), seen + 1
+			SELECT n, mask, high, (SELECT min(m.figure) FROM `+r.values.rows+` AND m.figure > (found.figure | found.mask) AND m.figure <= found.high), seen + 1
 			FROM found WHERE figure IS NOT NULL AND seen <= ?
-		) SELECT n, figure FROM found WHERE figure IS NOT NULL`, r.tenant, r.s.Name, r.tenant, r.s.Name, branches)
+		) SELECT n, figure FROM found WHERE figure IS NOT NULL`, append(slices.Concat(r.values.args, r.values.args), branches)...)
 	err := query(r.ctx, r.db, w.String(), w.args, func(rows *sql.Rows) error {
 		var n int
 		var figure int64
@@ -223,6 +237,7 @@ func (r *ranging) nextTexts(chars []rune, depth int) ([][]string, error) {
 	if depth == 0 {
 		return next, nil
 	}
+	v := r.values
 	w := where{}
 	w.add("WITH RECURSIVE levels(n, base, low, high) AS (")
 	for n := range depth {
@@ -237,17 +252,17 @@ func (r *ranging) nextTexts(chars []rune, depth int) ([][]string, error) {
 		w.add("SELECT ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT)", n, begin, low, high)
 	}
 	w.add(`), found(n, base, high, value, seen) AS (
-			SELECT n, base, high, (SELECT min(m.value) FROM conversation_metadata AS m WHERE m.tenant = ? AND m.name = ? AND m.value >= levels.low`, r.tenant, r.s.Name)
+			SELECT n, base, high, (SELECT min(`+v.value+`) FROM `+v.rows+` AND `+v.value+` >= levels.low`, v.args...)
 	if r.below() {
-		w.and("m.value < levels.high")
+		w.and(v.value + " < levels.high")
 	}
 	w.add(`), 1 FROM levels
 		UNION ALL
-			SELECT n, base, high, (SELECT min(m.value) FROM conversation_metadata AS m WHERE m.tenant = ? AND m.name = ? AND m.value >
+			SELECT n, base, high, (SELECT min(`+v.value+`) FROM `+v.rows+` AND `+v.value+` >
 				CASE WHEN found.value = found.base OR substr(found.value, 1, found.n + 1) || ? < found.value THEN found.value ELSE substr(found.value, 1, found.n + 1) || ? END`,
-		r.tenant, r.s.Name, last, last)
+		append(slices.Clone(v.args), last, last)...)
 	if r.below() {
-		w.and("m.value < found.high")
+		w.and(v.value + " < found.high")
 	}
 	w.add(`), seen + 1
 			FROM found WHERE value IS NOT NULL AND seen <= ? AND substr(value, 1, n) = base

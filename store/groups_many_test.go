@@ -47,9 +47,21 @@ var manyKeys = map[string]func(r *rand.Rand) string{
 	"digits": func(r *rand.Rand) string { return fmt.Sprintf("%016x%016x", r.Uint64()>>r.IntN(8), r.Uint64()) },
 }
 
+// manySelectors are what is compared in the keys' stead, each with what it finds in the values.
+var manySelectors = map[string]parley.Selector{"name": {Kind: parley.SelectName}, "label": {Kind: parley.SelectLabel}, "id": {Kind: parley.SelectID}, "end": {Kind: parley.SelectEnd}}
+
 // drawManyCondition compares a key of many values, mostly by order or with wildcards, with what is near to one of them.
 func drawManyCondition(r *rapid.T, values map[string][]string) parley.Condition {
-	key := rapid.SampledFrom(slices.Sorted(maps.Keys(manyKeys))).Draw(r, "key")
+	key := rapid.SampledFrom(slices.Sorted(maps.Keys(values))).Draw(r, "key")
+	if key == "end" {
+		at, err := time.Parse(time.RFC3339Nano, rapid.SampledFrom(values[key]).Draw(r, "end"))
+		if err != nil {
+			r.Fatal(err)
+		}
+		at = at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(r, "milliseconds later")) * time.Millisecond)
+		return parley.Condition{Selector: manySelectors[key], Op: parley.Operator(rapid.IntRange(int(parley.Equal), int(parley.GreaterOrEqual)).Draw(r, "operator")),
+			Values: []parley.Pattern{{Parts: []string{""}, Time: at}}}
+	}
 	near := func() string {
 		value := []rune(rapid.SampledFrom(values[key]).Draw(r, "value"))
 		switch rapid.IntRange(0, 3).Draw(r, "near") {
@@ -63,6 +75,9 @@ func drawManyCondition(r *rapid.T, values map[string][]string) parley.Condition 
 		return string(value)
 	}
 	c := parley.Condition{Selector: parley.Selector{Kind: parley.SelectMetadata, Name: key}}
+	if s, ok := manySelectors[key]; ok {
+		c.Selector = s
+	}
 	if rapid.IntRange(0, 2).Draw(r, "order") > 0 {
 		c.Op = parley.Operator(rapid.IntRange(int(parley.Less), int(parley.GreaterOrEqual)).Draw(r, "operator"))
 		c.Values = []parley.Pattern{{Parts: []string{near()}}}
@@ -99,7 +114,7 @@ func drawManyConditions(r *rapid.T, values map[string][]string) parley.Condition
 		other := drawManyCondition(r, values)
 		if other.Op.IsOrder() && c.Op.IsOrder() && rapid.Bool().Draw(r, "same key") {
 			other.Selector = c.Selector
-			if rapid.IntRange(0, 3).Draw(r, "same bound") == 0 {
+			if c.Selector.IsTime() || other.Values[0].Parts[0] == "" || rapid.IntRange(0, 3).Draw(r, "same bound") == 0 {
 				other.Values = c.Values
 			}
 		}
@@ -112,7 +127,7 @@ func drawManyConditions(r *rapid.T, values map[string][]string) parley.Condition
 	return parley.Condition{All: all}
 }
 
-// Keys of many values: ranges and wildcards find what Match says, whatever of it words decide; also if there are more values than are
+// Keys of many values, names, labels, ids and ends: ranges and wildcards find what Match says, whatever of it words decide; also if there are more values than are
 // looked at.
 func TestGroupsOfManyValuesAreWhatMatchSays(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
@@ -125,12 +140,26 @@ func TestGroupsOfManyValuesAreWhatMatchSays(t *testing.T) {
 		ours := newTenant(t, s)
 		for i := range 700 {
 			in := parley.Insight{Conversation: newConversation(t, s, ours), Tenant: ours, Type: "call", Started: groupStart.Add(time.Duration(i) * time.Second), Metadata: map[string]string{}}
-			in.Ended = in.Started
+			in.Ended = in.Started.Add(time.Duration(random.IntN(10*3600)) * time.Second)
+			names := slices.Sorted(maps.Keys(manyKeys))
+			if random.IntN(3) > 0 {
+				in.Name = manyKeys[names[random.IntN(len(names))]](random)
+				values["name"] = append(values["name"], in.Name)
+			}
+			for range random.IntN(3) {
+				in.Labels = append(in.Labels, manyKeys[names[random.IntN(len(names))]](random))
+			}
+			in.Labels = slices.Compact(slices.Sorted(slices.Values(in.Labels)))
+			values["label"] = append(values["label"], in.Labels...)
+			values["end"] = append(values["end"], in.Ended.Format(time.RFC3339Nano))
 			for _, key := range slices.Sorted(maps.Keys(manyKeys)) {
 				if random.IntN(20) > 0 {
 					in.Metadata[key] = manyKeys[key](random)
 					values[key] = append(values[key], in.Metadata[key])
 				}
+			}
+			if len(in.Metadata) == 0 {
+				in.Metadata = nil
 			}
 			all[in.Conversation] = in
 		}
@@ -140,6 +169,7 @@ func TestGroupsOfManyValuesAreWhatMatchSays(t *testing.T) {
 					return err
 				}
 				all[id] = in
+				values["id"], values["name"] = append(values["id"], in.Number.String()), append(values["name"], in.Number.String())
 			}
 			return nil
 		})

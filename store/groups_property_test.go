@@ -87,7 +87,7 @@ func drawCondition(r *rapid.T, depth int, or bool, known []parley.Insight) parle
 
 func drawPattern(r *rapid.T, c parley.Condition, known []parley.Insight) parley.Pattern {
 	if c.Selector.IsTime() {
-		t := groupTime(r, "time")
+		t := groupTime(r, "time").Add(rapid.SampledFrom([]time.Duration{0, 20 * time.Minute}).Draw(r, "later"))
 		if rapid.IntRange(0, 9).Draw(r, "far") == 0 {
 			t = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 		}
@@ -159,7 +159,7 @@ func TestGroupsAreWhatMatchSays(t *testing.T) {
 					update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &in) })
 				case 3: // as with every message
 					in := all[id]
-					in.Ended, in.Seq = in.Ended.Add(time.Millisecond), in.Seq+1
+					in.Ended, in.Seq = in.Ended.Add(rapid.SampledFrom([]time.Duration{time.Millisecond, 20 * time.Minute}).Draw(r, "goes on")), in.Seq+1
 					all[id] = in
 					update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &in) })
 				}
@@ -368,7 +368,8 @@ func TestWordsOfOldConversations(t *testing.T) {
 		update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &named) })
 		counts := func() (counts []int) {
 			for _, text := range []string{"conversation.metadata.campaign==sp*", "conversation.label==refund*", "conversation.name==V*", "conversation.type==call", "conversation.label!=second",
-				"conversation.metadata.amount>=0", "conversation.metadata.amount==*"} {
+				"conversation.metadata.amount>=0", "conversation.metadata.amount==*",
+				"conversation.name<Visitor;conversation.name>Vis", "conversation.label>refund;conversation.label<refunds", "conversation.id<1", "conversation.endTime<2026-02-04", "conversation.name==2*"} {
 				c, err := criteria.Parse(text)
 				if err != nil {
 					t.Fatal(err)
@@ -381,7 +382,7 @@ func TestWordsOfOldConversations(t *testing.T) {
 			}
 			return counts
 		}
-		want := []int{450, 1, 1, 1, 4500, 4500, 4500}
+		want := []int{450, 1, 1, 1, 4500, 4500, 4500, 1, 1, 0, 1, 0}
 		if diff := gocmp.Diff(want, counts()); diff != "" {
 			t.Errorf("conversations are found (-want +got):\n%s", diff)
 		}
@@ -448,6 +449,43 @@ func TestLargeGroups(t *testing.T) {
 					return nil
 				})
 			}
+		}
+	})
+}
+
+// Of several labels one is enough for a bound, and another one for the other bound, whatever the rest are.
+func TestOneOfSeveralLabelsIsEnough(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		for _, labels := range [][]string{{"2", "188.97"}, {"refund", "refunds"}, {"2"}, {"refund"}} {
+			in := parley.Insight{Conversation: newConversation(t, s, parley.DefaultTenant), Tenant: parley.DefaultTenant, Type: "meeting", Started: groupStart, Ended: groupStart, Labels: labels}
+			update(t, s, func(tx parley.Tx) error { return tx.PutInsight(t.Context(), &in) })
+		}
+		for text, want := range map[string]int{
+			"conversation.label>2;conversation.label<a":                1, // 188.97
+			"conversation.label>refund":                                1,
+			"conversation.label<3;conversation.label>100":              1, // 2 and 188.97
+			"conversation.label<refund":                                2,
+			"conversation.label>=refund;conversation.label<=refund":    2,
+			"conversation.label<=refund;conversation.label>refund":     1, // one of them each
+			"conversation.label!=refund;conversation.label>=1":         2,
+			"conversation.label==*und*;conversation.label!=refunds":    1,
+			"conversation.label==*und*":                                2,
+			"conversation.label>refunds,conversation.label==*8.9*":     1,
+			"conversation.name>x,conversation.label=out=(2,refund)":    0,
+			"conversation.name<x;conversation.label=in=(188.97,other)": 1,
+		} {
+			c, err := criteria.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			view(t, s, func(tx parley.Tx) error {
+				found, err := tx.ListInsights(t.Context(), parley.InsightQuery{Tenant: parley.DefaultTenant, Condition: &c, Limit: 10})
+				if len(found) != want {
+					t.Errorf("%s finds %d, want %d", text, len(found), want)
+				}
+				return err
+			})
 		}
 	})
 }

@@ -29,7 +29,7 @@ func (s span) set() termSet {
 	}
 	begins := termSet{kind: beginning, word: s.word}
 	if s.grouped {
-		begins = termSet{kind: having, word: s.word + groupEnd}
+		begins = termSet{kind: having, word: groupOf(s.word)}
 	}
 	if s.except == "" {
 		return begins
@@ -54,7 +54,7 @@ func (s span) meet(other span) (_ span, ok bool) {
 	return s, true // of two exceptions one is left: see valueRange.more
 }
 
-// A valueRange are the values of a metadata key on one side of a bound, or between two; more says that others may be among them.
+// A valueRange are the values of a metadata key, or of what else a selector finds, on one side of a bound, or between two; more says that others may be among them.
 type valueRange struct {
 	selector parley.Selector
 	numeric  bool // the bound is a number, so that numbers are not compared as texts
@@ -93,19 +93,49 @@ func (t *tx) rangeSet(tenant int64, r valueRange) termSet {
 	return set
 }
 
-// valueRange is the range of a comparison by order with a metadata key.
+// hasRange says whether comparisons by order with what a selector finds are ranges of words. Starts bound places instead, and there is hardly
+// more than one type.
+func hasRange(s parley.Selector) bool {
+	return s.Kind != parley.SelectStart && s.Kind != parley.SelectType
+}
+
+// orderRange is the range of a comparison by order.
+func (t *tx) orderRange(ctx context.Context, tenant int64, c parley.Condition) (valueRange, error) {
+	switch c.Selector.Kind {
+	case parley.SelectID:
+		return t.idRange(ctx, tenant, c)
+	case parley.SelectEnd:
+		return t.endRange(tenant, c), nil
+	case parley.SelectName:
+		return t.nameRange(ctx, tenant, c)
+	default:
+		return t.valueRange(ctx, tenant, c)
+	}
+}
+
+// nameRange is the range of a comparison of names: of those that were given, and of the numbers that are shown where none was.
+func (t *tx) nameRange(ctx context.Context, tenant int64, c parley.Condition) (valueRange, error) {
+	r, err := t.valueRange(ctx, tenant, c)
+	if err != nil {
+		return r, err
+	}
+	least, most, err := t.numbers(ctx, tenant)
+	if some, all := fitNumbers(c, least, most); some {
+		r.spans = append(r.spans, span{word: t.withoutName(tenant).word})
+		r.more = r.more || !all
+	}
+	return r, err
+}
+
+// valueRange is the range of a comparison by order with a metadata key, labels, or names that were given.
 func (t *tx) valueRange(ctx context.Context, tenant int64, c parley.Condition) (valueRange, error) {
-	r := ranging{tx: t, ctx: ctx, tenant: tenant, s: c.Selector, op: c.Op, found: valueRange{selector: c.Selector}}
+	r := ranging{tx: t, ctx: ctx, tenant: tenant, s: c.Selector, op: c.Op, values: valuesOf(tenant, c.Selector), found: valueRange{selector: c.Selector}}
 	text := c.Values[0].Text()
-	if f := figure(text); f != nil {
-		r.found.numeric = true
-		if err := r.figures(*f); err != nil {
-			return r.found, err
-		}
-		if others, err := r.others(); err != nil || !others {
-			return r.found, err
+	err := r.find(text)
+	for i, s := range r.found.spans {
+		if s.except != "" && c.Selector.Kind == parley.SelectLabel { // who has the exception may have another one of the span, too
+			r.found.spans[i].except, r.found.more = "", true
 		}
 	}
-	err := r.texts(text)
 	return r.found, err
 }

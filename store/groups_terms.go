@@ -46,8 +46,8 @@ func (t *tx) termSet(ctx context.Context, tenant int64, c parley.Condition) (ter
 		}
 	}
 	for _, c := range parts {
-		if set.kind == intersection && c.Op.IsOrder() && c.Selector.Kind == parley.SelectMetadata {
-			r, err := t.valueRange(ctx, tenant, c)
+		if set.kind == intersection && c.Op.IsOrder() && hasRange(c.Selector) && c.Selector.Kind != parley.SelectLabel { // one label may be above, another below
+			r, err := t.orderRange(ctx, tenant, c)
 			if err != nil {
 				return set, err
 			}
@@ -79,22 +79,23 @@ func (t *tx) termSet(ctx context.Context, tenant int64, c parley.Condition) (ter
 	return set, nil
 }
 
-// comparedSet is the set of a comparison. What changes with every message has no terms, and what is a number of its own neither.
+// comparedSet is the set of a comparison. Starts are what places are in order of, and are no terms.
 func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) (termSet, error) {
 	nothing := termSet{more: true}
 	switch kind := c.Selector.Kind; {
-	case kind == parley.SelectID, kind == parley.SelectStart, kind == parley.SelectEnd:
-		return nothing, nil
-	case c.Op.IsOrder() && kind == parley.SelectMetadata:
-		r, err := t.valueRange(ctx, tenant, c)
+	case c.Op.IsOrder() && hasRange(c.Selector):
+		r, err := t.orderRange(ctx, tenant, c)
 		return t.rangeSet(tenant, r), err
-	case c.Op.IsOrder(): // there is no index of values
+	case kind == parley.SelectEnd && !c.Op.Negates():
+		return t.rangeSet(tenant, t.endRange(tenant, c)), nil
+	case kind == parley.SelectID, kind == parley.SelectStart, kind == parley.SelectEnd, c.Op.IsOrder():
 		return nothing, nil
 	}
 	set := termSet{kind: union}
 	for _, v := range c.Values {
-		if c.Selector.Kind == parley.SelectName && strings.Trim(v.Parts[0], "0123456789") == "" {
-			return nothing, nil // it may be the number of a conversation without a name, for which there is no term
+		if c.Selector.Kind == parley.SelectName && strings.Trim(strings.Join(v.Parts, ""), "0123456789") == "" { // it may be the number of a conversation without a name
+			set.of = append(set.of, t.withoutName(tenant))
+			set.more = set.more || strings.Join(v.Parts, "") != "" || !v.HasStar()
 		}
 		if !v.HasStar() {
 			set.of = append(set.of, termSet{kind: having, word: t.s.words.word(tenant, c.Selector, v.Text())})
@@ -117,6 +118,11 @@ func (t *tx) comparedSet(ctx context.Context, tenant int64, c parley.Condition) 
 		return termSet{kind: complement, of: []termSet{set}}, nil
 	}
 	return set, nil
+}
+
+// withoutName is the set of those that are shown with their number as a name.
+func (t *tx) withoutName(tenant int64) termSet {
+	return termSet{kind: having, word: t.s.words.word(tenant, unnamed, "")}
 }
 
 // nobody is a set of a word that nobody has.

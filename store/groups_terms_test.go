@@ -35,8 +35,14 @@ func TestRangesAndWildcardsBecomeWords(t *testing.T) {
 		"conversation.metadata.agentId==*-1*":                                                      {1, false},
 		"conversation.metadata.customerId==*-1*":                                                   {1, false},
 		"conversation.metadata.customerId==*-7":                                                    {1, false},
-		"conversation.metadata.amount==*5*":                                                        {2, true}, // more values than are looked at
-		"conversation.name<x":                                                                      {0, true},
+		"conversation.metadata.amount==*5*":                                                        {2, true},  // more values than are looked at
+		"conversation.name<x":                                                                      {2, false}, // with one and without, whose ids do
+		"conversation.name>x":                                                                      {1, false},
+		"conversation.name==*x":                                                                    {2, true}, // more values than are looked at
+		"conversation.label<x":                                                                     {1, false},
+		"conversation.type<x":                                                                      {0, true}, // there is but one
+		"conversation.id<1":                                                                        {1, false},
+		"conversation.id>x":                                                                        {1, false},
 		"conversation.startTime<2026-01-01":                                                        {0, true},
 	} {
 		c, err := criteria.Parse(text)
@@ -70,7 +76,8 @@ func TestStartsBoundPlaces(t *testing.T) {
 		"conversation.metadata.a==1;conversation.startDate==2026-01-01":        2,
 		"conversation.startTime!=2026-01-01;conversation.metadata.a==1":        0,
 		"conversation.startTime<2026-01-01,conversation.metadata.a==1":         0,
-		"conversation.endTime<2026-01-01":                                      0,
+		"conversation.endTime<2026-01-01":                                      1,
+		"conversation.endTime>2026-01-01":                                      0,
 	} {
 		c, err := criteria.Parse(text)
 		if err != nil {

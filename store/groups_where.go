@@ -67,7 +67,7 @@ func (w *where) comparison(c parley.Condition) {
 		w.text(c, "CASE i.name WHEN '' THEN "+numberText+" ELSE i.name END", "i.figure")
 	case parley.SelectType:
 		w.add(not + "(")
-		w.text(c, "i.type", "")
+		w.text(c, w.unindexed("i.type"), "")
 	case parley.SelectID:
 		w.add(not + "(")
 		w.number(c)
@@ -121,6 +121,14 @@ func (w *where) text(c parley.Condition, column, figureColumn string) {
 	w.add(column+" IN (?))", bun.List(plain))
 }
 
+// unindexed is a column that SQLite shall not look up in an index: it would take one without the order of places.
+func (w *where) unindexed(column string) string {
+	if w.postgres {
+		return column
+	}
+	return "+" + column
+}
+
 // collated is a column whose text is compared by code points, as SQLite does anyway.
 func (w *where) collated(column string) string {
 	if w.postgres {
@@ -143,16 +151,19 @@ func escapedParts(p parley.Pattern, escape *strings.Replacer, star string) strin
 func (w *where) number(c parley.Condition) {
 	if c.Op.IsOrder() {
 		if f, ok := parley.Figure(c.Values[0].Text()); ok {
-			if c.Op == parley.Less || c.Op == parley.GreaterOrEqual {
-				f = math.Ceil(f)
-			} else {
-				f = math.Floor(f)
-			}
-			w.add("i.number "+c.Op.String()+" ?", integer(f))
+			w.add("i.number "+c.Op.String()+" ?", wholeBound(c.Op, f))
 			return
 		}
 	}
 	w.text(c, numberText, "")
+}
+
+// wholeBound is the whole number with which whole numbers are compared as with a bound.
+func wholeBound(op parley.Operator, bound float64) int64 {
+	if op == parley.Less || op == parley.GreaterOrEqual {
+		return integer(math.Ceil(bound))
+	}
+	return integer(math.Floor(bound))
 }
 
 // integer is a whole number, or the last one on its side.

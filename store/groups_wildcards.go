@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// fewValues bounds how many values of a metadata key are looked at for a wildcard.
+	// fewValues bounds how many values are looked at for a wildcard.
 	fewValues = 4096
 	// fewWords bounds how many words and prefixes a wildcard may become: each is compared for every conversation that is found.
 	fewWords = 256
@@ -22,7 +22,7 @@ const (
 func (t *tx) wildcardSets(ctx context.Context, tenant int64, s parley.Selector, p parley.Pattern) (of []termSet, more bool, err error) {
 	begin := p.Parts[0]
 	open := strings.Join(p.Parts[1:], "") == ""
-	if s.Kind == parley.SelectMetadata && (!open || len(begin) > indexedBytes) {
+	if !open || len(begin) > indexedBytes {
 		values, few, err := t.lookUp(ctx, tenant, s, p)
 		if err != nil {
 			return nil, false, err
@@ -40,23 +40,23 @@ func (t *tx) wildcardSets(ctx context.Context, tenant int64, s parley.Selector, 
 	return of, !open || len(begin) > spelledBytes, nil
 }
 
-// A foundValue is a value of a metadata key; fits says whether a pattern fits it.
+// A foundValue is a value of a selector; fits says whether a pattern fits it.
 type foundValue struct {
 	text string
 	fits bool
 }
 
-// lookUp finds the values of a metadata key that begin as a pattern does, in order; few is false if there are too many to say. It steps
+// lookUp finds the values of a selector that begin as a pattern does, in order; few is false if there are too many to say. It steps
 // from one value to the next by the index, however many conversations have each.
 func (t *tx) lookUp(ctx context.Context, tenant int64, s parley.Selector, p parley.Pattern) (values []foundValue, few bool, err error) {
 	prefix := p.Parts[0]
+	from := valuesOf(tenant, s)
 	w := where{postgres: t.s.dialect.unnest}
-	w.add(`WITH RECURSIVE v(value, n) AS (
-			SELECT (SELECT min(value) FROM conversation_metadata WHERE tenant = ? AND name = ? AND value >= ?), 1
-		UNION ALL
-			SELECT (SELECT min(m.value) FROM conversation_metadata AS m WHERE m.tenant = ? AND m.name = ? AND m.value > v.value), n + 1 FROM v
+	w.add("WITH RECURSIVE v(value, n) AS (SELECT (SELECT min("+from.value+") FROM "+from.rows, from.args...)
+	w.add(" AND "+from.value+" >= ?), 1 UNION ALL SELECT (SELECT min("+from.value+") FROM "+from.rows, append([]any{prefix}, from.args...)...)
+	w.add(" AND "+from.value+` > v.value), n + 1 FROM v
 			WHERE value IS NOT NULL AND substr(value, 1, ?) = ? AND n <= ?
-		) SELECT value, CASE WHEN `, tenant, s.Name, prefix, tenant, s.Name, utf8.RuneCountInString(prefix), prefix, t.s.few)
+		) SELECT value, CASE WHEN `, utf8.RuneCountInString(prefix), prefix, t.s.few)
 	w.text(parley.Condition{Op: parley.Equal, Values: []parley.Pattern{p}}, "value", "")
 	w.add(" THEN 1 ELSE 0 END FROM v WHERE value IS NOT NULL ORDER BY n")
 	err = query(ctx, t.db, w.String(), w.args, func(rows *sql.Rows) error {

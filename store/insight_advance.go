@@ -63,7 +63,11 @@ func (t *tx) advanceInsights(ctx context.Context, tenant parley.TenantID, keys m
 	if err != nil {
 		return err
 	}
-	var touched [][]any
+	owner, err := t.s.tenantKey(ctx, t.db, tenant)
+	if err != nil {
+		return err
+	}
+	var touched, moved [][]any
 	var made []*parley.Insight
 	for i := range found {
 		d := &found[i]
@@ -91,6 +95,12 @@ func (t *tx) advanceInsights(ctx context.Context, tenant parley.TenantID, keys m
 			return err
 		}
 		touched = append(touched, []any{old.place, in.Ended.UnixMilli(), in.Seq, members})
+		if blockOfEnd(in.Ended) != blockOfEnd(old.Ended) {
+			moved = append(moved, []any{owner, old.place, t.s.words.of(owner, in, t.s.dialect.unnest)})
+		}
+	}
+	if err := t.replaceTerms(ctx, moved); err != nil {
+		return err
 	}
 	if err := touchInsights.run(ctx, t.conn(), touched, discard); err != nil {
 		return fmt.Errorf("advance insights: %w", err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/insight/criteria"
 	"parley/store/storetest"
 )
 
@@ -74,6 +75,46 @@ func TestDetectionsOfAPageAreThoseOfEach(t *testing.T) {
 		}
 		if !slices.Contains(strings.Split(want, "\n"), "5 3 true 3s map[of:1] [angry] [{member2  } {member3  }]") {
 			t.Errorf("one after the other it is\n%s", want)
+		}
+	})
+}
+
+// A conversation is found by the end that it has now, however far messages have moved it, looked at with others or put alone.
+func TestEndsAreFoundWhereTheyMoved(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		start := time.UnixMilli(1_790_000_000_000).UTC()
+		ids := []parley.ConversationID{newConversation(t, s, parley.DefaultTenant), newConversation(t, s, parley.DefaultTenant), newConversation(t, s, parley.DefaultTenant)}
+		alone := parley.Insight{Conversation: newConversation(t, s, parley.DefaultTenant), Tenant: parley.DefaultTenant, Type: "meeting"}
+		for i, after := range []time.Duration{0, time.Minute, time.Hour, 30 * time.Hour, 3000 * time.Hour} {
+			var page []parley.Detection
+			for _, id := range ids[:1+i%3] {
+				page = append(page, parley.Detection{At: start, Insight: parley.Insight{Conversation: id, Tenant: parley.DefaultTenant, Type: "meeting", Started: start, Ended: start.Add(after), Seq: int64(i + 1)}})
+			}
+			alone.Started, alone.Ended = start, start.Add(after)
+			update(t, s, func(tx parley.Tx) error {
+				if err := tx.PutInsight(t.Context(), &alone); err != nil {
+					return err
+				}
+				return tx.PutDetections(t.Context(), parley.DefaultTenant, page)
+			})
+			for text, want := range map[string]int{
+				"conversation.endTime>=" + start.Add(after).Format(time.RFC3339): len(page) + 1,
+				"conversation.endTime==" + start.Add(after).Format(time.RFC3339): len(page) + 1,
+				"conversation.endTime>" + start.Add(after).Format(time.RFC3339):  0,
+			} {
+				c, err := criteria.Parse(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				view(t, s, func(tx parley.Tx) error {
+					found, err := tx.ListInsights(t.Context(), parley.InsightQuery{Tenant: parley.DefaultTenant, Condition: &c, Limit: 10})
+					if len(found) != want {
+						t.Errorf("%v after the start %s finds %d, want %d", after, text, len(found), want)
+					}
+					return err
+				})
+			}
 		}
 	})
 }

@@ -33,8 +33,9 @@ var (
 		SELECT place, conversation, tenant, number, name, figure, type, ended, seq, metadata, members FROM %ROWS%`,
 		column{"place", bigint}, column{"conversation", bigint}, column{"tenant", bigint}, column{"number", bigint}, column{"name", text},
 		column{"figure", bigint}, column{"type", text}, column{"ended", bigint}, column{"seq", bigint}, column{"metadata", text}, column{"members", text})
-	insertTermsSQLite = newBulk("INSERT INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", termColumns...)
-	insertTerms       = newBulk(`INSERT INTO insight_terms (tenant, place, terms) SELECT tenant, place, terms::tsvector FROM %ROWS%
+	insertTermsSQLite  = newBulk("INSERT INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", termColumns...)
+	replaceTermsSQLite = newBulk("INSERT OR REPLACE INTO insight_terms (rowid, terms) SELECT place, terms FROM %ROWS%", termColumns...)
+	insertTerms        = newBulk(`INSERT INTO insight_terms (tenant, place, terms) SELECT tenant, place, terms::tsvector FROM %ROWS%
 		ON CONFLICT (tenant, place) DO UPDATE SET terms = excluded.terms`, termColumns...)
 	insertMetadata = newBulk("INSERT INTO conversation_metadata (tenant, place, name, value, figure) SELECT tenant, place, name, value, figure FROM %ROWS%",
 		column{"tenant", bigint}, column{"place", bigint}, column{"name", text}, column{"value", text}, column{"figure", bigint})
@@ -98,6 +99,18 @@ func (t *tx) insertTerms(ctx context.Context, rows [][]any) error {
 	}
 	if err := terms.run(ctx, t.conn(), rows, discard); err != nil {
 		return fmt.Errorf("write words: %w", err)
+	}
+	return nil
+}
+
+// replaceTerms writes rows of tenant, place and words in place of those that are there.
+func (t *tx) replaceTerms(ctx context.Context, rows [][]any) error {
+	terms := replaceTermsSQLite
+	if t.s.dialect.unnest {
+		terms = insertTerms
+	}
+	if err := terms.run(ctx, t.conn(), rows, discard); err != nil {
+		return fmt.Errorf("replace words: %w", err)
 	}
 	return nil
 }

@@ -101,6 +101,11 @@ func (t *tx) PutInsight(ctx context.Context, in *parley.Insight) error {
 			if err != nil {
 				return err
 			}
+			if blockOfEnd(in.Ended) != blockOfEnd(old.Ended) {
+				if err := t.replaceTerms(ctx, [][]any{{tenant, place, t.s.words.of(tenant, in, t.s.dialect.unnest)}}); err != nil {
+					return err
+				}
+			}
 			return t.run(ctx, "UPDATE insights SET ended = ?, seq = ?, members = ? WHERE place = ?", in.Ended.UnixMilli(), in.Seq, members, place)
 		}
 		if labelled, err = t.labelled(ctx, place); err != nil {
@@ -122,7 +127,7 @@ func (t *tx) PutInsight(ctx context.Context, in *parley.Insight) error {
 	return rows.write(ctx, t)
 }
 
-// sameTerms says whether two insights of a conversation differ in nothing by which it is found.
+// sameTerms says whether two insights of a conversation differ in nothing by which it is found, but for the end.
 func sameTerms(a, b *parley.Insight) bool {
 	return a.Name == b.Name && a.Type == b.Type && a.Started.UnixMilli() == b.Started.UnixMilli() && maps.Equal(a.Metadata, b.Metadata) &&
 		slices.Equal(a.Labels, sortedLabels(b.Labels))

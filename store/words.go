@@ -20,6 +20,7 @@ import (
 //
 // Values of metadata that are numbers are in the order of numbers when they are compared with one, and in that of texts otherwise. They have
 // two words: that of the text, as if it were of another selector, and one that begins alike for numbers that lie together (groups_ranges.go).
+// So have names and labels. Of ids and ends the first digits are words (groups_digits.go).
 
 // A wordCipher makes words. Both indexes keep words of what was removed for a while, hence its secret; it is one of the database.
 type wordCipher []byte
@@ -31,11 +32,19 @@ const (
 	indexedBytes = 16
 	// figureDigits are the hexadecimal digits of a number.
 	figureDigits = 16
-	// groupDigits is how many of a number's first digits have words of their own, and groupEnd how these end.
-	groupDigits, groupEnd = 6, "x"
+	// groupDigits is how many of a number's first digits have words of their own.
+	groupDigits = 6
 	// numbersKind and figuresKind are added to the kind of a selector: its texts that are numbers have words of their own, and the numbers, too.
 	numbersKind, figuresKind parley.SelectorKind = 64, 128
 )
+
+// hasNumbers says whether texts that a selector finds are numbers when they are compared with one. Types are none: they are "meeting".
+func hasNumbers(s parley.Selector) bool {
+	return s.Kind == parley.SelectMetadata || s.Kind == parley.SelectName || s.Kind == parley.SelectLabel
+}
+
+// unnamed finds conversations that are shown with their number as a name; they have its empty text.
+var unnamed = parley.Selector{Kind: parley.SelectName, Name: "unnamed"}
 
 func numberTexts(s parley.Selector) parley.Selector {
 	return parley.Selector{Kind: s.Kind + numbersKind, Name: s.Name}
@@ -47,7 +56,7 @@ func figureTexts(s parley.Selector) parley.Selector {
 
 // word is the one of a text that a selector finds; the zero selector has one for the tenant.
 func (k wordCipher) word(tenant int64, s parley.Selector, text string) string {
-	if _, ok := parley.Figure(text); ok && s.Kind == parley.SelectMetadata {
+	if _, ok := parley.Figure(text); ok && hasNumbers(s) {
 		s = numberTexts(s)
 	}
 	return k.spelled(tenant, s, text)
@@ -81,7 +90,7 @@ func (k wordCipher) spelled(tenant int64, s parley.Selector, text string) string
 // of those that are, if any can be.
 func (k wordCipher) prefixes(tenant int64, s parley.Selector, text string) []string {
 	prefixes := []string{k.prefix(tenant, s, text)}
-	if s.Kind == parley.SelectMetadata && strings.Trim(text, "0123456789.+-eE") == "" {
+	if hasNumbers(s) && strings.Trim(text, "0123456789.+-eE") == "" {
 		prefixes = append(prefixes, k.prefix(tenant, numberTexts(s), text))
 	}
 	return prefixes
@@ -107,17 +116,16 @@ func (k wordCipher) salted(text string) []byte {
 // group is the word of the numbers that have the first n digits of one: PostgreSQL has no lists of prefixes, and joins those of all
 // words with one. A bound with 250,000 numbers below it took 205 ms so, and takes 50.
 func (k wordCipher) group(tenant int64, s parley.Selector, figure int64, n int) string {
-	return k.prefix(tenant, figureTexts(s), figureText(figure)[:n]) + groupEnd
+	return groupOf(k.prefix(tenant, figureTexts(s), figureText(figure)[:n]))
 }
+
+// groupOf is the word of all that begin so: short, since rows get wide by them, and no longer than the shortest prefix that words are looked up by.
+func groupOf(prefix string) string { return short([]byte(prefix), selectorChars) }
 
 // of are the words of a conversation; with those of groups of numbers, or without.
 func (k wordCipher) of(tenant int64, in *parley.Insight, groups bool) string {
 	words := []string{k.word(tenant, parley.Selector{}, ""), k.word(tenant, parley.Selector{Kind: parley.SelectType}, in.Type)}
-	if in.Name != "" {
-		words = append(words, k.word(tenant, parley.Selector{Kind: parley.SelectName}, in.Name))
-	}
-	for name, value := range in.Metadata {
-		s := parley.Selector{Kind: parley.SelectMetadata, Name: name}
+	add := func(s parley.Selector, value string) {
 		words = append(words, k.word(tenant, s, value))
 		if f := figure(value); f != nil {
 			words = append(words, k.figure(tenant, s, *f))
@@ -126,8 +134,25 @@ func (k wordCipher) of(tenant int64, in *parley.Insight, groups bool) string {
 			}
 		}
 	}
+	if in.Name == "" {
+		words = append(words, k.word(tenant, unnamed, ""))
+	} else {
+		add(parley.Selector{Kind: parley.SelectName}, in.Name)
+	}
+	for name, value := range in.Metadata {
+		add(parley.Selector{Kind: parley.SelectMetadata, Name: name}, value)
+	}
 	for _, label := range in.Labels {
-		words = append(words, k.word(tenant, parley.Selector{Kind: parley.SelectLabel}, label))
+		add(parley.Selector{Kind: parley.SelectLabel}, label)
+	}
+	for s, block := range map[parley.Selector]int64{{Kind: parley.SelectID}: blockOf(int64(in.Number)), {Kind: parley.SelectEnd}: blockOfEnd(in.Ended)} {
+		if !groups {
+			words = append(words, k.spelled(tenant, s, blockText(block)))
+			continue
+		}
+		for n := range blockDigits {
+			words = append(words, groupOf(k.prefix(tenant, s, blockText(block)[:n+1])))
+		}
 	}
 	slices.Sort(words)
 	return strings.Join(words, " ")

@@ -67,13 +67,14 @@ func (t *tx) wordCipher(ctx context.Context, sealed []byte) (wordCipher, error) 
 func (t *tx) writeWords(ctx context.Context, after int64) (last *int64, err error) {
 	var rows [][]any
 	byPlace := map[int64]*parley.Insight{}
-	err = query(ctx, t.db, "SELECT place, tenant, name, type, metadata FROM insights WHERE place > ? ORDER BY place LIMIT ?", []any{after, wordsAtOnce}, func(r *sql.Rows) error {
+	err = query(ctx, t.db, "SELECT place, tenant, number, name, type, ended, metadata FROM insights WHERE place > ? ORDER BY place LIMIT ?", []any{after, wordsAtOnce}, func(r *sql.Rows) error {
 		in := &parley.Insight{}
-		var place, tenant int64
+		var place, tenant, ended int64
 		var metadata []byte
-		if err := r.Scan(&place, &tenant, &in.Name, &in.Type, &metadata); err != nil {
+		if err := r.Scan(&place, &tenant, &in.Number, &in.Name, &in.Type, &ended, &metadata); err != nil {
 			return err
 		}
+		in.Ended = moment(&ended)
 		byPlace[place], last = in, &place
 		rows = append(rows, []any{tenant, place, ""})
 		return json.Unmarshal(metadata, &in.Metadata)
