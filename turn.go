@@ -1,6 +1,7 @@
 package parley
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -238,7 +239,7 @@ type BotSettings struct {
 	URL               string        `json:"url,omitempty"`     // of a webhook, or of a model's endpoint
 	Headers           []NameValue   `json:"headers,omitempty"` // of calls to it; may hold secrets
 	Language          string        `json:"language,omitempty"`
-	TurnDeadline      time.Duration `json:"turnDeadline,omitempty"`      // 1 to 60 s; zero = [DefaultBotDeadline]
+	TurnDeadline      time.Duration `json:"turnDeadline,omitempty"`      // 1 to 60 s; zero = by default: see Deadline
 	SessionTimeout    time.Duration `json:"sessionTimeout,omitempty"`    // without a user's turn; zero = [DefaultSession]
 	RenewExpired      bool          `json:"renewExpired,omitempty"`      // a turn in a session that is over begins a new one
 	MinimumConfidence float64       `json:"minimumConfidence,omitempty"` // 0 to 1; zero = [DefaultConfidence]
@@ -249,6 +250,15 @@ type BotSettings struct {
 	Participant   ParticipantID   `json:"participant,omitzero"`
 	Orchestration OrchestrationID `json:"orchestration,omitzero"`
 	Hooks         []ApplicationID `json:"hooks,omitempty"` // see [Hook]
+}
+
+// Deadline is the time that the bot has for an answer. Whoever begins a lasting conversation waits longer for one unless the settings say otherwise
+// than whoever is in a session of a channel (reference/agent-conversations.md 4.9, broker.md 9).
+func (s *BotSettings) Deadline(lasting bool) time.Duration {
+	if lasting {
+		return cmp.Or(s.TurnDeadline, DefaultLastingDeadline)
+	}
+	return cmp.Or(s.TurnDeadline, DefaultBotDeadline)
 }
 
 // ModelSettings are how a language model is asked.
@@ -263,11 +273,12 @@ type ModelSettings struct {
 
 // The defaults of [BotSettings].
 const (
-	DefaultBotDeadline = 15 * time.Second
-	MaxBotDeadline     = time.Minute
-	DefaultSession     = 30 * time.Minute
-	DefaultConfidence  = 0.5
-	DefaultSettle      = 300 * time.Millisecond
+	DefaultBotDeadline     = 15 * time.Second
+	DefaultLastingDeadline = time.Minute
+	MaxBotDeadline         = time.Minute
+	DefaultSession         = 30 * time.Minute
+	DefaultConfidence      = 0.5
+	DefaultSettle          = 300 * time.Millisecond
 )
 
 // MaxTurn is how long whoever asked waits at most for the end of a turn. The hub sees to that end: each bot of the orchestration that is tried has

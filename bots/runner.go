@@ -141,7 +141,7 @@ func (r *Runner) Answer(ctx context.Context, of parley.Receiver, c *parley.Conve
 	}
 	began := r.config.Clock()
 	growing := &partial{tell: func(text string) { r.config.Hub.Partial(c, m.Seq, text) }}
-	reply, failure, err := r.ask(ctx, b, r.turn(&b.app, c, m), growing.so)
+	reply, failure, err := r.ask(ctx, b, r.turn(&b.app, c, m), b.settings.Deadline(c.State.Bot.Lasting), growing.so)
 	growing.end() // before the message itself
 	if err != nil {
 		return "", err
@@ -175,11 +175,11 @@ func (r *Runner) said(ctx context.Context, of parley.Receiver, c *parley.Convers
 }
 
 // ask calls the connector. failure is the bot's; an error is ours, and the turn is to be asked for again.
-func (r *Runner) ask(ctx context.Context, b *bot, t *Turn, partial func(string)) (reply parley.BotReply, failure *Failure, err error) {
+func (r *Runner) ask(ctx context.Context, b *bot, t *Turn, within time.Duration, partial func(string)) (reply parley.BotReply, failure *Failure, err error) {
 	if b.connector == nil {
 		return reply, &Failure{Why: parley.FailureBotSettings, Problem: "the bot has no connector"}, nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, cmp.Or(b.settings.TurnDeadline, parley.DefaultBotDeadline))
+	bounded, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	reply, err = r.guarded(bounded, b.connector, t, partial)
 	if err == nil {
@@ -292,7 +292,7 @@ func (r *Runner) Try(ctx context.Context, tenant parley.TenantID, id parley.Appl
 		t.Input.Code = parley.WelcomeCode
 	}
 	began := r.config.Clock()
-	out.Reply, out.Failure, err = r.ask(ctx, b, t, nil)
+	out.Reply, out.Failure, err = r.ask(ctx, b, t, b.settings.Deadline(false), nil)
 	out.Took = r.config.Clock().Sub(began)
 	return out, err
 }

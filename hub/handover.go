@@ -230,7 +230,7 @@ func (r *routing) reminded() {
 	}
 	r.settled(false)
 	if r.c.Owner.Kind == parley.OwnerBot && !r.c.Waiting.IsZero() {
-		if bot, _ := r.plan.bot(r.c.Owner); !r.now.Before(r.c.Waiting.Add(bot.deadline)) {
+		if bot, _ := r.plan.bot(r.c.Owner); !r.now.Before(bot.answerBy(&r.c)) {
 			r.giveUpBot(parley.FailureDeadline, "the bot did not answer in its deadline")
 		}
 	}

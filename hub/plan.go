@@ -31,6 +31,7 @@ type plannedBot struct {
 	party    parley.Party
 	escalate parley.ApplicationID // agent program that takes over; zero = the first agent
 	deadline time.Duration        // for an answer
+	lasting  time.Duration        // for one in a conversation that lasts
 	turns    bool                 // the hub runs it: it answers in turns
 	settle   time.Duration        // with a callback: after an answer without another one its turn is over
 	active   bool
@@ -50,9 +51,17 @@ func (p *plan) bot(o parley.Owner) (plannedBot, bool) {
 		return b.party.Application == o.Application && b.party.Participant == o.Participant
 	})
 	if i < 0 {
-		return plannedBot{deadline: parley.DefaultTurnDeadline}, false
+		return plannedBot{deadline: parley.DefaultTurnDeadline, lasting: parley.DefaultTurnDeadline}, false
 	}
 	return p.bots[i], true
+}
+
+// answerBy is when the time of a bot for the answer that a conversation waits for is over.
+func (b *plannedBot) answerBy(c *parley.Conversation) time.Time {
+	if c.State.Bot.Lasting {
+		return c.Waiting.Add(b.lasting)
+	}
+	return c.Waiting.Add(b.deadline)
 }
 
 // agent is the planned agent program of that application.
@@ -265,14 +274,15 @@ func readBot(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b parley
 	planned = plannedBot{
 		party: parley.Party{Application: b.Application, Role: participant.Type, Participant: b.Participant,
 			Name: participant.Name, Callback: role.Callback != ""},
-		escalate: b.EscalateTo, deadline: parley.DefaultTurnDeadline, active: ok && app.Active && participant.Active,
+		escalate: b.EscalateTo, deadline: parley.DefaultTurnDeadline, lasting: parley.DefaultTurnDeadline, active: ok && app.Active && participant.Active,
 	}
 	if b := app.Bot; b != nil {
 		hooks = b.Hooks
 		planned.turns = role.Callback == parley.BotCallback
-		planned.deadline, planned.settle = cmp.Or(b.TurnDeadline, parley.DefaultBotDeadline), b.Settle
+		planned.deadline, planned.lasting, planned.settle = b.Deadline(false), b.Deadline(true), b.Settle
 		if planned.turns { // whoever asks it keeps the time; this is should that one be gone
 			planned.deadline += turnGrace
+			planned.lasting += turnGrace
 		}
 	}
 	planned.settle = cmp.Or(planned.settle, parley.DefaultSettle)
@@ -282,6 +292,7 @@ func readBot(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b parley
 		}
 		if seconds, err := strconv.ParseFloat(o.Value, 64); err == nil && seconds > 0 {
 			planned.deadline = time.Duration(seconds * float64(time.Second))
+			planned.lasting = planned.deadline
 		}
 	}
 	return planned, hooks, nil

@@ -292,7 +292,7 @@ func (r *routing) nextDeadline() time.Time {
 	}
 	if r.c.Owner.Kind == parley.OwnerBot && !r.c.Waiting.IsZero() {
 		bot, _ := r.plan.bot(r.c.Owner)
-		if turn := r.c.Waiting.Add(bot.deadline); turn.Before(next) {
+		if turn := bot.answerBy(&r.c); turn.Before(next) {
 			next = turn
 		}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // runsBots makes the hub run the world's bots.
-func (w *world) runsBots() {
+func (w *world) runsBots(change ...func(*parley.BotSettings)) {
 	w.t.Helper()
 	w.update(func(tx parley.Tx) error {
 		app, err := tx.Applications().Find(context.Background(), w.tenant, w.botApp)
@@ -24,6 +24,9 @@ func (w *world) runsBots() {
 			return err
 		}
 		app.Roles[0].Callback, app.Bot = parley.BotCallback, &parley.BotSettings{Connector: parley.ConnectorRules}
+		for _, change := range change {
+			change(app.Bot)
+		}
 		return tx.Applications().Replace(context.Background(), &app, nil)
 	})
 	w.hub.ConfigChanged(context.Background(), w.tenant)
@@ -207,6 +210,42 @@ func TestTurnEndsWithItsDeadline(t *testing.T) {
 	got, err := w.hub.AwaitTurn(ctx, w.tenant, posted[0].Conversation, 1)
 	if err != nil || got.Status != parley.TurnFailed || got.Failure != parley.FailureDeadline {
 		t.Errorf("the turn is %+v, %v; want it failed by its deadline", got, err)
+	}
+}
+
+// Whoever began a conversation that lasts waits longer than whoever is in a session, unless the bot's settings say how long.
+func TestTimeOfABot(t *testing.T) {
+	for name, test := range map[string]struct {
+		lasts bool
+		set   time.Duration
+		want  time.Duration
+	}{
+		"session":           {want: 15 * time.Second},
+		"lasting":           {lasts: true, want: time.Minute},
+		"session, with its": {set: 7 * time.Second, want: 7 * time.Second},
+		"lasting, with its": {lasts: true, set: 7 * time.Second, want: 7 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, storetest.Open(t), oneBot)
+			w.runsBots(func(s *parley.BotSettings) { s.TurnDeadline = test.set })
+			var id parley.ConversationID
+			if test.lasts {
+				id = w.begin("")
+				w.say(id, parley.Customer, parley.TypeText, asks)
+			} else {
+				id = w.start()
+			}
+			w.later(test.want) // and 3 s for whoever asks the bot
+			w.hub.Remind(t.Context())
+			if turn := w.turn(id, 1); turn.Status != parley.TurnOpen {
+				t.Errorf("after %v the turn is %+v", test.want, turn)
+			}
+			w.later(4 * time.Second)
+			w.hub.Remind(t.Context())
+			if turn := w.turn(id, 1); turn.Status != parley.TurnFailed || turn.Failure != parley.FailureDeadline {
+				t.Errorf("later the turn is %+v", turn)
+			}
+		})
 	}
 }
 

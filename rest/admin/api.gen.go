@@ -631,7 +631,9 @@ type Bot struct {
 	RenewExpiredSessions  bool    `json:"renewExpiredSessions"`
 	SessionTimeoutSeconds float64 `json:"sessionTimeoutSeconds"`
 	SettleSeconds         float64 `json:"settleSeconds"`
-	TurnDeadlineSeconds   float64 `json:"turnDeadlineSeconds"`
+
+	// TurnDeadlineSeconds Left out unless it was set: then it is 15, and 60 in conversations of the agent-conversations surface.
+	TurnDeadlineSeconds *float64 `json:"turnDeadlineSeconds,omitempty"`
 }
 
 // BotChannel defines model for BotChannel.
@@ -737,7 +739,7 @@ type BotInput struct {
 	// SettleSeconds After an answer of a bot with a callback its turn is over, unless it answers again in this time; it is over at once when the bot ends typing. Left out: 0.3.
 	SettleSeconds *float64 `json:"settleSeconds,omitempty"`
 
-	// TurnDeadlineSeconds Left out: 15.
+	// TurnDeadlineSeconds Left out: 15, and 60 in conversations of the agent-conversations surface.
 	TurnDeadlineSeconds *float64 `json:"turnDeadlineSeconds,omitempty"`
 }
 

@@ -48,7 +48,7 @@ func toBot(b directory.Bot) Bot {
 	s := b.Settings
 	out := Bot{Id: b.ID.String(), ParticipantId: s.Participant.String(), Name: b.Name, Language: api.Some(s.Language), Active: b.Active,
 		Connector:           Connector{Kind: ConnectorKind(s.Connector), Url: api.Some(s.URL), Headers: toHeaders(s.Headers)},
-		TurnDeadlineSeconds: seconds(cmp.Or(s.TurnDeadline, parley.DefaultBotDeadline)), SettleSeconds: seconds(cmp.Or(s.Settle, parley.DefaultSettle)), SessionTimeoutSeconds: seconds(cmp.Or(s.SessionTimeout, parley.DefaultSession)),
+		TurnDeadlineSeconds: api.Some(seconds(s.TurnDeadline)), SettleSeconds: seconds(cmp.Or(s.Settle, parley.DefaultSettle)), SessionTimeoutSeconds: seconds(cmp.Or(s.SessionTimeout, parley.DefaultSession)),
 		RenewExpiredSessions: s.RenewExpired, MinimumConfidence: cmp.Or(s.MinimumConfidence, parley.DefaultConfidence), Created: Time(b.Created), Modified: Time(b.Modified)}
 	if m := s.Model; m != (parley.ModelSettings{}) {
 		out.Connector.Model = &Model{Name: api.Some(m.Name), Prompt: api.Some(m.Prompt), History: api.Some(m.History), MaxTokens: api.Some(int(m.MaxTokens)), Temperature: api.Some(m.Temperature)}

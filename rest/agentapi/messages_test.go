@@ -6,10 +6,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
+	"parley/directory"
 	"parley/hub"
 	"parley/ident"
 )
@@ -113,6 +115,19 @@ func TestAgentFails(t *testing.T) {
 	}
 	if s.say(path, "hello")["message"] != "you said hello" {
 		t.Error("after the failures the agent does not answer")
+	}
+}
+
+// An agent has a minute, unless its settings say less.
+func TestTimeOfAnAgent(t *testing.T) {
+	for set, want := range map[time.Duration]string{0: "you have 60 s", 20 * time.Second: "you have 20 s"} {
+		s := newStage(t)
+		if err := s.bots.Change(t.Context(), parley.DefaultTenant, s.agent.ID, func(b *directory.Bot) { b.Settings.TurnDeadline = set }); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.say(s.open(), "time")["message"]; got != want {
+			t.Errorf("it answered %v, want %s", got, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package agentapi_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -87,6 +88,9 @@ func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parle
 		return parley.BotReply{}, &bots.Failure{Why: parley.TurnFailure(why), Problem: "it failed"}
 	}
 	switch t.Text {
+	case "time":
+		until, _ := ctx.Deadline()
+		return says(fmt.Sprintf("you have %.0f s", time.Until(until).Round(5*time.Second).Seconds())), nil
 	case "slow":
 		s.thinks <- struct{}{}
 		select {
