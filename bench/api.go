@@ -103,10 +103,15 @@ func (a *api) makeAccount(ctx context.Context, address, callback string) error {
 	return err
 }
 
-// agentToken makes an API client that speaks as the console's agents, and its token.
+// agentToken is a token of the console's agents.
 func (a *api) agentToken(ctx context.Context) (string, error) {
-	body, err := json.Marshal(object{"name": "bench agents", "scopes": []string{"app.conversation.conversationmgr.interaction.manage"},
-		"applicationId": consoleApplication, "roles": []string{"custom_agent"}})
+	return a.roleToken(ctx, consoleApplication, "custom_agent")
+}
+
+// roleToken makes an API client that speaks as an application in a role, and its token.
+func (a *api) roleToken(ctx context.Context, application, role string) (string, error) {
+	body, err := json.Marshal(object{"name": "bench " + role, "scopes": []string{"app.conversation.conversationmgr.interaction.manage"},
+		"applicationId": application, "roles": []string{role}})
 	if err != nil {
 		return "", err
 	}

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -25,56 +23,16 @@ const (
 	turnsOfKey, keyRate = 20, 10
 )
 
-// A webhookBot is a bot that is asked by webhook. It answers at once; what is asked below /slow waits for a word.
-type webhookBot struct {
-	server  *http.Server
-	url     string
-	waiting atomic.Int64
-	release atomic.Pointer[chan struct{}]
-}
-
-func startWebhookBot(ctx context.Context) (*webhookBot, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	b := &webhookBot{url: "http://" + l.Addr().String()}
-	b.hold()
-	b.server = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = b.server.Serve(l) }() // ends with Close
-	return b, nil
-}
-
-func (b *webhookBot) hold() { b.release.Store(new(make(chan struct{}))) }
-
-// ServeHTTP answers with what was asked.
-func (b *webhookBot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var in struct{ Text string }
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	if r.URL.Path == "/slow" {
-		b.waiting.Add(1)
-		select {
-		case <-*b.release.Load():
-		case <-r.Context().Done():
-		}
-		b.waiting.Add(-1)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(object{"answers": []object{{"content": "answer to " + in.Text}}}) // the caller tells if it is not there
-}
-
 // A turnCaller calls the broker surface for one bot.
 type turnCaller struct {
+	bot    string
 	client *http.Client
 	path   string
 	keys   []string
 }
 
-// turnCaller makes a bot at that URL, and keys for so many turns at once or a second.
-func (a *api) turnCaller(ctx context.Context, url string, keys int) (*turnCaller, error) {
+// turnCaller makes a bot that is asked so at that URL, and keys for so many turns at once or a second.
+func (a *api) turnCaller(ctx context.Context, connector, url string, keys int) (*turnCaller, error) {
 	post := func(path string, in object, out any) error {
 		body, err := json.Marshal(in)
 		if err != nil {
@@ -83,10 +41,10 @@ func (a *api) turnCaller(ctx context.Context, url string, keys int) (*turnCaller
 		return a.do(ctx, path, "application/json", bytes.NewReader(body), out)
 	}
 	var bot struct{ ID, ChannelID string }
-	if err := post("/admin/v1/bots", object{"name": unique("bot"), "connector": object{"kind": "webhook", "url": url}, "turnDeadlineSeconds": 60}, &bot); err != nil {
+	if err := post("/admin/v1/bots", object{"name": unique("bot"), "connector": object{"kind": connector, "url": url}, "turnDeadlineSeconds": 60}, &bot); err != nil {
 		return nil, err
 	}
-	c := &turnCaller{client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 4096}},
+	c := &turnCaller{bot: bot.ID, client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 4096}},
 		path: a.base + "/org/" + defaultOrganisation + "/env/" + defaultTenant + "/bot/" + bot.ID + "/channel/" + bot.ChannelID + "/v1/conversations"}
 	for range keys {
 		var key struct{ Key string }
@@ -117,7 +75,7 @@ func (c *turnCaller) turn(ctx context.Context, n int, session, text string) (str
 	for name, value := range map[string]string{"Api-Key": c.keys[n%len(c.keys)], "Os": "Linux", "User-Ref": "203.0.113.7", "Locale": "en-US", "Content-Type": "application/json"} {
 		req.Header.Set(name, value)
 	}
-	answer, err := answered(c.client, req, "answer to "+text)
+	answer, err := answered(c.client, req, answerTo(text))
 	if err != nil {
 		return "", err
 	}
@@ -180,17 +138,17 @@ func (c *turnCaller) sessions(ctx context.Context, n int) ([]string, error) {
 
 // turns measures what the hub adds to a bot: the time of a turn over the broker surface, beside the same question put to the bot itself.
 func turns(ctx context.Context, o Options, t Target, report *Report) error {
-	bot, err := startWebhookBot(ctx)
+	bot, err := startTurnBot(ctx)
 	if err != nil {
 		return err
 	}
-	defer bot.server.Close()
+	defer bot.close()
 	s, a, err := startHub(ctx, t, "")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	c, err := a.turnCaller(ctx, bot.url+"/fast", 4*turnRate/keyRate)
+	c, err := a.turnCaller(ctx, webhookConnector, bot.url+"/fast", 4*turnRate/keyRate)
 	if err != nil {
 		return err
 	}
@@ -204,7 +162,7 @@ func turns(ctx context.Context, o Options, t Target, report *Report) error {
 			text := fmt.Sprint("plain ", i)
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, bot.url+"/fast", strings.NewReader(`{"text":"`+text+`"}`))
 			if err == nil {
-				_, err = answered(c.client, req, "answer to "+text)
+				_, err = answered(c.client, req, answerTo(text))
 			}
 			return err
 		})
@@ -235,124 +193,4 @@ func (c *turnCaller) beside(ctx context.Context, rate int, long time.Duration, c
 		_, err := c.turn(ctx, i, codes[i%len(codes)], fmt.Sprint("turn ", i))
 		return err
 	})
-}
-
-// waiting measures turns that wait for a slow bot: what each costs in memory, and what all of them cost the turns of another bot.
-func waiting(ctx context.Context, o Options, t Target, report *Report) error {
-	for range o.Repeats {
-		if err := waitOnce(ctx, o, t, report); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func waitOnce(ctx context.Context, o Options, t Target, report *Report) error {
-	bot, err := startWebhookBot(ctx)
-	if err != nil {
-		return err
-	}
-	defer bot.server.Close()
-	name := fmt.Sprintf("turns, %d/s, beside %d that wait", besideRate, o.Waiting)
-	if err := bot.forwarded(ctx, o, t, report, name); err != nil {
-		return err
-	}
-	bot.hold()
-	s, a, err := startHub(ctx, t, "")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.stop() }()
-	fast, err := a.turnCaller(ctx, bot.url+"/fast", 4*besideRate/keyRate)
-	if err != nil {
-		return err
-	}
-	slow, err := a.turnCaller(ctx, bot.url+"/slow", (o.Waiting+turnsOfKey-1)/turnsOfKey)
-	if err != nil {
-		return err
-	}
-	codes, err := fast.sessions(ctx, turnSessions)
-	if err != nil {
-		return err
-	}
-	note := func(side string) error {
-		took, err := fast.beside(ctx, besideRate, o.Measure, codes)
-		if err != nil {
-			return err
-		}
-		report.note(t, name, side, "p50 ms", milliseconds(percentile(took, 0.5)))
-		report.note(t, name, side, "p99 ms", milliseconds(percentile(took, 0.99)))
-		return nil
-	}
-	if err := note("alone"); err != nil {
-		return err
-	}
-	kib, release, err := bot.wait(ctx, o, s, func(i int) error {
-		_, err := slow.turn(ctx, i, "", fmt.Sprint("slow ", i))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	report.note(t, name, "hub", kibWaiting, kib)
-	return errors.Join(note("hub"), release())
-}
-
-const kibWaiting = "KiB a waiting turn"
-
-// forwarded is the baseline: calls that wait for the bot in a process that does nothing but forward them.
-func (b *webhookBot) forwarded(ctx context.Context, o Options, t Target, report *Report, name string) error {
-	s, err := startBaseline(ctx, "--forward-to", b.url+"/slow")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.stop() }()
-	caller := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 4096}}
-	defer caller.CloseIdleConnections()
-	kib, release, err := b.wait(ctx, o, s, func(i int) error {
-		text := fmt.Sprint("forwarded ", i)
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, strings.NewReader(`{"text":"`+text+`"}`))
-		if err == nil {
-			_, err = answered(caller, req, "answer to "+text)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	report.note(t, name, "plain forwarder", kibWaiting, kib)
-	return release()
-}
-
-// wait makes calls that wait for the bot, and says what each costs a server in KiB once all do. release lets the bot answer, and says whether
-// each call had its answer.
-func (b *webhookBot) wait(ctx context.Context, o Options, s *server, call func(i int) error) (kib float64, release func() error, err error) {
-	before, err := s.residentKiB(ctx, o.Settle)
-	if err != nil {
-		return 0, nil, err
-	}
-	var calls sync.WaitGroup
-	errs := make(chan error, o.Waiting)
-	for i := range o.Waiting {
-		calls.Go(func() { errs <- call(i) })
-	}
-	for until := time.Now().Add(30 * time.Second); b.waiting.Load() < int64(o.Waiting); {
-		if time.Now().After(until) {
-			return 0, nil, fmt.Errorf("%d of %d turns reached the bot", b.waiting.Load(), o.Waiting)
-		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return 0, nil, err
-		}
-	}
-	after, err := s.residentKiB(ctx, o.Settle)
-	return (after - before) / float64(o.Waiting), func() error {
-		close(*b.release.Load())
-		calls.Wait()
-		close(errs)
-		var failed []error
-		for err := range errs {
-			failed = append(failed, err)
-		}
-		return errors.Join(failed...)
-	}, err
 }
