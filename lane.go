@@ -168,7 +168,9 @@ type Lanes interface {
 	Notice(ctx context.Context, n OwedNotice, every, lease time.Duration) (key int64, err error)
 	// OwedNotices are notices whose lease is over, oldest first: from now on they are the caller's.
 	OwedNotices(ctx context.Context, lease time.Duration, limit int) ([]OwedNotice, error)
-	// Noticed notes that people were told, or cannot be.
+	// NoticedBy notes that people were told in one way, such as by mail, or cannot be, while others are to come.
+	NoticedBy(ctx context.Context, key int64, way string) error
+	// Noticed notes that people were told in all ways, or cannot be.
 	Noticed(ctx context.Context, key int64) error
 }
 
@@ -195,6 +197,7 @@ type OwedNotice struct {
 	Reason   string
 	Delivery DeliveryID // of what was given up
 	At       time.Time
+	Told     []string // the ways that have come to an end: see [Lanes].NoticedBy
 }
 
 // A Backlog is what lanes owe now, and to whom that goes.

@@ -15,7 +15,9 @@ type Notice struct {
 	Delivery parley.DeliveryID // of DeliveryGivenUp
 	Email    string            // the role's notificationEmail; empty = none
 	At       time.Time
-	Done     func() // to be called once people were told, or cannot be; until then the notice is owed, and told again after a while
+	Told     []string         // ways in which people were told before
+	ToldBy   func(way string) // to be called once people were told in a way, or cannot be, while others are to come
+	Done     func()           // to be called once they were in all; until then the notice is owed, and told again after a while in those ways that are left
 }
 
 // A NoticeEvent says what happened.
@@ -77,13 +79,17 @@ func (d *Dispatcher) renotice(ctx context.Context) {
 
 // hand gives a notice to the notifier.
 func (d *Dispatcher) hand(ctx context.Context, n parley.OwedNotice) {
-	done := func() {
+	note := func(note func(ctx context.Context) error) {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), noticeTimeout)
 		defer cancel()
-		if err := d.config.Store.Noticed(bounded, n.Key); err != nil { // people hear of it once more
+		if err := note(bounded); err != nil { // people hear of it once more
 			d.logger.WarnContext(ctx, "noting that a notice was told", "application", n.Receiver.Application, "error", err)
 		}
 	}
+	told := func(way string) {
+		note(func(ctx context.Context) error { return d.config.Store.NoticedBy(ctx, n.Key, way) })
+	}
+	done := func() { note(func(ctx context.Context) error { return d.config.Store.Noticed(ctx, n.Key) }) }
 	to, err := d.targets.of(ctx, n.Receiver)
 	switch {
 	case parley.KindOf(err) == parley.NotFound: // the role is gone, and with it whom to tell
@@ -96,5 +102,6 @@ func (d *Dispatcher) hand(ctx context.Context, n parley.OwedNotice) {
 	if n.Disabled {
 		event = ReceiverDisabled
 	}
-	d.config.Notifier.Notify(Notice{Receiver: n.Receiver, Event: event, Reason: n.Reason, Delivery: n.Delivery, Email: to.role.NotificationEmail, At: n.At, Done: done})
+	d.config.Notifier.Notify(Notice{Receiver: n.Receiver, Event: event, Reason: n.Reason, Delivery: n.Delivery, Email: to.role.NotificationEmail, At: n.At,
+		Told: n.Told, ToldBy: told, Done: done})
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +22,8 @@ func TestNoticesOutliveTheirProcess(t *testing.T) {
 	d := start(t, s, func(config *Config) { config.Clock, config.Notifier = c.now, gone })
 	_, wake := says(t, s, 1, app)
 	d.Wake(parley.Committed{Wake: wake})
-	waitFor(t, "the notice", func() bool { return gone.count(DeliveryGivenUp) == 1 }) // which that one never tells
+	waitFor(t, "the notice", func() bool { return gone.count(DeliveryGivenUp) == 1 }) // which that one does not tell in all ways
+	gone.of[0].ToldBy("mail")
 
 	c.set(noticeLease + time.Second)
 	told := &notices{}
@@ -30,7 +32,7 @@ func TestNoticesOutliveTheirProcess(t *testing.T) {
 	})
 	waitFor(t, "the notice again", func() bool { return told.count(DeliveryGivenUp) == 1 })
 	want, got := gone.of[0], told.of[0]
-	if got.Receiver != want.Receiver || got.Reason != want.Reason || got.Delivery != want.Delivery || got.Email != want.Email || !got.At.Equal(want.At.Truncate(time.Millisecond)) {
+	if got.Receiver != want.Receiver || got.Reason != want.Reason || got.Delivery != want.Delivery || got.Email != want.Email || !slices.Equal(got.Told, []string{"mail"}) || !got.At.Equal(want.At.Truncate(time.Millisecond)) {
 		t.Errorf("the other process tells %+v, want %+v", got, want)
 	}
 	got.Done()

@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -255,8 +256,8 @@ func count(r *prometheus.Registry, way, outcome string) int {
 // The first notice that fails raises an alert only if none was shown before it.
 func TestOutcomesAreShownFromTheStart(t *testing.T) {
 	s := newStation(t, func(c *Config) { c.Mail = &SMTP{} })
-	if n, err := testutil.GatherAndCount(s.meter, "parley_notices_total"); n != 7 || err != nil {
-		t.Errorf("%d outcomes are shown, %v; want three a way, and those that have none", n, err)
+	if n, err := testutil.GatherAndCount(s.meter, "parley_notices_total"); n != 9 || err != nil {
+		t.Errorf("%d outcomes are shown, %v; want four a way, and those that have none", n, err)
 	}
 }
 
@@ -504,7 +505,7 @@ func TestOperationsURLThatHangs(t *testing.T) {
 	defer s.end()
 	defer close(release)
 	x := given()
-	x.Receiver.Tenant = hangs
+	x.Receiver.Tenant, x.At = hangs, time.Now()
 	const many = 60
 	for range many {
 		s.Notify(x)
@@ -515,20 +516,82 @@ func TestOperationsURLThatHangs(t *testing.T) {
 	case <-time.After(10 * time.Second): // less than a try that hangs takes
 		t.Fatal("the other environment hears nothing")
 	}
-	if n := s.count("operations", "dropped"); n < many-ofOne-1 || n > many-ofOne {
-		t.Errorf("%d were dropped, want all but one that hangs and %d that wait", n, ofOne)
+	if n := s.count("operations", "deferred"); n < many-ofOne-1 || n > many-ofOne {
+		t.Errorf("%d were deferred, want all but one that hangs and %d that wait", n, ofOne)
 	}
 }
 
-// Nobody waits for notices: what does not fit is dropped, and counted.
+// A notice that finds no place in one way goes out in the other and stays owed in that one, for a day; then it is dropped.
+func TestNoticesWithoutAPlaceStayOwed(t *testing.T) {
+	m := newMailServer(t, true, false)
+	release, hangs := make(chan struct{}), make(chan struct{}, 1)
+	operations := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case hangs <- struct{}{}:
+		default:
+		}
+		<-release
+	}))
+	t.Cleanup(operations.Close)
+	s := newStation(t, func(c *Config) {
+		c.Mail, c.Clock = smtpTo(t, "smtp", m, credentials, ""), func() time.Time { return given().At.Add(time.Minute) }
+		c.About = func(context.Context, parley.Receiver) (About, error) {
+			return About{Operations: Operations{URL: operations.URL, Secret: secret}}, nil
+		}
+	})
+	defer s.end()
+	defer close(release)
+	fill := func(n int) {
+		for range n {
+			x := given()
+			x.Email = ""
+			s.Notify(x)
+		}
+	}
+	fill(ofOne + 1)
+	<-hangs
+	fill(1) // should the last of them have come before the first hung
+	for _, test := range []struct {
+		old  time.Duration
+		told []string
+		want []string
+	}{
+		{0, nil, []string{"told by mail"}},
+		{23 * time.Hour, nil, []string{"told by mail"}},
+		{24 * time.Hour, nil, []string{"told by operations", "done"}},
+		{0, []string{"operations"}, []string{"done"}},
+		{24 * time.Hour, []string{"mail"}, []string{"told by operations", "done"}},
+	} {
+		x, got := given(), make(chan string, 9)
+		x.At, x.Told = x.At.Add(-test.old), test.told
+		x.ToldBy, x.Done = func(way string) { got <- "told by " + way }, func() { got <- "done" }
+		s.Notify(x)
+		if !slices.Contains(test.told, "mail") {
+			m.receive(t)
+		}
+		for _, want := range test.want {
+			if what := <-got; what != want {
+				t.Errorf("%v old, told by %v: %s, want %s", test.old, test.told, what, want)
+			}
+		}
+		if len(got) > 0 {
+			t.Errorf("%v old, told by %v: then %s", test.old, test.told, <-got)
+		}
+	}
+	if n := s.count("operations", "dropped"); n != 2 {
+		t.Errorf("%d were dropped, want those that are a day old", n)
+	}
+}
+
+// Nobody waits for notices: what does not fit is counted.
 func TestNotifyNeverWaits(t *testing.T) {
 	meter := prometheus.NewRegistry()
 	n := New(Config{Logger: slog.New(slog.DiscardHandler), Meter: meter}) // nobody runs it
 	for range waiting + 5 {
 		n.Notify(given())
 	}
-	if got := count(meter, "any", "dropped"); got != 5 {
-		t.Errorf("%d were dropped, want 5", got)
+	if got := count(meter, "any", "deferred"); got != 5 {
+		t.Errorf("%d were deferred, want 5", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ type Config struct {
 	Logger *slog.Logger                                                         // nil = slog.Default
 	Meter  prometheus.Registerer                                                // nil = no metrics
 	Waits  []time.Duration                                                      // between tries, after the first; nil = waits
+	Clock  func() time.Time                                                     // nil = time.Now
 }
 
 // waits are short: people want to know now, and after a minute somebody else may.
@@ -48,6 +50,7 @@ const (
 	mailAtOnce  = 4                // connections to the mail server
 	ofOne       = 32               // notices that may wait for one operations URL: one that hangs does not hold the others
 	tryTimeout  = 15 * time.Second // of one try, mail or callback
+	tellWithin  = 24 * time.Hour   // of what happened: what found no place until then does not any more
 	lastTimeout = 5 * time.Second  // for all that is under way when the hub stops: what waits is tried once, if there is time
 )
 
@@ -56,13 +59,16 @@ type job struct {
 	dispatch.Notice
 	about About
 	id    string        // the same on every try
-	ways  *atomic.Int32 // that have not come to an end
+	left  *atomic.Int32 // ways that have not come to an end
 }
 
 // over notes that a way has come to its end, well or not. With the last one the notice is not owed any more.
-func (j *job) over() {
-	if j.ways.Add(-1) == 0 && j.Done != nil {
+func (j *job) over(way string) {
+	switch last := j.left.Add(-1) == 0; {
+	case last && j.Done != nil:
 		j.Done()
+	case !last && way != "" && j.ToldBy != nil:
+		j.ToldBy(way)
 	}
 }
 
@@ -94,6 +100,9 @@ func New(c Config) *Notifier {
 	if c.Waits == nil {
 		c.Waits = waits
 	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext
 	}
@@ -110,27 +119,28 @@ func New(c Config) *Notifier {
 	if c.Mail != nil { // there is one server for all
 		n.ways = append(n.ways, &way{name: "mail", atOnce: mailAtOnce, waiting: waiting, line: func(job) parley.TenantID { return parley.TenantID{} }, try: n.mail})
 	}
-	n.sent.WithLabelValues("any", "dropped") // shown before the first one, which would pass for the beginning of the series
+	n.sent.WithLabelValues("any", "deferred") // shown before the first one, which would pass for the beginning of the series
 	for _, w := range n.ways {
-		for _, outcome := range []string{"sent", "failed", "dropped"} {
+		for _, outcome := range []string{"sent", "failed", "deferred", "dropped"} {
 			n.sent.WithLabelValues(w.name, outcome)
 		}
 	}
 	return n
 }
 
-// Notify implements [dispatch.Notifier]: it does not wait. What does not fit is dropped and counted.
+// Notify implements [dispatch.Notifier]: it does not wait. What does not fit is counted, and stays owed.
 func (n *Notifier) Notify(x dispatch.Notice) {
 	select {
 	case n.in <- x:
-	default: // it stays owed
-		n.dropped(x, "any")
+	default:
+		n.unfit(x, "any", "deferred")
 	}
 }
 
-func (n *Notifier) dropped(x dispatch.Notice, way string) {
-	n.sent.WithLabelValues(way, "dropped").Inc()
-	n.logger.Warn("a notice was dropped: too many wait", "way", way, "application", x.Receiver.Application, "role", x.Receiver.Role, "event", x.Event)
+// unfit notes that there is no place for a notice: it is deferred, or dropped.
+func (n *Notifier) unfit(x dispatch.Notice, way, outcome string) {
+	n.sent.WithLabelValues(way, outcome).Inc()
+	n.logger.Warn("too many notices wait", "outcome", outcome, "way", way, "application", x.Receiver.Application, "role", x.Receiver.Role, "event", x.Event)
 }
 
 // Run sends until ctx ends; then it tries what waits once more, as long as lastTimeout lasts, and returns with nothing left of it.
@@ -164,21 +174,25 @@ func (n *Notifier) spread(ctx context.Context, x dispatch.Notice) {
 	reading, cancel := context.WithTimeout(ctx, lastTimeout)
 	defer cancel()
 	about, err := n.config.About(reading, x.Receiver)
-	j := job{Notice: x, about: about, id: ident.New[parley.Delivery]().String(), ways: new(atomic.Int32)}
-	j.ways.Add(1) // until all ways have it
+	j := job{Notice: x, about: about, id: ident.New[parley.Delivery]().String(), left: new(atomic.Int32)}
+	j.left.Add(1) // until all ways have it
 	if err == nil {
-		defer j.over()
+		defer j.over("")
 	} else { // the mail says whom it is about by its ids, and the operations URL is owed still
 		n.logger.WarnContext(ctx, "reading what a notice is about", "application", x.Receiver.Application, "error", err)
 	}
 	for _, w := range n.ways {
-		if w.name == "mail" && x.Email == "" || w.name == "operations" && about.Operations.URL == "" {
+		if w.name == "mail" && x.Email == "" || w.name == "operations" && about.Operations.URL == "" || slices.Contains(x.Told, w.name) {
 			continue
 		}
-		j.ways.Add(1)
-		if !w.lines.Offer(w.line(j), j) {
-			n.dropped(x, w.name)
-			j.over()
+		j.left.Add(1)
+		switch {
+		case w.lines.Offer(w.line(j), j):
+		case n.config.Clock().Sub(x.At) < tellWithin: // it stays owed in this way
+			n.unfit(x, w.name, "deferred")
+		default:
+			n.unfit(x, w.name, "dropped")
+			j.over(w.name)
 		}
 	}
 }
@@ -192,7 +206,7 @@ func (n *Notifier) send(ctx, trying context.Context, w *way, j job) {
 		cancel()
 		if err == nil {
 			n.sent.WithLabelValues(w.name, "sent").Inc()
-			j.over()
+			j.over(w.name)
 			return
 		}
 		if !again || tries == len(n.config.Waits) || ctx.Err() != nil {
@@ -200,7 +214,7 @@ func (n *Notifier) send(ctx, trying context.Context, w *way, j job) {
 			n.logger.WarnContext(ctx, "a notice could not be sent", "way", w.name, "application", j.Receiver.Application, "role", j.Receiver.Role,
 				"event", j.Event, "tries", tries+1, "error", err)
 			if !again || ctx.Err() == nil {
-				j.over()
+				j.over(w.name)
 			}
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -55,15 +56,19 @@ func (s *Store) OwedNotices(ctx context.Context, lease time.Duration, limit int)
 			n := parley.OwedNotice{Key: key}
 			var tenant, application, delivery []byte
 			var disabled, at int64
-			if err := query(ctx, t.db, `SELECT r.key, tn.id, r.application, r.role, r.disabled, n.disabled, n.reason, n.delivery, n.at FROM owed_notices AS n
+			var told string
+			if err := query(ctx, t.db, `SELECT r.key, tn.id, r.application, r.role, r.disabled, n.disabled, n.reason, n.delivery, n.at, n.told FROM owed_notices AS n
 				JOIN receivers AS r ON r.key = n.receiver JOIN tenants AS tn ON tn.key = r.tenant WHERE n.key = ?`, []any{key}, func(rows *sql.Rows) error {
-				return rows.Scan(&n.Receiver.Key, &tenant, &application, &n.Receiver.Role, &n.Receiver.Disabled, &disabled, &n.Reason, &delivery, &at)
+				return rows.Scan(&n.Receiver.Key, &tenant, &application, &n.Receiver.Role, &n.Receiver.Disabled, &disabled, &n.Reason, &delivery, &at, &told)
 			}); err != nil {
 				return err
 			}
 			n.Receiver.Tenant, n.Receiver.Application = parley.TenantID(tenant), parley.ApplicationID(application)
 			if n.Disabled, n.At = disabled == 1, moment(&at); delivery != nil {
 				n.Delivery = parley.DeliveryID(delivery)
+			}
+			if told != "" {
+				n.Told = strings.Fields(told)
 			}
 			owed = append(owed, n)
 		}
@@ -73,6 +78,13 @@ func (s *Store) OwedNotices(ctx context.Context, lease time.Duration, limit int)
 		return nil, fmt.Errorf("take over notices: %w", err)
 	}
 	return owed, nil
+}
+
+// NoticedBy implements [parley.Lanes].
+func (s *Store) NoticedBy(ctx context.Context, key int64, way string) error {
+	return s.Update(ctx, func(t parley.Tx) error {
+		return t.(*tx).run(ctx, "UPDATE owed_notices SET told = told || ? WHERE key = ?", way+" ", key)
+	})
 }
 
 // Noticed implements [parley.Lanes].

@@ -99,6 +99,12 @@ func TestNoticesAreOwedUntilPeopleWereTold(t *testing.T) {
 		if got := owed(10); len(got) != 0 {
 			t.Errorf("others are given %+v while the lease lasts", got)
 		}
+		for _, way := range []string{"mail", "operations"} {
+			if err := s.NoticedBy(ctx, want[1].Key, way); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want[1].Told = []string{"mail", "operations"}
 		now = now.Add(lease)
 		if diff := cmp.Diff(want, owed(10)); diff != "" {
 			t.Errorf("after the lease (-want +got):\n%s", diff)
