@@ -135,9 +135,7 @@ func (d *Detector) lookAgain(ctx context.Context, i parley.Insight, own, e *engi
 		}
 		trackers, entities := d.find(e, said, language, &m)
 		found.Trackers = append(found.Trackers, trackers...)
-		if len(only) == 0 {
-			found.Entities = append(found.Entities, entities...)
-		}
+		found.Entities = append(found.Entities, entities...)
 		for _, h := range trackers {
 			if label := e.action(h.Tracker).Label; label != "" {
 				found.Labels = append(found.Labels, storable(label))

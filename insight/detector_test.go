@@ -359,6 +359,10 @@ func TestHistoryIsLookedAt(t *testing.T) {
 		s := newStage(t, open(t))
 		s.tracker(parley.Tracker{Name: "Greeting", Vocabulary: []string{"hello"}, Action: parley.TrackerAction{Callback: true}})
 		before, _ := s.say(insight.Text{}, "hello before")
+		if err := s.detector.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.detector = s.another() // the node that began is gone before anything was said
 		s.round()
 		after, _ := s.say(insight.Text{}, "hello after")
 		s.round()

@@ -130,6 +130,30 @@ func TestRunsAreInterruptedAndCancelled(t *testing.T) {
 	})
 }
 
+// Entities that were added since are found by a run of everything; one of some trackers is about these alone.
+func TestRunsOfTrackersLeaveEntities(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := newStage(t, open(t))
+		named := s.tracker(parley.Tracker{Name: "Greeting", Vocabulary: []string{"hello"}})
+		n, _ := s.say(insight.Text{}, "hello cargo max")
+		s.round()
+		if _, err := s.entities.Create(t.Context(), parley.DefaultTenant, []parley.Entity{{Type: "Vehicle", SubType: "Van", Values: []string{"cargo max"}}}, false); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			run  insight.Run
+			want int
+		}{{insight.Run{Trackers: []parley.Number{named.Number}}, 0}, {insight.Run{}, 1}} {
+			s.run(c.run)
+			s.round()
+			entities, err := s.conversations.Entities(t.Context(), parley.DefaultTenant, n)
+			if err != nil || len(entities) != c.want {
+				t.Errorf("after a run of %v there are %v, %v", c.run.Trackers, lines(entities), err)
+			}
+		}
+	})
+}
+
 // A run without a list of trackers removes what trackers found that were deleted since, also if there is none left; one with a list
 // leaves everything else as it is.
 func TestRunsRemoveHitsOfDeletedTrackers(t *testing.T) {
