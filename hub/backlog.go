@@ -89,7 +89,7 @@ func (a *active) prepare(ctx context.Context, p *post, state *parley.Conversatio
 	}
 	if asked {
 		// What SQL does not have may still be on its way there, in a step that was not answered yet: the commit looks again.
-		p.doubtful = true
+		p.mayRepeat = true
 		if err := a.findRepeats(ctx, p); err != nil {
 			return nil, err
 		}

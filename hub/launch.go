@@ -77,7 +77,7 @@ func (a *active) launch(p *post, plan *plan, sure bool) {
 		c.Epoch++
 	}
 	step.Conversation, step.BaseEpoch, step.BaseSeq, step.Run = &c, base.Epoch, base.Seq, a.run
-	step.Repeats, step.RepeatsKnown = keys, a.complete && !p.doubtful
+	step.Repeats, step.RepeatsKnown = keys, a.complete && !p.mayRepeat
 	if step.New {
 		step.StartKey = p.startKey
 	}

@@ -196,16 +196,16 @@ func (h *Hub) lookUp(ctx context.Context, tenant parley.TenantID, id parley.Conv
 
 // A post is one request on its way through a conversation.
 type post struct {
-	surface  string
-	from     Subscriber
-	inputs   []*input
-	startKey []byte
-	repeats  map[*input]parley.FoundRepeat // inputs that were committed before
-	doubtful bool                          // a messageId was seen before, so the commit looks for repeats too
-	doubted  bool                          // it was refused, or changed nothing, on what is known here: the record is asked
-	tries    int
-	turn     int64 // place among the posts of its conversation; zero until it has one
-	done     func([]Posted, error)
+	surface   string
+	from      Subscriber
+	inputs    []*input
+	startKey  []byte
+	repeats   map[*input]parley.FoundRepeat // inputs that were committed before
+	mayRepeat bool                          // a messageId was seen before, so the commit looks for repeats too
+	doubted   bool                          // it was refused, or changed nothing, on what is known here: the record is asked
+	tries     int
+	turn      int64 // place among the posts of its conversation; zero until it has one
+	done      func([]Posted, error)
 
 	base    *parley.Conversation // what step was routed on
 	step    *parley.Step
