@@ -56,6 +56,26 @@ func TestTrackersAct(t *testing.T) {
 
 var cmpEmpty = cmp.Transformer("empty", func(s []string) string { return strings.Join(s, "\n") })
 
+// Each hit is told once: of each tracker, in each message.
+func TestEachHitIsTold(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	id := w.start()
+	w.say(id, parley.Customer, parley.TypeText)
+	var want []string
+	for _, m := range storetest.Messages(t, w.store, id)[:2] {
+		for tracker := range parley.Number(2) {
+			hit := parley.Detected{Tracker: 4711 + tracker, Message: m, Action: parley.TrackerAction{Callback: true}}
+			if err := w.hub.Detected(t.Context(), w.tenant, hit); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, "system customer.info → rex")
+		}
+	}
+	if diff := cmp.Diff(want, w.log(id)[2:]); diff != "" {
+		t.Errorf("after the hits (-want +got):\n%s", diff)
+	}
+}
+
 // A hit in a conversation that is over is none of anybody's business.
 func TestTrackersLetTheDeadRest(t *testing.T) {
 	w := newWorld(t, storetest.Open(t))
