@@ -83,6 +83,25 @@ func TestClassifierOfOtherLanguagesAndOddExamples(t *testing.T) {
 	}
 }
 
+// Without vectors, one word that small talk shares with an example does not make it an intent; what customers want is still understood.
+func TestWordsOfNoExampleSpeakAgainstAllIntents(t *testing.T) {
+	c := classifier(t, []Intent{
+		{"map", []string{"wo ist euer Laden", "wie finde ich euch", "Karte zeigen", "wie ist eure Adresse"}},
+		{"hours", []string{"wann habt ihr offen", "Öffnungszeiten", "wann schließt ihr", "habt ihr am Sonntag offen"}},
+		{"products", []string{"was verkauft ihr", "Produkte zeigen", "ich möchte Schuhe kaufen", "habt ihr Jacken"}},
+		{"person", []string{"ich möchte mit einem Menschen sprechen", "bitte einen Mitarbeiter", "kann mir jemand helfen"}},
+	}, "de")
+	for message, want := range map[string]string{
+		"wie geht's": "", "wie heißt du": "", "wie alt bist du": "", "erzähl mir einen Witz": "", "was machst du heute": "",
+		"wie lautet eure Adresse": "map", "wann öffnet ihr am Sonntag": "hours", "ich möchte eine Jacke kaufen": "products", "kann ich mit einem Mitarbeiter sprechen": "person",
+	} {
+		best := c.Classify(message)[0]
+		if sure := best.Confidence >= 0.6; sure != (want != "") || sure && best.Name != want {
+			t.Errorf("Classify(%q) = %+v, want %q", message, best, want)
+		}
+	}
+}
+
 func TestClassifierRefuses(t *testing.T) {
 	for name, bad := range map[string][]Intent{
 		"no intents": nil, "no examples": {{Name: "a"}}, "too many": {{"a", make([]string, MaxExamples+1)}},

@@ -20,22 +20,7 @@ import (
 // Vocabularies are 5, 10, 20 or 30 queries from the middle of each intent, never the first 30, which `make detection` uses; the
 // whitening does not see those either.
 func TestFit(t *testing.T) {
-	file, err := os.Open(os.Getenv("BANKING77"))
-	if err != nil {
-		t.Fatalf("BANKING77 must name train.csv of Banking77: %v", err)
-	}
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	queries := map[string][]string{}
-	var intents []string
-	for _, row := range rows[1:] {
-		if queries[row[1]] == nil {
-			intents = append(intents, row[1])
-		}
-		queries[row[1]] = append(queries[row[1]], row[0])
-	}
+	queries, intents := banking77(t)
 	for fold := range 2 {
 		in := func(intent int) bool { return intent%2 == fold }
 		splits, c, cut := fit(queries, intents, in)
@@ -53,6 +38,27 @@ func TestFit(t *testing.T) {
 	if err := os.WriteFile("whitening.bin", []byte(whiteningFile), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// banking77 gives the queries of each intent, and the intents in order.
+func banking77(t *testing.T) (queries map[string][]string, intents []string) {
+	t.Helper()
+	file, err := os.Open(os.Getenv("BANKING77"))
+	if err != nil {
+		t.Fatalf("BANKING77 must name train.csv of Banking77: %v", err)
+	}
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries = map[string][]string{}
+	for _, row := range rows[1:] {
+		if queries[row[1]] == nil {
+			intents = append(intents, row[1])
+		}
+		queries[row[1]] = append(queries[row[1]], row[0])
+	}
+	return queries, intents
 }
 
 var sizes = []int{5, 10, 20, 30}

@@ -14,12 +14,17 @@ type featureSpace struct {
 	language string
 	numbers  map[string]int32
 	rarity   []float32      // by feature
+	unseen   float64        // rarity of a feature that no example has
 	center   meaning        // of the examples
 	spread   blas32.General // factor of how examples of one intent differ; empty without vectors
 }
 
 // The shares of the three kinds of features in the comparison of two texts; without vectors theirs goes to the others.
 const denseShare, stemShare, groupShare = 0.45, 0.2, 0.35
+
+// unseenShare is how much of what no example has counts in the length of a text, without vectors: words that no example has speak
+// against all intents, and without vectors nothing else does. With all of it little but the examples themselves would be sure.
+const unseenShare = 0.5
 
 // An example is a text as a classifier sees it. Two of them multiply to at most about 1.
 type example struct {
@@ -92,13 +97,19 @@ func newFeatureSpace(texts []string, of []int, language string) (*featureSpace, 
 	}
 	s.rarity = make([]float32, len(having))
 	for n, h := range having {
-		s.rarity[n] = float32(math.Sqrt(math.Log(float64(len(texts)+1)/(h+1)) + 1))
+		s.rarity[n] = float32(rarity(len(texts), h))
 	}
+	s.unseen = rarity(len(texts), 0)
 	if language == "en" {
 		s.spread = spreadOf(examples, of)
 	}
 	together(len(examples), func(i int) { s.finish(&examples[i], all[i]) })
 	return s, examples
+}
+
+// rarity says how telling a feature is that so many of the texts have.
+func rarity(texts int, having float64) float64 {
+	return math.Sqrt(math.Log(float64(texts+1)/(having+1)) + 1)
 }
 
 func names(counts map[string]float64) []string {
@@ -110,7 +121,7 @@ func names(counts map[string]float64) []string {
 	return list
 }
 
-// example gives a text as the classifier sees it; features that no example has are not seen.
+// example gives a text as the classifier sees it; of features that no example has it sees at most how many they are.
 func (s *featureSpace) example(text string) (e example) {
 	words := Words(text)
 	words = words[:min(len(words), maxCompared)]
@@ -183,16 +194,22 @@ func spreadOf(examples []example, of []int) blas32.General {
 	return spread
 }
 
-// weigh gives the features of one kind, of length √share together.
+// weigh gives the features of one kind, of length √share together with what counts of those that no example has.
 func (s *featureSpace) weigh(counts map[string]float64, share float64) []feature {
 	list := make([]feature, 0, len(counts))
+	strange := 0
 	for name, n := range counts {
 		if number, known := s.numbers[name]; known {
 			list = append(list, feature{number, float32(1+math.Log(n)) * s.rarity[number]})
+		} else {
+			strange++
 		}
 	}
 	slices.SortFunc(list, func(a, b feature) int { return int(a.number - b.number) })
 	length := 0.0
+	if s.language != "en" {
+		length = unseenShare * float64(strange) * s.unseen * s.unseen
+	}
 	for _, f := range list {
 		length += float64(f.weight) * float64(f.weight)
 	}
