@@ -43,9 +43,10 @@ type stage struct {
 	agent         directory.Bot
 	key           string
 	user          string
-	late          atomic.Int64  // how far all clocks are ahead
-	hold          chan struct{} // what "slow" waits for
-	thinks        chan struct{} // told when it does
+	late          atomic.Int64              // how far all clocks are ahead
+	stands        atomic.Pointer[time.Time] // where they stand; nil = they go
+	hold          chan struct{}             // what "slow" waits for
+	thinks        chan struct{}             // told when it does
 	asked         atomic.Int64
 	now, together atomic.Int64              // how many questions the agent has, and how many it had at most
 	told          atomic.Pointer[bots.Turn] // what the agent was asked last
@@ -193,7 +194,12 @@ func refused(status int, body []byte) (string, bool) {
 }
 
 // clock is that of everything; the hub's goes in seconds.
-func (s *stage) clock() time.Time { return time.Now().Add(time.Duration(s.late.Load())) }
+func (s *stage) clock() time.Time {
+	if at := s.stands.Load(); at != nil {
+		return *at
+	}
+	return time.Now().Add(time.Duration(s.late.Load()))
+}
 
 // newAgentElsewhere makes a bot of another tenant, and returns a key of it.
 func (s *stage) newAgentElsewhere(name string) string {
