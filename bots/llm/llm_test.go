@@ -128,7 +128,11 @@ func TestAnswersAsItComes(t *testing.T) {
 	url, requests := recording(t, func(w http.ResponseWriter, r *http.Request) {
 		flow := []string{delta(map[string]any{"role": "assistant", "content": ""}), say("a <b> "), say("it's\nso "), ends("stop"), counted(12, 3), done}
 		streaming(flow[:2]...)(w, r)
-		<-next // until the first part was told of
+		select {
+		case <-next: // until the first part was told of
+		case <-r.Context().Done():
+			return
+		}
 		streaming(flow[2:]...)(w, r)
 	})
 	s := settings(url)
@@ -140,7 +144,9 @@ func TestAnswersAsItComes(t *testing.T) {
 	turn.Background, turn.Input.Note = "She is a regular.", "It was dictated."
 	turn.Contexts = parley.Contexts{Open: json.RawMessage(`{"tier":"gold"}`), Visible: json.RawMessage(`{"step":1}`), Hidden: json.RawMessage(`{"secret":1}`)}
 	var told []string
-	reply, err := b.Turn(t.Context(), turn, func(text string) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // if nothing is told of
+	defer cancel()
+	reply, err := b.Turn(ctx, turn, func(text string) {
 		if told = append(told, text); len(told) == 1 {
 			next <- struct{}{}
 		}
@@ -418,6 +424,7 @@ func TestFailures(t *testing.T) {
 		"an error object": {handler: refused(200), want: parley.FailureModel, problem: "no completion"},
 		"an error midway": {handler: streaming(say("planted"), `{"error":{"message":"planted"}}`), want: parley.FailureModel, problem: "is an error"},
 		"stops midway":    {handler: streaming(say("planted")), want: parley.FailureModel, problem: "broke off"},
+		"counts midway":   {handler: streaming(say("planted"), counted(4, 1)), want: parley.FailureModel, problem: "broke off", usage: parley.Usage{Prompt: 4, Completion: 1}},
 		"breaks off": {handler: func(w http.ResponseWriter, r *http.Request) {
 			streaming(say("planted"))(w, r)
 			panic(http.ErrAbortHandler)
