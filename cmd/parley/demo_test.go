@@ -1,15 +1,18 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"parley"
 	"parley/configs"
-	exampleflows "parley/examples/flows"
 )
 
 // medium finds the media of a flow.
@@ -63,14 +66,49 @@ func TestDemoMediaLoad(t *testing.T) {
 	}
 }
 
-// The demo shows every type of answer, as docs/bots.md says.
+// The demo's bot gives every type of answer, as docs/bots.md says; here to a program of the broker API.
 func TestDemoShowsEveryAnswer(t *testing.T) {
-	for _, kind := range parley.AnswerTypes() {
-		if kind == parley.AnswerText || kind == parley.AnswerOptions { // what has a text, with buttons or without
-			continue
+	hub := startProcess(t, nil, "--demo", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--bootstrap-client", bootstrap)
+	ctx := t.Context()
+	admin, err := login(ctx, hub.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made struct{ Bot []struct{ ID string } }
+	var key struct{ Key string }
+	err = errors.Join(admin.call(ctx, http.MethodGet, "/admin/v1/bots", nil, http.StatusOK, &made), admin.call(ctx, http.MethodPost, "/admin/v1/keys", object{"kind": "broker", "name": "test"}, http.StatusCreated, &key))
+	if err != nil || len(made.Bot) != 1 {
+		t.Fatalf("the demo has the bots %+v, %v", made, err)
+	}
+	channel := &caller{base: hub.url, headers: map[string]string{"API-KEY": key.Key, "CHANNEL": "default", "OS": "Linux", "USER-REF": "203.0.113.7", "LOCALE": "en-US"}}
+	path := fmt.Sprintf("/org/%s/env/%s/bot/%s/conversations", parley.DefaultOrganisation, parley.DefaultTenant, made.Bot[0].ID)
+	got := map[string]string{}
+	for _, said := range []object{{"code": parley.WelcomeCode}, {"text": "goodbye"}, {"text": "I want to buy shoes"}, {"text": "show me a map"}, {"text": "let me hear your jingle"},
+		{"text": "where is my parcel AB123456", "context": object{"tier": "gold"}}, {"code": "PARCEL_SENT", "context": object{"parcel": "AB123456"}}} {
+		var turn struct{ Answers []object }
+		if err := channel.call(ctx, http.MethodPost, path, said, http.StatusOK, &turn); err != nil {
+			t.Fatal(err)
 		}
-		if !strings.Contains(string(exampleflows.Demo), "- type: "+kind+"\n") {
-			t.Errorf("no answer of the demo's flow is %s", kind)
+		for _, a := range turn.Answers {
+			kind := a["type"].(string)
+			got[kind] = fmt.Sprint(a["content"], " ", a["technicalText"], " ", a["description"], " ", len(a["buttons"].([]any)), " ", len(a["quickReply"].([]any)))
+			if cards, ok := a["content"].([]any); ok {
+				got[kind] = fmt.Sprint(cards[0].(object)["title"], " ", len(cards), " ", a["description"])
+			}
+		}
+	}
+	want := map[string]string{
+		parley.AnswerText: "Your parcel AB123456 has left our house. <nil>  0 0", parley.AnswerOptions: "Parcel AB123456 is on its way. <nil>  2 0", parley.AnswerCarousel: "Shoes 2 Our products",
+		parley.AnswerVideo: hub.url + demoMedia + "shoes.webm <nil> How they are made 0 0", parley.AnswerImage: hub.url + demoMedia + "map.png <nil> A map: Main Street 1 0 0",
+		parley.AnswerAudio: hub.url + demoMedia + "jingle.wav <nil> Our jingle: four notes 0 0", parley.AnswerDocument: "https://shop.example/receipts/AB123456.pdf <nil> Your receipt 0 0",
+		parley.AnswerCustom: " map[number:AB123456 sent:true type:parcel]  0 0",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the demo answers (-want +got)\n%s", diff)
+	}
+	for _, kind := range parley.AnswerTypes() {
+		if got[kind] == "" {
+			t.Errorf("no answer of the demo is %s", kind)
 		}
 	}
 }
