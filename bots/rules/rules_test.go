@@ -354,6 +354,13 @@ func TestFailuresOfFlows(t *testing.T) {
 		}
 		return s + fmt.Sprintf("- {id: s%d, answers: [{text: done}]}\n", n-1)
 	}
+	chatty := func(more string) string { // 100 answers, and more
+		s := small + "steps:\n- {id: a, goto: s1}\n"
+		for i := 1; i <= 5; i++ {
+			s += fmt.Sprintf("- {id: s%d, goto: s%d, answers: [%s]}\n", i, i+1, strings.Repeat("{text: hm}, ", 20))
+		}
+		return s + "- {id: s6, answers: [" + more + "]}\n"
+	}
 	tests := []struct {
 		name    string
 		shelf   shelf
@@ -367,6 +374,7 @@ func TestFailuresOfFlows(t *testing.T) {
 		{"no welcome", shelf{live: small + "steps: [{id: a}]"}, "", parley.TurnInput{Code: parley.WelcomeCode}, "welcome"},
 		{"circle", shelf{live: all}, "spin", parley.TurnInput{}, "endless loop"},
 		{"51 steps", shelf{live: chain(51)}, "x", parley.TurnInput{}, "endless loop"},
+		{"101 answers", shelf{live: chatty("{text: hm}")}, "x", parley.TurnInput{}, "more than 100 things"},
 		{"long text", shelf{live: small + "steps: [{id: a, answers: [{text: '{{ open.x }}{{ open.x }}'}]}]"}, "x", parley.TurnInput{}, "too long"},
 	}
 	for _, tt := range tests {
@@ -379,6 +387,9 @@ func TestFailuresOfFlows(t *testing.T) {
 	}
 	if r := begin(t, &shelf{live: chain(50)}, 0).says("x", "done"); len(r.Steps) != rules.MaxSteps {
 		t.Errorf("%d steps, want %d", len(r.Steps), rules.MaxSteps)
+	}
+	if r := begin(t, &shelf{live: chatty("")}, 0).turnOf("x", parley.TurnInput{}); len(r.Answers) != 100 {
+		t.Errorf("%d answers, want 100", len(r.Answers))
 	}
 	gone := errors.New("disk")
 	if _, err := begin(t, &shelf{err: gone}, 0).try("x", parley.TurnInput{}); !errors.Is(err, gone) || errors.As(err, new(*bots.Failure)) {
