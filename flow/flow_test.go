@@ -35,6 +35,18 @@ func TestFaults(t *testing.T) {
 		{head + "steps: [{id: a}]\ntimeZone: Mars", `line 6: timeZone: "Mars" is no time zone such as Europe/Berlin`},
 		{head + "steps: [{id: a}]\nminimumConfidence: 2", "line 6: minimumConfidence: must be a number from 0 to 1"},
 		{head + "steps: [{id: a}]\nentities:\n- {name: e}", "line 7: entities[0]: needs exactly one of list, pattern, builtIn"},
+		{"name: x\nlanguages: [en]\nfallback: a\nsteps:\n- {id: a, when: 'open.x == 1'}", "line 5: steps[0]: the fallback must not depend on a condition without otherwise"},
+		{head + "steps:\n- {id: a, otherwise: a}", "line 6: steps[0]: has otherwise without when"},
+		{head + "steps:\n- id: a\n  ask: {type: EMPTY, pattern: x}", "line 7: steps[0].ask.pattern: EMPTY takes any text: use CUSTOM for one with a pattern"},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: n, action: x}]", "line 9: steps[0].answers[0].buttons[0].action: a button of type POSTBACK has no action"},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: n, type: URL}]", "line 9: steps[0].answers[0].buttons[0]: a button of type URL needs action"},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: n, type: URL, action: 'https://a.example/', step: a}]", "line 9: steps[0].answers[0].buttons[0].step: a button of type URL says nothing, so it leads to no step"},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: n, type: PHONE, action: call me}]", "line 9: steps[0].answers[0].buttons[0].action: must be a telephone number without placeholders"},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    quickReplies:\n    - {name: n, step: a}\n    - {name: n, step: b}\n- {id: b}", `line 11: steps[0].answers[0].quickReplies[1].step: a button of the same value leads to "a" on line 10`},
+		{head + "steps:\n- id: a\n  answers:\n  - {type: CAROUSEL, cards: []}", "line 8: steps[0].answers[0].cards: needs at least one card"},
+		{head + "steps:\n- id: a\n  answers:\n  - {type: IMAGE, url: 'https://a.example{{ open.x }}'}", "line 8: steps[0].answers[0].url: an address with placeholders must begin with its host and a slash"},
+		{head + "steps:\n- id: a\n  answers:\n  - {type: CUSTOM, technicalText: [x]}", "line 8: steps[0].answers[0].technicalText: must be a mapping or a text, not a list"},
+		{head + "steps:\n- id: a\n  answers:\n  - {type: IMAGE, url: 'https://a.example/', text: x}", "line 8: steps[0].answers[0].text: an answer of type IMAGE has no text"},
 		{head + "steps: [{id: a}]\nintents:\n- {name: i, step: a, examples: {fr: [x]}}", `line 7: intents[0].examples: "fr" is none of the flow's languages`},
 	}
 	for _, tt := range tests {

@@ -66,6 +66,7 @@ steps:
 - {id: noted, answers: [{text: 'noted {{ open.order }}'}]}
 - {id: pong, answers: [{text: 'pong {{ input.code }}'}]}
 - id: size
+  name: Which size
   answers: [{text: 'which size?'}]
   ask: {type: CUSTOM, label: Size, entity: size, store: visible.size, again: 'not {{ input.text }}', tries: 2, failed: gaveup}
   branches: [{when: 'visible.size == "large"', goto: extra}]
@@ -213,7 +214,7 @@ func TestWaitsForAnEntity(t *testing.T) {
 		t.Error("a refused input ends the question")
 	}
 	r = k.says("the big one", "costs more", "a large shirt")
-	if want := []parley.FlowStep{{ID: "size"}, {ID: "extra"}, {ID: "done"}}; !slices.Equal(r.Steps, want) {
+	if want := []parley.FlowStep{{ID: "size", Name: "Which size"}, {ID: "extra"}, {ID: "done"}}; !slices.Equal(r.Steps, want) {
 		t.Errorf("steps %v, want %v", r.Steps, want)
 	}
 	if r.Await != nil || string(k.turn.Contexts.Visible) != `{"size":"large"}` {

@@ -36,3 +36,23 @@ func TestLanguageOfTheBot(t *testing.T) {
 		k.same(tt.bot+" to "+tt.customer, k.turnOf("", parley.TurnInput{Code: parley.WelcomeCode}), tt.want)
 	}
 }
+
+// What is not said word for word is understood by what it means; a text that a language lacks is said in the flow's first.
+func TestOtherWordsAndLanguages(t *testing.T) {
+	const source = `
+name: x
+languages: [en, de]
+fallback: sorry
+intents:
+- {name: order, step: ordered, examples: {en: [I want to order a shirt, order please, can I buy a shirt], de: [ich will ein Hemd bestellen, bitte ein Hemd]}}
+- {name: hours, step: sorry, examples: {en: [when do you open, opening hours], de: [wann habt ihr offen, Öffnungszeiten]}}
+steps:
+- {id: sorry, answers: [{text: {en: sorry}}]}
+- {id: ordered, answers: [{text: {en: ordered, de: bestellt}}]}
+`
+	for _, tt := range []struct{ locale, text, want string }{{"en", "I would like to buy a shirt", "ordered"}, {"de", "ich möchte ein Hemd bestellen", "bestellt"}, {"en", "penguins live in Antarctica", "sorry"}, {"de", "Pinguine leben am Südpol", "sorry"}} {
+		k := begin(t, &shelf{live: source}, 0)
+		k.turn.Client.Locale = tt.locale
+		k.says(tt.text, tt.want)
+	}
+}
