@@ -89,6 +89,13 @@ func TestBotCommands(t *testing.T) {
 			t.Errorf("test = %d %s, want %q", status, out, want)
 		}
 	}
+	d = write("rest.yaml", "flow: f.yaml\ndialogs:\n- name: one\n  turns:\n  - {text: hi, step: b, awaits: DATE, handover: true, contexts: {visible: {x: 1}, hidden: {y: 2}}}\n")
+	status, out, _ = command(t, "bot", "test", d)
+	for _, want := range []string{"step:\n    - b\n    + a", "awaits:\n    - DATE", "handover:\n    - true\n    + false", "visible.x:\n    - 1\n    + null", "hidden.y:\n    - 2\n    + null"} {
+		if status != 1 || !strings.Contains(out, want) {
+			t.Errorf("test = %d %s, want %q", status, out, want)
+		}
+	}
 	if status, _, errs := command(t, "bot", "test", write("u.yaml", "flow: f.yaml\ndialogs:\n- name: one\n  turns:\n  - {txt: hi}\n")); status != 1 || !strings.Contains(errs, `line 5: unknown key "txt"`) {
 		t.Errorf("test of an unknown key of a turn = %d %s", status, errs)
 	}
