@@ -30,6 +30,7 @@ type Classifier struct {
 	postings [][]posting // by feature: the examples that have it
 	// weights of each example for each intent: of kernel ridge regression, one intent against all others.
 	weights []float32 // by example, then intent
+	far     float32   // what the kernel has of texts that have nothing in common: taken off if there is one intent
 }
 
 // MaxExamples is the most a classifier takes: the time to train it grows with their cube.
@@ -43,6 +44,9 @@ const (
 	// Scores of ridge regression are about 1 for the intent and 0 for others; these make probabilities of them. noneScore is
 	// what "none of them" scores.
 	sharpness, noneScore = 20, 0.15
+
+	// An intent that is alone has no others to be told from, and the mean of its targets would leave nothing of them: this is taken instead.
+	aloneMean = 0.4
 )
 
 // NewClassifier trains a classifier on examples in a language. It takes less than a second for 2,300 examples on two
@@ -77,6 +81,10 @@ func NewClassifier(intents []Intent, language string) (*Classifier, error) {
 // train solves (K + ridge) W = T, where T has 1 for an example of an intent and 0 for others, less the mean.
 func (c *Classifier) train(of []int) {
 	n, intents := len(c.examples), len(c.intents)
+	mean := 1 / float32(intents)
+	if intents == 1 {
+		mean, c.far = aloneMean, float32(math.Exp(-width))
+	}
 	kernel := square(n)
 	together(n, func(i int) {
 		c.kernel(&c.examples[i], kernel.Data[i*n:i*n+i+1])
@@ -85,7 +93,7 @@ func (c *Classifier) train(of []int) {
 	factorise(kernel)
 	weights := blas32.General{Rows: n, Cols: intents, Stride: intents, Data: make([]float32, n*intents)}
 	for i := range weights.Data {
-		weights.Data[i] = -1 / float32(intents)
+		weights.Data[i] = -mean
 	}
 	for i, intent := range of {
 		weights.Data[i*intents+intent]++
@@ -106,7 +114,7 @@ func (c *Classifier) kernel(e *example, row []float32) {
 	}
 	for i := range row {
 		cosine := row[i] + dot(&e.dense, &c.examples[i].dense)
-		row[i] = float32(math.Exp(width * (float64(cosine) - 1)))
+		row[i] = float32(math.Exp(width*(float64(cosine)-1))) - c.far
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +99,28 @@ func TestWordsOfNoExampleSpeakAgainstAllIntents(t *testing.T) {
 		best := c.Classify(message)[0]
 		if sure := best.Confidence >= 0.6; sure != (want != "") || sure && best.Name != want {
 			t.Errorf("Classify(%q) = %+v, want %q", message, best, want)
+		}
+	}
+}
+
+// An intent that is alone is understood in other words, too, and nothing else is taken for it.
+func TestClassifierOfOneIntent(t *testing.T) {
+	for language, test := range map[string]struct{ examples, own, others []string }{
+		"en": {[]string{"when are you open", "opening hours", "are you open on Sunday", "what time do you close"},
+			[]string{"are you open tomorrow", "what time do you open", "when do you close on Sunday"}, []string{"where is my parcel", "I want to buy shoes", "hello", "can I talk to a person"}},
+		"de": {[]string{"wann habt ihr offen", "Öffnungszeiten", "wann schließt ihr", "habt ihr am Sonntag offen"},
+			[]string{"habt ihr morgen offen", "wann habt ihr am Sonntag offen"}, []string{"wo ist mein Paket", "ich möchte Schuhe kaufen", "hallo", "kann ich mit jemandem sprechen"}},
+	} {
+		c := classifier(t, []Intent{{"hours", test.examples}}, language)
+		for _, message := range slices.Concat(test.examples, test.own) {
+			if best := c.Classify(message)[0]; best.Confidence < 0.5 {
+				t.Errorf("%s: Classify(%q) = %+v, want it understood", language, message, best)
+			}
+		}
+		for _, message := range test.others {
+			if best := c.Classify(message)[0]; best.Confidence >= 0.5 {
+				t.Errorf("%s: Classify(%q) = %+v, want none", language, message, best)
+			}
 		}
 	}
 }

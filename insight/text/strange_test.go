@@ -14,9 +14,28 @@ import (
 //	BANKING77=path/to/train.csv go test -tags fit -run TestStrange -v ./insight/text
 func TestStrange(t *testing.T) {
 	const chosen, examples, messages, sure = 6, 5, 10, 0.6
+	own, others, asked := chosenIntents(t, chosen, examples, messages, "xx")
+	t.Logf("of %d messages %.1f %% are understood, of %d of other intents %.1f %% taken for one", asked, share(own, sure, asked), len(others), share(others, sure, len(others)))
+	slices.Sort(own)
+	cut := own[len(own)-asked*65/100]
+	t.Logf("where 65 %% are understood, which is at %.2f, %.1f %% of the others are taken for one", cut, share(others, cut, len(others)))
+}
+
+// TestAlone says what a classifier of one intent makes of Banking77, see aloneMean.
+func TestAlone(t *testing.T) {
+	for _, language := range []string{"en", "xx"} {
+		for _, examples := range []int{3, 8} {
+			own, others, asked := chosenIntents(t, 1, examples, 10, language)
+			t.Logf("%s, %d examples: %.0f %% of the messages are understood at 0.5, and %.0f %% of other intents' taken for it", language, examples, share(own, 0.5, asked), share(others, 0.5, len(others)))
+		}
+	}
+}
+
+// chosenIntents makes classifiers of 30 choices of intents. It gives the confidences in what was understood rightly, of how many messages, and in
+// what none of the intents is meant by.
+func chosenIntents(t *testing.T, chosen, examples, messages int, language string) (own, others []float64, asked int) {
 	queries, names := banking77(t)
 	random := rand.New(rand.NewPCG(7, 7))
-	var own, others []float64 // confidences: of what was understood rightly, and of what none of the intents is meant by
 	for range 30 {
 		order := random.Perm(len(names))
 		var some []Intent
@@ -29,7 +48,7 @@ func TestStrange(t *testing.T) {
 		for i := range trained {
 			trained[i].Examples = trained[i].Examples[:examples]
 		}
-		c := classifier(t, trained, "xx")
+		c := classifier(t, trained, language)
 		for _, one := range some {
 			for _, message := range one.Examples[examples:] {
 				if best := c.Classify(message)[0]; best.Name == one.Name {
@@ -41,11 +60,7 @@ func TestStrange(t *testing.T) {
 			others = append(others, c.Classify(queries[names[i]][random.IntN(len(queries[names[i]]))])[0].Confidence)
 		}
 	}
-	asked := 30 * chosen * messages
-	t.Logf("of %d messages %.1f %% are understood, of %d of other intents %.1f %% taken for one", asked, share(own, sure, asked), len(others), share(others, sure, len(others)))
-	slices.Sort(own)
-	cut := own[len(own)-asked*65/100]
-	t.Logf("where 65 %% are understood, which is at %.2f, %.1f %% of the others are taken for one", cut, share(others, cut, len(others)))
+	return own, others, 30 * chosen * messages
 }
 
 // share is how many of all are at least so sure, in per cent.
