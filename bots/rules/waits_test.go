@@ -39,3 +39,26 @@ steps:
 		k.same(tt.locale+" "+tt.answer, k.turnOf(tt.answer, parley.TurnInput{}), tt.want)
 	}
 }
+
+// What was said before it was asked for answers the first question that it fits, and no second one; of two keywords the longer one decides.
+func TestValuesAnswerOnce(t *testing.T) {
+	const source = `
+name: x
+languages: [en]
+fallback: sorry
+entities: [{name: n, builtIn: number}]
+intents:
+- {name: move, step: from, keywords: [move]}
+- {name: out, step: out, keywords: [move out]}
+steps:
+- {id: sorry, answers: [{text: sorry}]}
+- {id: out, answers: [{text: out}]}
+- {id: from, ask: {type: CUSTOM, entity: n, store: from}, answers: [{text: "from where?"}], goto: to}
+- {id: to, ask: {type: CUSTOM, entity: n, store: to}, answers: [{text: "where to?"}], goto: done}
+- {id: done, answers: [{text: 'from {{ hidden.from }} to {{ hidden.to }}'}]}
+`
+	k := begin(t, &shelf{live: source}, 0)
+	k.says("move 7", "where to?")
+	k.says("9", "from 7 to 9")
+	k.says("I move out", "out")
+}
