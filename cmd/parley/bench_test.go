@@ -25,7 +25,7 @@ func TestBenchMeasuresEveryCase(t *testing.T) {
 		"post to callback, 300/s, beside 10 lanes of a slow receiver hub p99 ms", "start, 200 deliveries held in 50 lanes hub s until ready", "idle, 20 sessions hub / relay", "typing, 8 in flight hub / relay, plain",
 		"20 open conversations hub / relay, coalesced", "1000 stored messages hub / relay, coalesced", "resume, 150 messages missed hub ms to the first 100",
 		"resume, 20 sessions at once hub s to the last one", "churn for 1s hub goroutines before", "churn for 1s hub goroutines at the end", "churn for 1s hub MiB 500ms later",
-		"turns, 100/s hub p99 ms", "turns, 100/s the bot alone p50 ms", "turns, 50/s, beside 30 that wait hub p50 ms", "turns, 50/s, beside 30 that wait hub KiB a waiting turn",
+		"turns, 100/s hub p99 ms", "turns, 100/s the bot alone p50 ms", "turns, 50/s, beside 30 that wait for a webhook hub p50 ms", "turns, 50/s, beside 30 that wait for a webhook hub KiB a waiting turn", "turns, 50/s, beside 30 that wait for a callback hub KiB a waiting turn",
 		"durable 1:1, 8 in flight, detected and counted hub / hub that looks at nothing", "300 conversations, counted from the record hub messages/s",
 		"300 conversations, usage of a team by day and all dimensions, 731 days hub p95 ms", "300 conversations, conversations by day, 31 days hub / scan",
 		"2000 conversations, broad and broad, empty, 7 days hub p95 ms", "2000 conversations, wildcard and broad, 400 days hub / scan"} {
