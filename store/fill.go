@@ -16,7 +16,8 @@ const (
 )
 
 // Fill adds ended conversations with so many messages in all to the default tenant, quickly and without the rules: for
-// benchmarks, which want to know what an old record costs. Nobody else may write meanwhile.
+// benchmarks, which want to know what an old record costs. All in it counts as looked at and counted: as long as that goes on it costs what many
+// new messages do. Nobody else may write meanwhile.
 func (s *Store) Fill(ctx context.Context, messages int) error {
 	tenant, err := s.tenantKey(ctx, s.read, parley.DefaultTenant)
 	if err != nil {
@@ -54,10 +55,32 @@ func (s *Store) Fill(ctx context.Context, messages int) error {
 			return err
 		}
 	}
+	if err := s.Update(ctx, func(t parley.Tx) error { return followed(ctx, t) }); err != nil {
+		return fmt.Errorf("fill followers: %w", err)
+	}
 	if s.dialect.unnest {
 		_, err = s.write.ExecContext(ctx, "ANALYZE")
 	}
 	return err
+}
+
+// followed puts those who follow the record at its end.
+func followed(ctx context.Context, t parley.Tx) error {
+	last, err := t.LastFed(ctx)
+	if err != nil {
+		return err
+	}
+	for name, key := range map[string]int64{parley.FeedDetection: last, parley.FeedHistory: last, parley.FeedHistoryEnd: last, parley.FeedDetectionStarted: 1} {
+		if err := t.SetFeedCursor(ctx, name, key); err != nil {
+			return err
+		}
+	}
+	p, err := t.FigureProgress(ctx)
+	if err != nil {
+		return err
+	}
+	p.Generation, p.Cursor = max(p.Generation, 1), last
+	return t.PutFigures(ctx, &p, nil)
 }
 
 // series is a common table n of the numbers from 0, as many as its parameter says, and an expression that makes an id.
