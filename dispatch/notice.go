@@ -79,10 +79,10 @@ func (d *Dispatcher) renotice(ctx context.Context) {
 
 // hand gives a notice to the notifier.
 func (d *Dispatcher) hand(ctx context.Context, n parley.OwedNotice) {
-	note := func(note func(ctx context.Context) error) {
+	note := func(put func(context.Context) error) {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), noticeTimeout)
 		defer cancel()
-		if err := note(bounded); err != nil { // people hear of it once more
+		if err := put(bounded); err != nil { // people hear of it once more
 			d.logger.WarnContext(ctx, "noting that a notice was told", "application", n.Receiver.Application, "error", err)
 		}
 	}
