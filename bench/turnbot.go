@@ -9,12 +9,6 @@ import (
 	"time"
 )
 
-// How a bot is asked.
-const (
-	webhookConnector  = "webhook"
-	callbackConnector = "callback"
-)
-
 // A turnBot is a bot that is asked by webhook. It answers at once; what is asked below /slow waits for a word. What is asked below /callback waits,
 // too, but nobody waits for it: it says its answer.
 type turnBot struct {

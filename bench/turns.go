@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"parley"
 )
 
 const (
@@ -32,7 +34,7 @@ type turnCaller struct {
 }
 
 // turnCaller makes a bot that is asked so at that URL, and keys for so many turns at once or a second.
-func (a *api) turnCaller(ctx context.Context, connector, url string, keys int) (*turnCaller, error) {
+func (a *api) turnCaller(ctx context.Context, connector parley.Connector, url string, keys int) (*turnCaller, error) {
 	post := func(path string, in object, out any) error {
 		body, err := json.Marshal(in)
 		if err != nil {
@@ -148,7 +150,7 @@ func turns(ctx context.Context, o Options, t Target, report *Report) error {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	c, err := a.turnCaller(ctx, webhookConnector, bot.url+"/fast", 4*turnRate/keyRate)
+	c, err := a.turnCaller(ctx, parley.ConnectorWebhook, bot.url+"/fast", 4*turnRate/keyRate)
 	if err != nil {
 		return err
 	}

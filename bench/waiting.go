@@ -10,13 +10,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"parley"
 )
 
 // waiting measures turns that wait for a slow bot: what each costs in memory, and what all of them cost the turns of another bot. A bot that is asked
 // by webhook has the hub wait for it; one with a callback says its answers when it has them.
 func waiting(ctx context.Context, o Options, t Target, report *Report) error {
 	for range o.Repeats {
-		for _, connector := range []string{webhookConnector, callbackConnector} {
+		for _, connector := range []parley.Connector{parley.ConnectorWebhook, parley.ConnectorCallback} {
 			if err := waitOnce(ctx, o, t, report, connector); err != nil {
 				return err
 			}
@@ -25,14 +27,14 @@ func waiting(ctx context.Context, o Options, t Target, report *Report) error {
 	return nil
 }
 
-func waitOnce(ctx context.Context, o Options, t Target, report *Report, connector string) error {
+func waitOnce(ctx context.Context, o Options, t Target, report *Report, connector parley.Connector) error {
 	bot, err := startTurnBot(ctx)
 	if err != nil {
 		return err
 	}
 	defer bot.close()
 	name := fmt.Sprintf("turns, %d/s, beside %d that wait for a %s", besideRate, o.Waiting, connector)
-	if connector == webhookConnector {
+	if connector == parley.ConnectorWebhook {
 		if err := bot.forwarded(ctx, o, t, report, name); err != nil {
 			return err
 		}
@@ -43,7 +45,7 @@ func waitOnce(ctx context.Context, o Options, t Target, report *Report, connecto
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	fast, err := a.turnCaller(ctx, webhookConnector, bot.url+"/fast", 4*besideRate/keyRate)
+	fast, err := a.turnCaller(ctx, parley.ConnectorWebhook, bot.url+"/fast", 4*besideRate/keyRate)
 	if err != nil {
 		return err
 	}
@@ -81,9 +83,9 @@ func waitOnce(ctx context.Context, o Options, t Target, report *Report, connecto
 const kibWaiting = "KiB a waiting turn"
 
 // slowCaller makes a bot that keeps so many turns waiting at once.
-func (a *api) slowCaller(ctx context.Context, bot *turnBot, connector string, turns int) (*turnCaller, error) {
+func (a *api) slowCaller(ctx context.Context, bot *turnBot, connector parley.Connector, turns int) (*turnCaller, error) {
 	keys := (turns + turnsOfKey - 1) / turnsOfKey
-	if connector == webhookConnector {
+	if connector == parley.ConnectorWebhook {
 		return a.turnCaller(ctx, connector, bot.url+"/slow", keys)
 	}
 	c, err := a.turnCaller(ctx, connector, bot.url+"/callback", keys)
