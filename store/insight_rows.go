@@ -93,24 +93,21 @@ func (r *insightRows) write(ctx context.Context, t *tx) error {
 
 // insertTerms writes rows of tenant, place and words.
 func (t *tx) insertTerms(ctx context.Context, rows [][]any) error {
-	terms := insertTermsSQLite
+	return t.writeTerms(ctx, insertTermsSQLite, rows)
+}
+
+// replaceTerms writes such rows in place of those that are there.
+func (t *tx) replaceTerms(ctx context.Context, rows [][]any) error {
+	return t.writeTerms(ctx, replaceTermsSQLite, rows)
+}
+
+func (t *tx) writeTerms(ctx context.Context, onSQLite *bulk, rows [][]any) error {
+	terms := onSQLite
 	if t.s.dialect.unnest {
 		terms = insertTerms
 	}
 	if err := terms.run(ctx, t.conn(), rows, discard); err != nil {
 		return fmt.Errorf("write words: %w", err)
-	}
-	return nil
-}
-
-// replaceTerms writes rows of tenant, place and words in place of those that are there.
-func (t *tx) replaceTerms(ctx context.Context, rows [][]any) error {
-	terms := replaceTermsSQLite
-	if t.s.dialect.unnest {
-		terms = insertTerms
-	}
-	if err := terms.run(ctx, t.conn(), rows, discard); err != nil {
-		return fmt.Errorf("replace words: %w", err)
 	}
 	return nil
 }
