@@ -18,10 +18,6 @@ import (
 
 // A person who was everywhere is nowhere once she is removed: not in the database, in no file, in no export and no figure. Others stay.
 func TestErasedPersonsAreNowhere(t *testing.T) {
-	source, err := os.ReadFile("../../examples/flows/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, parts := range stages(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,10 +58,7 @@ func TestErasedPersonsAreNowhere(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			var bot struct{ ID, ChannelID string }
-			ask(admin, http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "language": "en-US", "connector": object{"kind": "rules"}}, &bot, http.StatusCreated)
-			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(source)}, nil, http.StatusCreated)
-			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows/draft/publish", nil, nil, http.StatusNoContent)
+			bot := admin.demoBot(t)
 			key := func(kind string) string {
 				var made struct{ Key string }
 				ask(admin, http.MethodPost, "/admin/v1/keys", object{"kind": kind, "botId": bot.ID}, &made, http.StatusCreated)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +15,6 @@ import (
 
 // What happens over the broker is counted within seconds, once, also if the hub is killed meanwhile and everything is counted anew.
 func TestWhatHappensIsCounted(t *testing.T) {
-	source, err := os.ReadFile("../../examples/flows/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, parts := range stages(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,10 +31,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			var bot struct{ ID, ChannelID string }
-			ask(admin, http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "language": "en-US", "connector": object{"kind": "rules"}}, &bot, http.StatusCreated)
-			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(source)}, nil, http.StatusCreated)
-			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows/draft/publish", nil, nil, http.StatusNoContent)
+			bot := admin.demoBot(t)
 			var key struct{ Key string }
 			ask(admin, http.MethodPost, "/admin/v1/keys", object{"kind": "broker"}, &key, http.StatusCreated)
 			var token struct{ TokenID, TokenSecret string }

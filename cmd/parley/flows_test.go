@@ -2,13 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
 	"parley"
+	exampleflows "parley/examples/flows"
 )
 
 // A channelTurn is what the broker surface answers.
@@ -32,13 +33,26 @@ func (c *channelTurn) text() string {
 	return strings.Join(all, "\n")
 }
 
+// A madeBot is a bot with its default channel.
+type madeBot struct{ ID, ChannelID string }
+
+// demoBot makes a bot that answers by the demo's flow.
+func (c *caller) demoBot(t testing.TB) (bot madeBot) {
+	t.Helper()
+	if err := c.call(t.Context(), http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "language": "en-US", "connector": object{"kind": "rules"}}, http.StatusCreated, &bot); err != nil {
+		t.Fatal(err)
+	}
+	flows := "/admin/v1/bots/" + bot.ID + "/flows"
+	if err := errors.Join(c.call(t.Context(), http.MethodPost, flows, object{"source": string(exampleflows.Demo)}, http.StatusCreated, nil),
+		c.call(t.Context(), http.MethodPost, flows+"/draft/publish", nil, http.StatusNoContent, nil)); err != nil {
+		t.Fatal(err)
+	}
+	return bot
+}
+
 // A flow that was published answers on the broker surface, without any outside program; a draft answers only those who test, and going
 // back to an earlier version undoes.
 func TestPublishedFlowsAnswer(t *testing.T) {
-	source, err := os.ReadFile("../../examples/flows/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, parts := range stages(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +90,7 @@ func TestPublishedFlowsAnswer(t *testing.T) {
 			turn("", welcome, 461) // it has no flow
 
 			var saved struct{ Version int64 }
-			ask(http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(source)}, &saved, http.StatusCreated)
+			ask(http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(exampleflows.Demo)}, &saved, http.StatusCreated)
 			turn("", welcome, 461) // a draft is not live
 			var tried struct{ Answer []struct{ Text string } }
 			ask(http.MethodPost, "/admin/v1/bots/"+bot.ID+"/test", object{"draft": true}, &tried, http.StatusOK)
@@ -95,7 +109,7 @@ func TestPublishedFlowsAnswer(t *testing.T) {
 			if found := turn(first.SessionCode, object{"userInput": "AB123456"}, http.StatusOK); !strings.Contains(found.text(), "Parcel AB123456 is on its way.") {
 				t.Errorf("AB123456: %+v", found)
 			}
-			changed := strings.ReplaceAll(string(source), "en: 'Goodbye!'", "en: 'Farewell!'")
+			changed := strings.ReplaceAll(string(exampleflows.Demo), "en: 'Goodbye!'", "en: 'Farewell!'")
 			ask(http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": changed}, &saved, http.StatusCreated)
 			for version, want := range map[string]string{"1": "Goodbye!", "draft": "Farewell!"} {
 				ask(http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows/"+version+"/publish", nil, nil, http.StatusNoContent)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,10 +15,6 @@ import (
 // One conversation is the same on every surface: it begins over the broker, goes to people, is answered over conversationmgr, and reads the
 // same over the broker's history, the agent-conversations surface, the timeline and, once it is over, conversationmgr.
 func TestOneConversationOnEverySurface(t *testing.T) {
-	source, err := os.ReadFile("../../examples/flows/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, parts := range stages(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,10 +30,7 @@ func TestOneConversationOnEverySurface(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			var bot struct{ ID, ChannelID string }
-			ask(admin, http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "language": "en-US", "connector": object{"kind": "rules"}}, &bot, http.StatusCreated)
-			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(source)}, nil, http.StatusCreated)
-			ask(admin, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows/draft/publish", nil, nil, http.StatusNoContent)
+			bot := admin.demoBot(t)
 			key := func(kind string) string {
 				var made struct{ Key string }
 				ask(admin, http.MethodPost, "/admin/v1/keys", object{"kind": kind, "botId": bot.ID}, &made, http.StatusCreated)

@@ -243,10 +243,6 @@ func TestUnderstandingPageIsTrue(t *testing.T) {
 // A channel that names a language without a region (LOCALE: en) is listened to by trackers of the region where most write it, which is what
 // they have by default, and by none of another one.
 func TestBareLanguageOfAChannelIsListenedTo(t *testing.T) {
-	source, err := os.ReadFile("../../examples/flows/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, parts := range stages(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -261,10 +257,7 @@ func TestBareLanguageOfAChannelIsListenedTo(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			var bot struct{ ID, ChannelID string }
-			ask(c, http.MethodPost, "/admin/v1/bots", object{"name": "Shop", "language": "en-US", "connector": object{"kind": "rules"}}, &bot, http.StatusCreated)
-			ask(c, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows", object{"source": string(source)}, nil, http.StatusCreated)
-			ask(c, http.MethodPost, "/admin/v1/bots/"+bot.ID+"/flows/draft/publish", nil, nil, http.StatusNoContent)
+			bot := c.demoBot(t)
 			var key struct{ Key string }
 			ask(c, http.MethodPost, "/admin/v1/keys", object{"kind": "broker", "botId": bot.ID}, &key, http.StatusCreated)
 
