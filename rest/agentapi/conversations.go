@@ -1,6 +1,7 @@
 package agentapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -85,17 +86,35 @@ func (s *Surface) begin(r *request, a *parley.AgentConversation, introduction, n
 	}
 	s.fill(r, a, id)
 	return s.Store.Update(ctx, func(tx parley.Tx) error {
-		known, err := tx.AgentConversation(ctx, r.tenant, r.agent.ID, id)
-		if parley.KindOf(err) == parley.NotFound { // a start on another node may have found it before this
-			if err = tx.PutAgentConversation(ctx, *a); err == nil {
-				known, err = tx.AgentConversation(ctx, r.tenant, r.agent.ID, id)
-			}
+		note := *a
+		switch found, err := tx.AgentConversation(ctx, r.tenant, r.agent.ID, id); {
+		case err == nil: // by a start on another node, which goes on with it
+			note = begunBy(a, &found)
+		case parley.KindOf(err) != parley.NotFound:
+			return err
 		}
+		if err := tx.PutAgentConversation(ctx, note); err != nil {
+			return err
+		}
+		known, err := tx.AgentConversation(ctx, r.tenant, r.agent.ID, id)
 		if err == nil {
 			*a = known
 		}
 		return err
 	})
+}
+
+// begunBy is what is known of a conversation when whoever began it notes that after a start that found it: as if they had come in this order.
+// The title is that of the first; of the rest, what the later one gave counts.
+func begunBy(first, found *parley.AgentConversation) parley.AgentConversation {
+	both := *found
+	both.Title, both.Titled = first.Title, first.Titled
+	both.Context = cmp.Or(found.Context, first.Context)
+	both.State = cmp.Or(found.State, first.State)
+	if found.CustomData == nil {
+		both.CustomData = first.CustomData
+	}
+	return both
 }
 
 // errBegun tells a start that another one began the conversation that it wants.

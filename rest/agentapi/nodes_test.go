@@ -135,6 +135,50 @@ func TestStartMeetsAnother(t *testing.T) {
 	}
 }
 
+// What a start gave is not lost when another one finds the conversation before it is noted: it is as if they had come one after the other, so the
+// title is the first one's, and of the rest the later one replaces what it gives.
+func TestStartKeepsWhatItGave(t *testing.T) {
+	for name, reset := range map[string]bool{"and another goes on": false, "and another resets": true} {
+		t.Run(name, func(t *testing.T) {
+			var h *heldBegin
+			onNodes(t, func(its agentapi.Hub) agentapi.Hub {
+				h = &heldBegin{Hub: its, begun: true, at: make(chan struct{}), may: make(chan struct{})}
+				return h
+			}, func(t *testing.T, one, two *stage) {
+				first := make(chan string, 1)
+				go func() {
+					first <- one.started(strings.Replace(startBoth, `"emailSubject":"s"`, `"emailSubject":"first"`, 1) + `,"conversationContext":"a regular","customData":{"a":1}}`)
+				}()
+				<-h.at
+				second := two.started(strings.Replace(startBoth, `"emailSubject":"s"`, `"emailSubject":"second"`, 1) + fmt.Sprintf(`,"customData":{"b":2},"resetConversation":%t}`, reset))
+				close(h.may)
+				got := <-first
+				want, custom := "first a regular true "+string(parley.AgentActive), `{"b":2}`
+				if reset {
+					want = "first a regular true " + string(parley.AgentArchived)
+				}
+				id, err := parley.ParseID[parley.Conversation](got)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := two.store.View(t.Context(), func(tx parley.Tx) error {
+					a, err := tx.AgentConversation(t.Context(), parley.DefaultTenant, two.agent.ID, id)
+					if is := fmt.Sprintf("%s %s %t %s", a.Title, a.Context, a.Titled, a.Status); is != want || string(a.CustomData) != custom {
+						t.Errorf("of the first start there is %s %s, want %s %s", is, a.CustomData, want, custom)
+					}
+					return err
+				}); err != nil {
+					t.Fatal(err)
+				}
+				title := map[bool]string{false: "first", true: "second"}[reset]
+				if shown := one.must("GET", "/conversations/"+second, "", 200); shown["title"] != title || (second == got) == reset {
+					t.Errorf("the second start made %v, want the title %s", shown, title)
+				}
+			})
+		})
+	}
+}
+
 // However many start one person on two nodes at once, there is one conversation, and one user, each time there is none that is active; those that
 // reset begin one each.
 func TestStartsOnNodes(t *testing.T) {
