@@ -48,7 +48,8 @@ var finders = []struct {
 	{Date, findNamedDates, func(t *traits) bool { return t.month }},
 	{Date, findHanDates, func(t *traits) bool { return t.han && t.digits > 0 }},
 	{PhoneNumber, findPhones, func(t *traits) bool { return t.run >= minPhone }},
-	{Time, findTimes, func(t *traits) bool { return t.clock || t.hour }},
+	{Time, findClocks, func(t *traits) bool { return t.clock }},
+	{Time, findHours, func(t *traits) bool { return t.hour }},
 	{Number, findNumbers, func(t *traits) bool { return t.digits > 0 }},
 }
 

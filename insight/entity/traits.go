@@ -13,7 +13,7 @@ type traits struct {
 	name    bool // what may be an address in the web: "://", a letter after a point, or w before one
 	date    bool // digits, - / or . and digits, twice with at most two digits between, as 1/2/26
 	month   bool // the name of a month near a digit
-	clock   bool // a digit before : . h and another digit
+	clock   bool // a digit before : or h and two digits, or before . and two digits with what may say am or pm
 	hour    bool // a digit, maybe a space, and a letter with which a time of day goes on: a, p, o, u
 	code    bool // two letters and a digit, as IBANs begin
 	run     int  // the most digits between which there is at most what people put into telephone or card numbers
@@ -63,7 +63,7 @@ func traitsOf(s string) (t traits) {
 		t.run = max(t.run, run)
 		t.month = t.month || wordEnd >= 0 && i-wordEnd <= fromMonth && month()
 		t.date = t.date || dateAt(s[i:])
-		t.clock = t.clock || i+2 < len(s) && strings.IndexByte(":.hH", s[i+1]) >= 0 && isDigit(s[i+2])
+		t.clock = t.clock || clockAt(s[i:])
 		t.hour = t.hour || strings.IndexAny(strings.TrimPrefix(s[i+1:min(i+3, len(s))], " "), "apouAPOU") == 0
 		before := strings.TrimSuffix(strings.TrimSuffix(s[max(0, i-3):i], " "), "-")
 		t.code = t.code || len(before) >= 2 && isLatin(before[len(before)-1]) && isLatin(before[len(before)-2])
@@ -84,6 +84,21 @@ func dateAt(s string) bool {
 		second = 4
 	}
 	return len(s) > second+1 && strings.IndexByte(separators, s[second]) >= 0 && isDigit(s[second+1])
+}
+
+// clockAt says whether s begins as a time of day does from the last digit of its hour on: 1:23, or 1.23 pm, since 1.23 alone is a number.
+func clockAt(s string) bool {
+	if len(s) < 4 || strings.IndexByte(":.hH", s[1]) < 0 || !isDigit(s[2]) || !isDigit(s[3]) {
+		return false
+	}
+	if s[1] != '.' {
+		return true
+	}
+	half := s[4:]
+	if len(half) > 3 && half[0] == ':' && isDigit(half[1]) && isDigit(half[2]) { // seconds
+		half = half[3:]
+	}
+	return strings.IndexAny(strings.TrimPrefix(half, " "), "apAP") == 0
 }
 
 func isLatin(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }

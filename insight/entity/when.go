@@ -113,7 +113,8 @@ func addDate(add func(int, int, string), start, end int, y, m, d string) {
 	add(start, end, date.Format(time.DateOnly))
 }
 
-func findTimes(s, _ string, add func(int, int, string)) {
+// findClocks takes times with minutes, and findHours those without.
+func findClocks(s, _ string, add func(int, int, string)) {
 	each(clock, s, func(g []string, start, end int) {
 		dot := s[start+len(g[1])] == '.'
 		if dot && g[4] == "" || joined(s, start, end, ':') { // 7.30 is a number unless it says pm
@@ -121,6 +122,9 @@ func findTimes(s, _ string, add func(int, int, string)) {
 		}
 		addTime(s, add, start, end, g[1], g[2], g[3], g[4])
 	})
+}
+
+func findHours(s, _ string, add func(int, int, string)) {
 	each(oclock, s, func(g []string, start, end int) {
 		addTime(s, add, start, end, g[1], "0", "", g[2])
 	})
