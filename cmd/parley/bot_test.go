@@ -102,4 +102,15 @@ func TestBotCommands(t *testing.T) {
 	if status, _, errs := command(t, "bot", "test", write("e.yaml", "flow: f.yaml\nturns: []\n")); status != 1 || !strings.Contains(errs, "turns") {
 		t.Errorf("test of an unknown key = %d %s", status, errs)
 	}
+	const one = "flow: f.yaml\ndialogs:\n- name: one\n  turns:\n  - {text: hi}\n"
+	for text, want := range map[string]string{
+		one + "---\n" + one:                       "second document",
+		one + "--- {\n":                           "second document",
+		one + "  - {context: {a: .nan}}\n":        "dialog one: a context that JSON cannot hold",
+		one + "  context: {a: {1: 2, x: .inf}}\n": "dialog one: a context that JSON cannot hold",
+	} {
+		if status, _, errs := command(t, "bot", "test", write("n.yaml", text)); status != 1 || !strings.Contains(errs, want) {
+			t.Errorf("test of %q = %d %s, want status 1 and %q", text, status, errs, want)
+		}
+	}
 }

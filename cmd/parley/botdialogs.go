@@ -95,12 +95,24 @@ func readDialogs(path string) (*dialogFile, error) {
 	if err := decoder.Decode(&d); err != nil {
 		return nil, err
 	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) { // its dialogs would not be played
+		return nil, errors.Join(errors.New("there is a second document"), err)
+	}
 	if d.Flow == "" || len(d.Dialogs) == 0 {
 		return nil, errors.New("flow and dialogs must be there")
 	}
 	for i := range d.Dialogs {
 		if d.Dialogs[i].Name == "" || len(d.Dialogs[i].Turns) == 0 {
 			return nil, fmt.Errorf("dialog %d needs a name and turns", i+1)
+		}
+		contexts := []map[string]any{d.Dialogs[i].Context}
+		for _, t := range d.Dialogs[i].Turns {
+			contexts = append(contexts, t.Context)
+		}
+		for _, c := range contexts {
+			if _, err := json.Marshal(c); err != nil { // YAML has more than JSON: .nan, keys that are no texts
+				return nil, fmt.Errorf("dialog %s: a context that JSON cannot hold: %w", d.Dialogs[i].Name, err)
+			}
 		}
 	}
 	if d.source, err = os.ReadFile(filepath.Join(filepath.Dir(path), d.Flow)); err != nil {
@@ -275,7 +287,7 @@ func (p *player) merge(members map[string]any) {
 			open[k] = v
 		}
 	}
-	p.turn.Contexts.Open, _ = json.Marshal(open) // what YAML with keys of text has, JSON has too
+	p.turn.Contexts.Open, _ = json.Marshal(open) // readDialogs tried
 }
 
 // said is what a customer does, on one line.
