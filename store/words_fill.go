@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"parley"
 )
@@ -13,9 +14,13 @@ import (
 // wordsAtOnce is how many insights get their words in one transaction.
 const wordsAtOnce = 2000
 
-// openWords opens the cipher of words, and writes the words of insights that an earlier program wrote, some hundred thousand in a
-// minute. Several nodes take turns; who comes later goes on where the one before was stopped.
+// wordsTold is how often the log hears up to conversations of which time they are written.
+const wordsTold = 5 * time.Second
+
+// openWords opens the cipher of words, and writes the words of insights that an earlier program wrote: the hub is ready after that
+// (docs/performance.md says how long it takes). Several nodes take turns; who comes later goes on where the one before was stopped.
 func (s *Store) openWords(ctx context.Context) error {
+	told := s.now()
 	for more := true; more; {
 		err := s.Update(ctx, func(p parley.Tx) (err error) {
 			t := p.(*tx)
@@ -33,6 +38,14 @@ func (s *Store) openWords(ctx context.Context) error {
 			last, err := t.writeWords(ctx, *written)
 			if err != nil {
 				return err
+			}
+			if now := s.now(); last != nil && now.Sub(told) >= wordsTold {
+				told = now
+				var newest int64
+				if err := t.db.NewRaw("SELECT MAX(place) FROM insights").Scan(ctx, &newest); err != nil {
+					return err
+				}
+				s.config.Logger.InfoContext(ctx, "writing the words of conversations anew", "started", started(*last), "newest_started", started(newest))
 			}
 			return t.run(ctx, "UPDATE insight_words SET written = ? WHERE one = 1", last)
 		})
