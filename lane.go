@@ -20,13 +20,7 @@ type Lane struct {
 	Probe        bool      // claimed to try a receiver whose circuit breaker is open
 	Lease        int64     // proof of the claim; Finish wants it back
 	Until        time.Time // end of the lease, by the clock of the store
-	Fresh        *Fresh    // what it owes, if it was claimed as that was committed; nil = [Lanes.Owed] tells
-}
-
-// A Fresh is all that a lane owed when it was claimed, and the conversation after that. Neither may be changed.
-type Fresh struct {
-	Conversation *Conversation
-	Messages     []Message
+	From         int64     // it owes no earlier message, which is known if it was claimed as this one was committed; else 0
 }
 
 // A Delivery is one message seen from a lane. It has no row of its own while all goes well.
@@ -130,6 +124,9 @@ type Lanes interface {
 	Pulled(ctx context.Context) ([]Receiver, error)
 	// Held lists the receivers of all tenants to which nothing is sent now: they are disabled, or their breaker is open.
 	Held(ctx context.Context) ([]Receiver, error)
+	// AtHand is Owed for what was committed on this node within the last second, without asking the database: none if that
+	// is not all that comes next. Neither the conversation nor the messages may be changed.
+	AtHand(lane *Lane, limit int) (*Conversation, []Message)
 	// Owed returns the next messages the lane owes, in order, at most limit, and the conversation as it is after them.
 	Owed(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
 	// Again returns the deliveries of the lane that are to be replayed by now, in order, at most limit, and the conversation.

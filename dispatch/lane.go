@@ -20,8 +20,6 @@ const (
 	owedPage = 20
 	// claimPage is how many lanes are claimed together.
 	claimPage = 128
-	// freshFor is how long a lane may wait with what it owes: what was deleted meanwhile has to be seen.
-	freshFor = time.Second
 	// quietFor is how long progress may stay unrecorded while a lane's messages go out one after the other.
 	quietFor = time.Second
 )
@@ -143,14 +141,12 @@ func (s *shift) run(ctx context.Context) error {
 	}
 }
 
-// owed is what the lane owes: as it was committed, the first time and if that was just now, or else as it is read, aside: see
-// there. What was kept for the first time is let go of, since a bot may take long.
+// owed is what the lane owes: as it was committed here just now, or else as it is read, aside: see there.
 func (s *shift) owed(ctx context.Context) (*parley.Conversation, []parley.Message, error) {
-	if f := s.lane.Fresh; f != nil {
-		s.lane.Fresh = nil
-		if s.d.config.Clock().Before(s.lane.Until.Add(freshFor - lease)) {
-			return f.Conversation, f.Messages, nil
-		}
+	at := *s.lane
+	at.Acked = s.acked
+	if c, owed := s.d.config.Store.AtHand(&at, owedPage); len(owed) > 0 {
+		return c, owed, nil
 	}
 	type found struct {
 		c    parley.Conversation
@@ -158,8 +154,6 @@ func (s *shift) owed(ctx context.Context) (*parley.Conversation, []parley.Messag
 		err  error
 	}
 	f := stack.Aside(func() *found {
-		at := *s.lane
-		at.Acked = s.acked
 		var f found
 		f.c, f.owed, f.err = s.d.config.Store.Owed(ctx, &at, owedPage)
 		return &f

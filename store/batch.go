@@ -24,6 +24,7 @@ type entry struct {
 	progress *parley.Progress
 	claim    *claim
 
+	written   []written // messages of the step as they are written
 	committed parley.Committed
 	rest      parley.Rest
 	err       error
@@ -40,6 +41,7 @@ type batcher struct {
 	wake    chan struct{} // capacity 1: there is something in queue, or we are closing
 	decided chan []*entry // batches whose entries are to be answered, in order; closed by run
 	gone    chan struct{} // closed when both goroutines have returned
+	recent  recent        // what it committed
 }
 
 func startBatcher(s *Store) *batcher {
@@ -124,7 +126,7 @@ func (b *batcher) commit(ctx context.Context, batch []*entry) {
 	var err error
 	for range commitTries {
 		for _, e := range batch {
-			e.err, e.rest, e.committed = nil, parley.Rest{}, parley.Committed{}
+			e.err, e.rest, e.committed, e.written = nil, parley.Rest{}, parley.Committed{}, nil
 		}
 		if err = b.s.commitBatch(ctx, batch); err == nil || !isTransient(err) {
 			break

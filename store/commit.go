@@ -49,7 +49,8 @@ func (s *Store) commitBatch(ctx context.Context, batch []*entry) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer t.Rollback()
-	learned, err := s.writeBatch(ctx, t, batch)
+	chains := chainsOf(batch)
+	learned, err := s.writeBatch(ctx, t, batch, chains)
 	if err != nil {
 		return err
 	}
@@ -67,6 +68,11 @@ func (s *Store) commitBatch(ctx context.Context, batch []*entry) error {
 		s.receivers[name] = key
 	}
 	s.mu.Unlock()
+	for _, c := range chains {
+		if len(c.entries) > 0 {
+			s.shard(c.last().Conversation.ID).recent.keep(c, s.now())
+		}
+	}
 	if err := s.fault("committed"); err != nil {
 		return fmt.Errorf("%w: %w", errUnknownOutcome, err)
 	}
@@ -74,8 +80,7 @@ func (s *Store) commitBatch(ctx context.Context, batch []*entry) error {
 }
 
 // writeBatch writes everything of a batch. The receivers it made are true only if the transaction commits.
-func (s *Store) writeBatch(ctx context.Context, t bun.Tx, batch []*entry) (learned map[receiverName]int64, err error) {
-	chains := chainsOf(batch)
+func (s *Store) writeBatch(ctx context.Context, t bun.Tx, batch []*entry, chains []*chain) (learned map[receiverName]int64, err error) {
 	if len(chains) > 0 {
 		for _, c := range chains {
 			if len(c.entries) == 0 {
@@ -362,6 +367,7 @@ func (s *Store) writeMessages(ctx context.Context, t bun.Tx, chains []*chain) er
 				if h, ok := hashes[string(m.Sender)+" "+m.Body.MessageID]; ok {
 					hash = &h
 				}
+				e.written = append(e.written, written{message: m, size: len(body)})
 				rows = append(rows, []any{c.tenant, c.key, m.Seq, m.ID[:], string(m.Type), string(m.Sender), m.Created.UnixMilli(),
 					m.To, hash, m.Explanation, string(body)})
 			}

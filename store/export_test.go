@@ -169,3 +169,31 @@ func Setting(t testing.TB, p parley.Tx, name string) (value string) {
 	}
 	return value
 }
+
+// Bounds of what is kept of commits.
+const (
+	RecentFor  = recentFor
+	MaxStretch = maxStretch
+	MaxRecent  = maxRecent
+)
+
+// RecentBytes is how much is kept of commits.
+func (s *Store) RecentBytes() (n int) {
+	for _, b := range s.shards {
+		b.recent.mu.Lock()
+		for _, generation := range []map[parley.ConversationID]*stretch{b.recent.young, b.recent.old} {
+			for _, kept := range generation {
+				n += kept.size()
+			}
+		}
+		b.recent.mu.Unlock()
+	}
+	return n
+}
+
+// TurnRecent lets go of what was kept and not continued since it was called last.
+func (s *Store) TurnRecent() {
+	for _, b := range s.shards {
+		b.recent.turn()
+	}
+}

@@ -47,9 +47,8 @@ var upsertLanes = newBulk(`INSERT INTO lanes (tenant, conversation, slot, receiv
 type laneRow struct {
 	tenant, receiver, tail int64
 	lease                  time.Duration
-	owners                 []*entry          // whose messages are addressed to it, in order
-	fresh                  []*parley.Message // these messages
-	more                   bool              // it may owe others, or owe these in another way
+	owners                 []*entry // whose messages are addressed to it, in order
+	from                   int64    // the first of these messages; 0 = it may owe earlier ones
 }
 
 // laneRows gathers the lanes that a batch moves, in the order in which it names them first.
@@ -58,39 +57,36 @@ type laneRows struct {
 	rows  map[laneName]*laneRow
 }
 
-// moved notes that a step of e moves the tail of a lane. receiver says which one the lane is of, if it is not noted yet.
-func (l *laneRows) moved(name laneName, tenant, tail int64, e *entry, receiver func() (int64, error)) (*laneRow, error) {
+// moved notes that a step of e moves the tail of a lane, which owes messages from that one on; 0 if it may owe earlier ones. receiver
+// says which one the lane is of, if it is not noted yet.
+func (l *laneRows) moved(name laneName, tenant, from, tail int64, e *entry, receiver func() (int64, error)) error {
 	row := l.rows[name]
 	if row == nil {
 		key, err := receiver()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		row = &laneRow{tenant: tenant, receiver: key}
+		row = &laneRow{tenant: tenant, receiver: key, from: from}
 		l.rows[name] = row
 		l.order = append(l.order, name)
 	}
-	row.tail = tail
+	row.from, row.tail = min(row.from, from), tail
 	if !slices.Contains(e.step.LeaseNot, row.receiver) {
 		row.lease = max(row.lease, e.step.Lease)
 	}
 	if n := len(row.owners); n == 0 || row.owners[n-1] != e {
 		row.owners = append(row.owners, e)
 	}
-	return row, nil
+	return nil
 }
 
-// handover is all that a lane which was claimed now owes, if this batch tells: before, the lane owed nothing. If it was not there,
-// earlier messages may have been addressed to its slot, unless the conversation begins here.
-func (r *laneRow) handover(acked int64) *parley.Fresh {
-	if r.more || acked == 0 && !r.owners[0].step.New {
-		return nil
+// first is the first message that a lane which was claimed now may owe: before, it owed nothing. If it was not there,
+// earlier messages may have been addressed to its slot.
+func (r *laneRow) first(acked int64) int64 {
+	if acked == 0 {
+		return 0
 	}
-	f := &parley.Fresh{Conversation: r.owners[len(r.owners)-1].step.Conversation, Messages: make([]parley.Message, len(r.fresh))}
-	for i, m := range r.fresh {
-		f.Messages[i] = *m
-	}
-	return f
+	return r.from
 }
 
 // writeLanes moves the tails of the lanes that the messages are addressed to, making lanes as needed, and tells each
@@ -99,7 +95,6 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 	learned = map[receiverName]int64{}
 	lanes := laneRows{rows: map[laneName]*laneRow{}}
 	for _, c := range chains {
-		deletes := slices.ContainsFunc(c.entries, func(e *entry) bool { return len(e.step.Deletions) > 0 })
 		for _, e := range c.entries {
 			parties := e.step.Conversation.State.Parties
 			receiver := func(slot int) func() (int64, error) {
@@ -113,11 +108,9 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 					return nil, err
 				}
 				if tail > 0 {
-					row, err := lanes.moved(laneName{c.key, int64(r.Slot)}, c.tenant, tail, e, receiver(r.Slot))
-					if err != nil {
+					if err := lanes.moved(laneName{c.key, int64(r.Slot)}, c.tenant, 0, tail, e, receiver(r.Slot)); err != nil {
 						return nil, err
 					}
-					row.more = true
 				}
 			}
 			for i := range e.step.Messages {
@@ -126,11 +119,9 @@ func (s *Store) writeLanes(ctx context.Context, t bun.Tx, chains []*chain) (lear
 					if !p.Callback || m.To&(int64(1)<<slot) == 0 {
 						continue
 					}
-					row, err := lanes.moved(laneName{c.key, int64(slot)}, c.tenant, m.Seq, e, receiver(slot))
-					if err != nil {
+					if err := lanes.moved(laneName{c.key, int64(slot)}, c.tenant, m.Seq, m.Seq, e, receiver(slot)); err != nil {
 						return nil, err
 					}
-					row.fresh, row.more = append(row.fresh, m), row.more || deletes
 				}
 			}
 		}
@@ -166,7 +157,7 @@ func (s *Store) upsertLanes(ctx context.Context, t bun.Tx, lanes laneRows) error
 			l.Until = time.UnixMilli(until.Int64)
 			l.Tenant, l.Conversation, l.Slot = c.Tenant, c.ID, int(name.slot)
 			l.Receiver.Tenant, l.Receiver.Application, l.Receiver.Role = c.Tenant, party.Application, party.Role
-			l.Fresh = row.handover(l.Acked)
+			l.From = row.first(l.Acked)
 			last.committed.Claimed = append(last.committed.Claimed, l)
 		case !lease.Valid || until.Int64 < now: // else who has the lane hears when he gives it back that it owes more
 			for _, e := range row.owners {

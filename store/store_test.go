@@ -1,8 +1,6 @@
 package store_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -490,52 +488,40 @@ func TestStepOnTopOfARefusedOneIsRefused(t *testing.T) {
 	})
 }
 
-// handedOver checks that a lane which was claimed as it was committed came with so many messages, and the conversation, as the
-// record has them.
-func handedOver(t *testing.T, s *store.Store, lane *parley.Lane, n int) {
-	t.Helper()
-	c, owed, err := s.Owed(t.Context(), lane, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if lane.Fresh == nil || len(lane.Fresh.Messages) != n {
-		t.Fatalf("%+v was handed over, want %d messages", lane.Fresh, n)
-	}
-	want, errWant := json.Marshal(parley.Fresh{Conversation: &c, Messages: owed})
-	got, err := json.Marshal(lane.Fresh)
-	if err := errors.Join(err, errWant); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("handed over was %s, the record has %s, %v", got, want, err)
-	}
-}
-
-// A lane comes without what it owes if that is not all in the commit that claims it, or changes in it.
-func TestClaimsWithoutWhatIsOwed(t *testing.T) {
+// A lane that is claimed as it comes to owe something knows from where on, unless it may owe earlier messages.
+func TestClaimsSayFromWhereOn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		s := open(t)
-		for what, change := range map[string]func(first, second *parley.Step){
-			"deleted in the same commit": func(first, second *parley.Step) {
+		for what, c := range map[string]struct {
+			change func(first, second *parley.Step)
+			atHand int
+		}{
+			"deleted in the same commit": {change: func(first, second *parley.Step) {
 				first.Lease = time.Minute
 				second.Deletions = []parley.DeletionChange{{Seq: 1, To: parley.Erased}}
-			},
-			"addressed before there was a lane": func(first, second *parley.Step) {
+			}},
+			"addressed before there was a lane": {atHand: 2, change: func(first, second *parley.Step) {
 				first.Conversation.State.Parties[1].Callback = false
 				second.Lease = time.Minute
-			},
-			"addressed anew": func(first, second *parley.Step) {
+			}},
+			"addressed anew": {change: func(first, second *parley.Step) {
 				first.Messages[0].To = parley.Held
 				second.Lease, second.Readdress = time.Minute, &parley.Readdress{Slot: 1}
-			},
+			}},
 		} {
 			first := storetest.Start("")
 			second := storetest.Say(first.Conversation, parley.Customer, "", 2)
 			parties := slices.Clone(second.Conversation.State.Parties)
-			change(first, second)
+			c.change(first, second)
 			second.Conversation.State.Parties = parties
 			committed := s.CommitTogether(t, first, second)
 			lanes := slices.Concat(committed[0].Claimed, committed[1].Claimed)
-			if len(lanes) != 1 || lanes[0].Fresh != nil {
-				t.Errorf("%s: claimed are %+v, want one lane whose messages are read", what, lanes)
+			if len(lanes) != 1 || lanes[0].From != 0 {
+				t.Errorf("%s: claimed are %+v, want one lane that does not know", what, lanes)
 				continue
+			}
+			if got := atHand(t.Context(), t, s, lanes[0], 10); len(got) != c.atHand {
+				t.Errorf("%s: at hand are %d messages, want %d", what, len(got), c.atHand)
 			}
 			if _, owed, err := s.Owed(t.Context(), lanes[0], 10); err != nil || len(owed) != 2 {
 				t.Errorf("%s: it owes %d messages, %v", what, len(owed), err)
@@ -560,7 +546,9 @@ func TestStepClaimsItsLanes(t *testing.T) {
 			t.Fatalf("committed = %+v, want the bot's lane claimed once", committed)
 		}
 		claimed := *lanes[0]
-		handedOver(t, s, &claimed, 2)
+		if got := atHand(t.Context(), t, s, &claimed, 10); len(got) != 2 {
+			t.Errorf("at hand are %+v, want both messages", got)
+		}
 		if others, err := s.Claim(t.Context(), []int64{claimed.Key}, time.Minute); err != nil || len(others) != 0 {
 			t.Errorf("Claim of the lane = %v, %v; want none", others, err)
 		}
@@ -589,8 +577,7 @@ func TestStepClaimsItsLanes(t *testing.T) {
 			t.Fatal("a lane that was given back was not claimed")
 		}
 		want, got := claimed, *again[0]
-		handedOver(t, s, &got, 1)
-		want.Acked, want.Tail, want.Lease, want.Fresh = 3, 4, got.Lease, got.Fresh
+		want.Acked, want.Tail, want.Lease, want.From = 3, 4, got.Lease, 4
 		if got != want {
 			t.Errorf("claimed = %+v, want %+v", got, want)
 		}

@@ -1,0 +1,185 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"parley"
+	"parley/store"
+	"parley/store/keyset"
+	"parley/store/storetest"
+)
+
+// atHand is what of a lane's messages is at hand, once it is seen that the record has the same.
+func atHand(ctx context.Context, t rapid.TB, s *store.Store, lane *parley.Lane, limit int) []parley.Message {
+	t.Helper()
+	c, got := s.AtHand(lane, limit)
+	if len(got) == 0 {
+		return nil
+	}
+	stored, want, err := s.Owed(ctx, lane, limit)
+	if err != nil || len(want) < len(got) {
+		t.Fatalf("at hand are %d messages, the record has %d, %v", len(got), len(want), err)
+	}
+	// Another node may have moved the conversation, and have said more, since.
+	if c.Seq < got[len(got)-1].Seq || c.Seq > stored.Seq || c.ID != stored.ID {
+		t.Errorf("with message %d came the conversation as of %d, the record has %d", got[len(got)-1].Seq, c.Seq, stored.Seq)
+	}
+	if c.Seq == stored.Seq && c.Epoch == stored.Epoch && !bytes.Equal(encoded(t, c), encoded(t, &stored)) {
+		t.Errorf("at hand is %s, the record has %s", encoded(t, c), encoded(t, &stored))
+	}
+	if !bytes.Equal(encoded(t, got), encoded(t, want[:len(got)])) {
+		t.Errorf("at hand are %s, the record has %s", encoded(t, got), encoded(t, want))
+	}
+	return got
+}
+
+func encoded(t rapid.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Whatever was said and deleted here, and said on another node, what is at hand is what the record says comes next.
+func TestAtHandIsAsTheRecord(t *testing.T) {
+	for name, url := range map[string]func() string{
+		"sqlite":   func() string { return filepath.Join(t.TempDir(), "parley.db") },
+		"postgres": func() string { return storetest.PostgresURL(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var off atomic.Int64
+			begun, at := time.Now(), url()
+			seal, err := keyset.Open(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			node := func(c *store.Config) {
+				c.Seal, c.Clock = seal, func() time.Time { return begun.Add(time.Duration(off.Load())) }
+			}
+			here, elsewhere := storetest.OpenURL(t, at, node), storetest.OpenURL(t, at, node)
+			found := 0
+			rapid.Check(t, func(r *rapid.T) {
+				said := storetest.Start("")
+				said.Lease = time.Minute
+				claimed := storetest.MustCommit(t, here, said)[0].Claimed
+				for range rapid.IntRange(1, 60).Draw(r, "steps") {
+					node := here
+					switch rapid.SampledFrom([]string{"say", "say", "say", "say twice", "elsewhere", "delete", "again", "wait"}).Draw(r, "what") {
+					case "elsewhere":
+						node = elsewhere
+						fallthrough
+					case "say":
+						said = storetest.Say(said.Conversation, parley.Customer, "", rapid.Int64Range(0, 3).Draw(r, "to"))
+						storetest.MustCommit(t, node, said)
+					case "say twice":
+						first := storetest.Say(said.Conversation, parley.Customer, "", rapid.Int64Range(0, 3).Draw(r, "to"))
+						said = storetest.Say(first.Conversation, parley.Customer, "", 2)
+						here.CommitTogether(t, first, said)
+					case "delete":
+						seq := rapid.Int64Range(1, said.Conversation.Seq).Draw(r, "seq")
+						said = storetest.Delete(said.Conversation, parley.DeletionChange{Seq: seq, To: parley.Erased})
+						storetest.MustCommit(t, here, said)
+					case "again":
+						said = storetest.Delete(said.Conversation)
+						said.Readdress = &parley.Readdress{Slot: 1, Since: begun.Add(-time.Hour)}
+						storetest.MustCommit(t, here, said)
+					case "wait":
+						off.Add(int64(rapid.SampledFrom([]time.Duration{time.Millisecond, store.RecentFor / 2, store.RecentFor}).Draw(r, "wait")))
+					}
+					lane := *claimed[0]
+					lane.Acked = rapid.Int64Range(0, said.Conversation.Seq).Draw(r, "acked")
+					found += len(atHand(t.Context(), r, here, &lane, rapid.IntRange(1, 20).Draw(r, "limit")))
+				}
+			})
+			if found == 0 {
+				t.Error("nothing was ever at hand")
+			}
+		})
+	}
+}
+
+// A lane that was claimed with its commit has at hand what it owes, although earlier messages, which are not for it, are forgotten.
+func TestAtHandAfterAWhile(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		var off atomic.Int64
+		s := open(t, storetest.Clock(func() time.Time { return time.Now().Add(time.Duration(off.Load())) }))
+		said := storetest.Start("")
+		said.Lease = time.Minute
+		lane := storetest.MustCommit(t, s, said)[0].Claimed[0]
+		if _, err := s.Finish(t.Context(), parley.Progress{Lane: lane, Acked: 1, Release: true}); err != nil {
+			t.Fatal(err)
+		}
+		said = storetest.Say(said.Conversation, parley.CustomBot, "", 1)
+		storetest.MustCommit(t, s, said)
+		off.Add(int64(time.Hour))
+		said = storetest.Say(said.Conversation, parley.Customer, "", 2)
+		said.Lease = time.Minute
+		lane = storetest.MustCommit(t, s, said)[0].Claimed[0]
+		if got := atHand(t.Context(), t, s, lane, 10); len(got) != 1 || got[0].Seq != 3 {
+			t.Errorf("at hand is %+v, want message 3", got)
+		}
+		off.Add(int64(store.RecentFor))
+		if got := atHand(t.Context(), t, s, lane, 10); got != nil {
+			t.Errorf("at hand is %+v a while later, want nothing: it may have been deleted", got)
+		}
+	})
+}
+
+// What is kept is bounded: by messages of one conversation, and by bytes of all.
+func TestAtHandIsBounded(t *testing.T) {
+	now := time.Now()
+	s := storetest.Open(t, storetest.Clock(func() time.Time { return now }))
+	said := storetest.Start("")
+	said.Lease = time.Minute
+	lane := storetest.MustCommit(t, s, said)[0].Claimed[0]
+	for range 2 * store.MaxStretch {
+		said = storetest.Say(said.Conversation, parley.Customer, "", 2)
+		storetest.MustCommit(t, s, said)
+	}
+	if got := atHand(t.Context(), t, s, lane, 100); got != nil {
+		t.Errorf("%d messages are at hand from the first on, want none", len(got))
+	}
+	lane.Acked = said.Conversation.Seq - store.MaxStretch
+	if got := atHand(t.Context(), t, s, lane, 100); len(got) != store.MaxStretch {
+		t.Errorf("%d messages are at hand, want %d", len(got), store.MaxStretch)
+	}
+	const size = 100 << 10
+	for range 3 * store.MaxRecent / size {
+		other := storetest.Start("")
+		other.Messages[0].Body.Content.Text = string(bytes.Repeat([]byte("x"), size))
+		storetest.MustCommit(t, s, other)
+	}
+	if got := atHand(t.Context(), t, s, lane, 100); got != nil {
+		t.Errorf("%d messages are at hand still", len(got))
+	}
+	if held := s.RecentBytes(); held < store.MaxRecent/2 || held > 3*store.MaxRecent {
+		t.Errorf("%d bytes are kept, want about %d twice", held, store.MaxRecent)
+	}
+}
+
+// What nobody continues is let go of.
+func TestAtHandIsLetGo(t *testing.T) {
+	s := storetest.Open(t)
+	storetest.MustCommit(t, s, storetest.Start(""))
+	if s.RecentBytes() == 0 {
+		t.Error("nothing is kept")
+	}
+	s.TurnRecent()
+	if s.RecentBytes() == 0 {
+		t.Error("nothing is kept after one turn")
+	}
+	s.TurnRecent()
+	if n := s.RecentBytes(); n != 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+}
