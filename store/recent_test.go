@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -182,4 +183,72 @@ func TestAtHandIsLetGo(t *testing.T) {
 	if n := s.RecentBytes(); n != 0 {
 		t.Errorf("%d bytes are kept", n)
 	}
+}
+
+// A lane that is claimed as it comes to owe something knows from where on, unless it may owe earlier messages.
+func TestClaimsSayFromWhereOn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		for what, c := range map[string]struct {
+			change func(first, second *parley.Step)
+			atHand int
+		}{
+			"deleted in the same commit": {change: func(first, second *parley.Step) {
+				first.Lease = time.Minute
+				second.Deletions = []parley.DeletionChange{{Seq: 1, To: parley.Erased}}
+			}},
+			"addressed before there was a lane": {atHand: 2, change: func(first, second *parley.Step) {
+				first.Conversation.State.Parties[1].Callback = false
+				second.Lease = time.Minute
+			}},
+			"addressed anew": {change: func(first, second *parley.Step) {
+				first.Messages[0].To = parley.Held
+				second.Lease, second.Readdress = time.Minute, &parley.Readdress{Slot: 1}
+			}},
+		} {
+			first := storetest.Start("")
+			second := storetest.Say(first.Conversation, parley.Customer, "", 2)
+			parties := slices.Clone(second.Conversation.State.Parties)
+			c.change(first, second)
+			second.Conversation.State.Parties = parties
+			committed := s.CommitTogether(t, first, second)
+			lanes := slices.Concat(committed[0].Claimed, committed[1].Claimed)
+			if len(lanes) != 1 || lanes[0].From != 0 {
+				t.Errorf("%s: claimed are %+v, want one lane that does not know", what, lanes)
+				continue
+			}
+			if got := atHand(t.Context(), t, s, lanes[0], 10); len(got) != c.atHand {
+				t.Errorf("%s: at hand are %d messages, want %d", what, len(got), c.atHand)
+			}
+			if _, owed, err := s.Owed(t.Context(), lanes[0], 10); err != nil || len(owed) != 2 {
+				t.Errorf("%s: it owes %d messages, %v", what, len(owed), err)
+			}
+		}
+	})
+}
+
+// A lane that had messages, and gets earlier ones in the commit that claims it, does not know from where on it owes.
+func TestClaimsWithEarlierMessages(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s := open(t)
+		said := storetest.Start("")
+		said.Lease = time.Minute
+		lane := storetest.MustCommit(t, s, said)[0].Claimed[0]
+		if _, err := s.Finish(t.Context(), parley.Progress{Lane: lane, Acked: 1, Release: true}); err != nil {
+			t.Fatal(err)
+		}
+		said = storetest.Say(said.Conversation, parley.Customer, "", parley.Held)
+		storetest.MustCommit(t, s, said)
+		third := storetest.Say(said.Conversation, parley.Customer, "", 2)
+		fourth := storetest.Say(third.Conversation, parley.Customer, "", 2)
+		fourth.Lease, fourth.Readdress = time.Minute, &parley.Readdress{Slot: 1}
+		committed := s.CommitTogether(t, third, fourth)
+		claimed := slices.Concat(committed[0].Claimed, committed[1].Claimed)
+		if len(claimed) != 1 || claimed[0].From != 0 {
+			t.Fatalf("claimed are %+v, want a lane that does not know", claimed)
+		}
+		if _, owed, err := s.Owed(t.Context(), claimed[0], 10); err != nil || len(owed) != 3 {
+			t.Errorf("it owes %d messages, %v; want three", len(owed), err)
+		}
+	})
 }

@@ -488,48 +488,6 @@ func TestStepOnTopOfARefusedOneIsRefused(t *testing.T) {
 	})
 }
 
-// A lane that is claimed as it comes to owe something knows from where on, unless it may owe earlier messages.
-func TestClaimsSayFromWhereOn(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, open opener) {
-		s := open(t)
-		for what, c := range map[string]struct {
-			change func(first, second *parley.Step)
-			atHand int
-		}{
-			"deleted in the same commit": {change: func(first, second *parley.Step) {
-				first.Lease = time.Minute
-				second.Deletions = []parley.DeletionChange{{Seq: 1, To: parley.Erased}}
-			}},
-			"addressed before there was a lane": {atHand: 2, change: func(first, second *parley.Step) {
-				first.Conversation.State.Parties[1].Callback = false
-				second.Lease = time.Minute
-			}},
-			"addressed anew": {change: func(first, second *parley.Step) {
-				first.Messages[0].To = parley.Held
-				second.Lease, second.Readdress = time.Minute, &parley.Readdress{Slot: 1}
-			}},
-		} {
-			first := storetest.Start("")
-			second := storetest.Say(first.Conversation, parley.Customer, "", 2)
-			parties := slices.Clone(second.Conversation.State.Parties)
-			c.change(first, second)
-			second.Conversation.State.Parties = parties
-			committed := s.CommitTogether(t, first, second)
-			lanes := slices.Concat(committed[0].Claimed, committed[1].Claimed)
-			if len(lanes) != 1 || lanes[0].From != 0 {
-				t.Errorf("%s: claimed are %+v, want one lane that does not know", what, lanes)
-				continue
-			}
-			if got := atHand(t.Context(), t, s, lanes[0], 10); len(got) != c.atHand {
-				t.Errorf("%s: at hand are %d messages, want %d", what, len(got), c.atHand)
-			}
-			if _, owed, err := s.Owed(t.Context(), lanes[0], 10); err != nil || len(owed) != 2 {
-				t.Errorf("%s: it owes %d messages, %v", what, len(owed), err)
-			}
-		}
-	})
-}
-
 // A step claims for its caller what it makes owe something: not what somebody works on, even if that is about to have
 // nothing left to do, nor what is of a disabled receiver, or of one that takes its messages over a session.
 func TestStepClaimsItsLanes(t *testing.T) {
