@@ -55,7 +55,8 @@ func TestLongLaneReadsEachMessageOnce(t *testing.T) {
 // What was committed here just now goes out as it was committed, and is not read again.
 func TestRecentMessagesAreNotRead(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
-		s, app := open(t), ident.New[parley.ClientApplication]()
+		now := time.Now()
+		s, app := open(t, storetest.Clock(func() time.Time { return now })), ident.New[parley.ClientApplication]()
 		r := newReceiver(t, nil)
 		application(t, s, app, r.URL, nil)
 		counting := &countingStore{Store: s}

@@ -45,7 +45,8 @@ type batcher struct {
 }
 
 func startBatcher(s *Store) *batcher {
-	b := &batcher{s: s, wake: make(chan struct{}, 1), decided: make(chan []*entry, 1), gone: make(chan struct{})}
+	b := &batcher{s: s, wake: make(chan struct{}, 1), decided: make(chan []*entry, 1), gone: make(chan struct{}),
+		recent: recent{clock: s.now}}
 	go b.run()
 	go b.answer()
 	return b

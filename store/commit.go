@@ -70,7 +70,7 @@ func (s *Store) commitBatch(ctx context.Context, batch []*entry) error {
 	s.mu.Unlock()
 	for _, c := range chains {
 		if len(c.entries) > 0 {
-			s.shard(c.last().Conversation.ID).recent.keep(c, s.now())
+			s.shard(c.last().Conversation.ID).recent.keep(c)
 		}
 	}
 	if err := s.fault("committed"); err != nil {

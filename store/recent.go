@@ -21,10 +21,12 @@ const (
 // A recent keeps what a writer committed within the last moment, so that whoever delivers it need not read back what has
 // just been written. It is a copy of the record: what it has forgotten, or never had, is read from there.
 type recent struct {
+	clock      func() time.Time
 	mu         sync.Mutex
 	young, old map[parley.ConversationID]*stretch // what was continued since the last turn, and before it
 	size       int                                // of young, in bytes
 	turning    bool                               // a timer will call turn
+	turned     time.Time                          // when young began
 }
 
 // A stretch is all messages of a conversation after one seq, up to another.
@@ -42,8 +44,8 @@ type written struct {
 }
 
 // keep takes what was committed of a conversation: it lengthens its stretch, or begins another one where a commit of elsewhere is missing.
-func (r *recent) keep(c *chain, now time.Time) {
-	id, last := c.first().Conversation.ID, c.last().Conversation
+func (r *recent) keep(c *chain) {
+	id, last, now := c.first().Conversation.ID, c.last().Conversation, r.clock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.stretchOf(id)
@@ -73,7 +75,7 @@ func (r *recent) keep(c *chain, now time.Time) {
 		return
 	}
 	if r.size > maxRecent {
-		r.old, r.young, r.size = r.young, nil, 0
+		r.old, r.young, r.size, r.turned = r.young, nil, 0, now
 	}
 	if r.young == nil {
 		r.young = map[parley.ConversationID]*stretch{}
@@ -81,7 +83,7 @@ func (r *recent) keep(c *chain, now time.Time) {
 	r.young[id] = s
 	r.size += s.size()
 	if !r.turning {
-		r.turning = true
+		r.turning, r.turned = true, now
 		time.AfterFunc(recentFor, r.turn)
 	}
 }
@@ -114,17 +116,19 @@ func (r *recent) forget(id parley.ConversationID) {
 func (r *recent) turn() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.old, r.young, r.size = r.young, nil, 0
-	if r.turning = len(r.old) > 0; r.turning {
+	if now := r.clock(); now.Sub(r.turned) >= recentFor {
+		r.old, r.young, r.size, r.turned = r.young, nil, 0, now
+	}
+	if r.turning = len(r.old)+len(r.young) > 0; r.turning {
 		time.AfterFunc(recentFor, r.turn)
 	}
 }
 
 // atHand is what a lane owes, as far as that is here.
-func (r *recent) atHand(lane *parley.Lane, limit int, now time.Time) (*parley.Conversation, []parley.Message) {
+func (r *recent) atHand(lane *parley.Lane, limit int) (*parley.Conversation, []parley.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, acked := r.stretchOf(lane.Conversation), max(lane.Acked, lane.From-1)
+	s, acked, now := r.stretchOf(lane.Conversation), max(lane.Acked, lane.From-1), r.clock()
 	if s == nil || acked < s.after {
 		return nil, nil
 	}
@@ -145,5 +149,5 @@ func (r *recent) atHand(lane *parley.Lane, limit int, now time.Time) (*parley.Co
 
 // AtHand implements [parley.Lanes].
 func (s *Store) AtHand(lane *parley.Lane, limit int) (*parley.Conversation, []parley.Message) {
-	return s.shard(lane.Conversation).recent.atHand(lane, limit, s.now())
+	return s.shard(lane.Conversation).recent.atHand(lane, limit)
 }

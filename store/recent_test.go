@@ -113,7 +113,8 @@ func TestAtHandIsAsTheRecord(t *testing.T) {
 func TestAtHandAfterAWhile(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		var off atomic.Int64
-		s := open(t, storetest.Clock(func() time.Time { return time.Now().Add(time.Duration(off.Load())) }))
+		begun := time.Now()
+		s := open(t, storetest.Clock(func() time.Time { return begun.Add(time.Duration(off.Load())) }))
 		said := storetest.Start("")
 		said.Lease = time.Minute
 		lane := storetest.MustCommit(t, s, said)[0].Claimed[0]
@@ -155,40 +156,43 @@ func TestAtHandIsBounded(t *testing.T) {
 		t.Errorf("%d messages are at hand, want %d", len(got), store.MaxStretch)
 	}
 	const size = 100 << 10
-	for range 3 * store.MaxRecent / size {
-		other := storetest.Start("")
-		other.Messages[0].Body.Content.Text = string(bytes.Repeat([]byte("x"), size))
-		storetest.MustCommit(t, s, other)
+	others := make([]*parley.Step, 3*store.MaxRecent/size)
+	for i := range others {
+		others[i] = storetest.Start("")
+		others[i].Messages[0].Body.Content.Text = string(bytes.Repeat([]byte("x"), size))
 	}
+	s.CommitTogether(t, others...) // so that time does not let go of them
 	if got := atHand(t.Context(), t, s, lane, 100); got != nil {
 		t.Errorf("%d messages are at hand still", len(got))
 	}
-	if held := s.RecentBytes(); held < store.MaxRecent/2 || held > 3*store.MaxRecent {
+	if held := s.RecentBytes(); held < store.MaxRecent || held > 2*(store.MaxRecent+size+100) {
 		t.Errorf("%d bytes are kept, want about %d twice", held, store.MaxRecent)
 	}
 }
 
 // What nobody continues is let go of.
 func TestAtHandIsLetGo(t *testing.T) {
-	s := storetest.Open(t)
+	var off atomic.Int64
+	begun := time.Now()
+	s := storetest.Open(t, storetest.Clock(func() time.Time { return begun.Add(time.Duration(off.Load())) }))
 	storetest.MustCommit(t, s, storetest.Start(""))
-	if s.RecentBytes() == 0 {
-		t.Error("nothing is kept")
-	}
-	s.TurnRecent()
-	if s.RecentBytes() == 0 {
-		t.Error("nothing is kept after one turn")
-	}
-	s.TurnRecent()
-	if n := s.RecentBytes(); n != 0 {
-		t.Errorf("%d bytes are kept", n)
+	for _, turn := range []struct {
+		after time.Duration
+		kept  bool
+	}{{store.RecentFor / 2, true}, {store.RecentFor / 2, true}, {store.RecentFor / 2, true}, {store.RecentFor / 2, false}} {
+		off.Add(int64(turn.after))
+		s.TurnRecent()
+		if n := s.RecentBytes(); n > 0 != turn.kept {
+			t.Errorf("%d bytes are kept after %v", n, time.Duration(off.Load()))
+		}
 	}
 }
 
 // A lane that is claimed as it comes to owe something knows from where on, unless it may owe earlier messages.
 func TestClaimsSayFromWhereOn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
-		s := open(t)
+		now := time.Now()
+		s := open(t, storetest.Clock(func() time.Time { return now }))
 		for what, c := range map[string]struct {
 			change func(first, second *parley.Step)
 			atHand int
