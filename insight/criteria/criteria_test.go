@@ -49,7 +49,7 @@ func TestParseReadsTheGrammar(t *testing.T) {
 		// AND binds tighter, in either spelling, and brackets tighter than both.
 		"conversation.metadata.tier==a or conversation.metadata.tier==b;conversation.metadata.tier==c": some(is(tier, parley.Equal, "a"),
 			all(is(tier, parley.Equal, "b"), is(tier, parley.Equal, "c"))),
-		"conversation.metadata.tier==a \t\n and (conversation.metadata.tier==b,conversation.metadata.tier==c)": all(is(tier, parley.Equal, "a"),
+		"conversation.metadata.tier==a \t\r\n and (conversation.metadata.tier==b,conversation.metadata.tier==c)": all(is(tier, parley.Equal, "a"),
 			some(is(tier, parley.Equal, "b"), is(tier, parley.Equal, "c"))),
 		"((conversation.metadata.tier==a))": is(tier, parley.Equal, "a"),
 		// Words are words only with white space around them.
@@ -148,6 +148,7 @@ func TestMatch(t *testing.T) {
 		"conversation.metadata.region==North":           false,
 		"conversation.metadata.region==nor":             false,
 		"conversation.metadata.region==*o*h":            true,
+		"conversation.metadata.region==*o*t":            false,
 		"conversation.metadata.region==*north*":         true,
 		"conversation.metadata.region==n*n*":            false,
 		"conversation.metadata.region==n*th*th":         false,

@@ -49,6 +49,10 @@ func TestApplyMergesAndMends(t *testing.T) {
 			t.Errorf("Apply(%v) = %q, want %q", c.spans, got, c.want)
 		}
 	}
+	named := Redaction{Type: Custom, Custom: map[string]string{Default: Obfuscation}} // of all other names, whatever they are
+	if got := named.Apply("abcdefghij", []Span{{Default, 0, 2}}); got != "**cdefghij" {
+		t.Errorf("an entity called %q becomes %q", Default, got)
+	}
 	for text, want := range map[string]string{"a€b": "a*b", "ab\x80\x80c": "ab*\x80c", "a\xe2\x82c": "a\xe2*c"} {
 		if got := (Redaction{Type: Obfuscation}).Apply(text, []Span{{"A", 2, 3}}); got != want {
 			t.Errorf("a span inside %q: %q, want %q", text, got, want)

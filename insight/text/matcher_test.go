@@ -1,10 +1,12 @@
 package text_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"parley/insight/text"
@@ -59,6 +61,38 @@ func TestMatch(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, found(test.vocabulary, test.message, language)); diff != "" {
 			t.Errorf("%s: %q in %q (-want +got):\n%s", test.name, test.vocabulary.Phrases, test.message, diff)
+		}
+	}
+}
+
+// Whoever says how similar phrases are is asked of those that apply and do not occur, and is believed up to less than certain.
+func TestMatchBySomebodyElsesSimilarity(t *testing.T) {
+	m := text.NewMatcher([]text.Vocabulary{
+		{Languages: []string{"en-US"}, Phrases: []string{"where is it", "parcel", "refund", "stamp"}, Exclude: []string{"never mind"}},
+		{Languages: []string{"de-DE"}, Phrases: []string{"paket"}},
+	})
+	for message, want := range map[string]struct {
+		asked []int
+		hits  []text.Hit
+	}{
+		"Where is it, my parcel?":          {[]int{2, 3}, []text.Hit{{0, 0, 0, 11, 1, []string{"Where", "is", "it"}}, {0, 1, 16, 22, 1, []string{"parcel"}}, {0, 2, -1, -1, 0.99, nil}}},
+		"Never mind my parcel.":            {},
+		"Refund, refund; my parcel":        {[]int{0, 3}, []text.Hit{{0, 1, 19, 25, 1, []string{"parcel"}}, {0, 2, 0, 6, 1, []string{"Refund"}}}},
+		"Hello":                            {[]int{0, 1, 2, 3}, []text.Hit{{0, 2, -1, -1, 0.99, nil}}},
+		"¡…! \U0001F4E6 (no words at all)": {[]int{0, 1, 2, 3}, []text.Hit{{0, 2, -1, -1, 0.99, nil}}},
+		"¡…! \U0001F4E6":                   {},
+	} {
+		var asked []int
+		hits := m.MatchBy(message, "en-US", func(vocabulary, phrase int) float64 {
+			asked = append(asked, 10*vocabulary+phrase)
+			return map[int]float64{2: 1}[phrase]
+		})
+		slices.Sort(asked)
+		if diff := cmp.Diff(want.asked, asked); diff != "" {
+			t.Errorf("MatchBy(%q) asks of others (-want +got):\n%s", message, diff)
+		}
+		if diff := cmp.Diff(want.hits, hits, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("MatchBy(%q) (-want +got):\n%s", message, diff)
 		}
 	}
 }
