@@ -140,7 +140,7 @@ func addTime(s string, add func(int, int, string), start, end int, h, m, sec, ha
 		}
 		hour = hour%12 + map[string]int{"a": 0, "p": 12}[strings.ToLower(half)]
 	}
-	if hour > 24 || minute > 59 || second > 60 || !apart(s, start, end) {
+	if hour > 24 || hour == 24 && minute+second > 0 || minute > 59 || second > 60 || !apart(s, start, end) {
 		return
 	}
 	value := fmt.Sprintf("%02d:%02d", hour, minute)
