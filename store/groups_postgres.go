@@ -20,8 +20,8 @@ const (
 	unionAtOnce = 8
 )
 
-// forWords and forOther bracket what is asked by words: with less memory than that the pages of a million conversations are not told apart by rows
-// in a bitmap, and each row of them is looked at, which takes five times as long.
+// forWords and forOther bracket what is asked by words: with less memory than that a bitmap keeps pages instead of rows where there are more than some 60,000, as five million
+// conversations have, and each row of them is looked at, which takes five times as long.
 const (
 	forWords = "SET LOCAL work_mem = '32MB'"
 	forOther = "SET LOCAL work_mem = DEFAULT"

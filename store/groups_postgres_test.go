@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"parley"
 	"parley/insight/criteria"
@@ -41,5 +42,38 @@ func TestWordsHaveTheMemoryToBeToldApart(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+// Words lie beside the rows of conversations, also where they were written again: what is told apart by words is as quick as these rows are on few pages.
+func TestWordsLieBesideTheirRows(t *testing.T) {
+	const conversations, widest = 1000, 128 // bytes of a row, of a kilobyte with its words
+	s := storetest.OpenPostgres(t)
+	if err := s.FillInsights(t.Context(), conversations); err != nil {
+		t.Fatal(err)
+	}
+	q := parley.InsightQuery{Tenant: parley.DefaultTenant, Limit: conversations}
+	var all []parley.Insight
+	view(t, s, func(tx parley.Tx) (err error) {
+		all, err = tx.ListInsights(t.Context(), q)
+		return err
+	})
+	size := func() int64 { return s.Number(t, "SELECT pg_relation_size('insight_terms')") }
+	if got := size(); len(all) != conversations || got > conversations*widest {
+		t.Errorf("%d conversations take %d bytes, want %d of at most %d each", len(all), got, conversations, widest)
+	}
+	if err := s.Update(t.Context(), func(tx parley.Tx) error {
+		for i := range all {
+			all[i].Ended = all[i].Ended.Add(time.Hour)
+			if err := tx.PutInsight(t.Context(), &all[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := size(); got > 2*conversations*widest {
+		t.Errorf("written again, %d conversations take %d bytes, want at most two rows of %d each", conversations, got, widest)
 	}
 }
