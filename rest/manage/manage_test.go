@@ -18,6 +18,7 @@ import (
 
 	"parley"
 	"parley/directory"
+	"parley/ident"
 	"parley/insight"
 	"parley/rest"
 	"parley/rest/manage"
@@ -103,6 +104,11 @@ func (s *stage) vars() map[string]string {
 	if vars["$unfit"], _, err = s.tokens.Issue(s.t.Context(), &unfit, unfit.Scopes); err != nil {
 		s.t.Fatal(err)
 	}
+	again := parley.Job{ID: ident.New[parley.Job](), Tenant: parley.DefaultTenant, Kind: parley.JobRange, Status: parley.JobCompleted, Created: time.Now(), Finished: time.Now()}
+	if err := s.store.Update(s.t.Context(), func(tx parley.Tx) error { return tx.InsertJob(s.t.Context(), again) }); err != nil {
+		s.t.Fatal(err)
+	}
+	vars["$range"] = again.ID.String()
 	vars["$appId"], vars["$appSecret"], vars["$all"] = s.key(parley.DefaultTenant)
 	_, _, vars["$other"] = s.key(other.ID)
 	return vars
