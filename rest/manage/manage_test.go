@@ -100,7 +100,7 @@ func (s *stage) vars() map[string]string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	vars := map[string]string{"$x128": strings.Repeat("x", 128), "$x129": strings.Repeat("x", 129), "$nobody": "1234567890123456"}
+	vars := map[string]string{"$x128": strings.Repeat("x", 128), "$x129": strings.Repeat("x", 129), "$w128": strings.Repeat("é", 128), "$nobody": "1234567890123456"}
 	if vars["$unfit"], _, err = s.tokens.Issue(s.t.Context(), &unfit, unfit.Scopes); err != nil {
 		s.t.Fatal(err)
 	}
