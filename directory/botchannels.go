@@ -214,12 +214,12 @@ func (s *Bots) ChangeChannel(ctx context.Context, tenant parley.TenantID, bot pa
 	return nil
 }
 
-// DeleteChannel ends the conversations of a channel and removes it.
+// DeleteChannel ends the conversations of a channel and removes it. Should it fail, the channel stays switched off.
 func (s *Bots) DeleteChannel(ctx context.Context, tenant parley.TenantID, bot parley.ApplicationID, id parley.AccountID) error {
 	if _, err := s.Channel(ctx, tenant, bot, id); err != nil {
 		return err
 	}
-	if err := s.hub.EndAccount(ctx, tenant, id); err != nil {
+	if err := s.retireAccount(ctx, tenant, id); err != nil {
 		return fmt.Errorf("delete channel %s: %w", id, err)
 	}
 	if err := s.records.Update(ctx, func(tx parley.Tx) error { return tx.Accounts().Delete(ctx, tenant, id) }); err != nil {

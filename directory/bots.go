@@ -270,14 +270,25 @@ func sessionMinutes(b *Bot) float64 {
 	return cmp.Or(b.Settings.SessionTimeout, parley.DefaultSession).Minutes()
 }
 
-// Delete ends the conversations of a bot and removes it with its channels.
+// Delete ends the conversations of a bot and removes it with its channels. Invalid/InUse, and nothing is touched, while others refer to it; should it
+// fail later, channels stay switched off.
 func (s *Bots) Delete(ctx context.Context, tenant parley.TenantID, id parley.ApplicationID) error {
-	channels, err := s.Channels(ctx, tenant, id)
+	var channels []parley.Account
+	err := s.records.View(ctx, func(tx parley.Tx) error {
+		b, _, err := find(ctx, tx, tenant, id)
+		if err != nil {
+			return err
+		}
+		if channels, err = accountsOf(ctx, tx, tenant, &b); err != nil {
+			return err
+		}
+		return unused(ctx, tx, tenant, &b, channels)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("delete bot %s: %w", id, err)
 	}
 	for _, c := range channels {
-		if err := s.hub.EndAccount(ctx, tenant, c.ID); err != nil {
+		if err := s.retireAccount(ctx, tenant, c.ID); err != nil {
 			return fmt.Errorf("delete bot %s: %w", id, err)
 		}
 	}
@@ -295,22 +306,8 @@ func (s *Bots) Delete(ctx context.Context, tenant parley.TenantID, id parley.App
 				return err
 			}
 		}
-		for _, users := range []func() ([]parley.Reference, error){
-			func() ([]parley.Reference, error) {
-				return tx.Orchestrations().Users(ctx, tenant, b.Settings.Orchestration)
-			},
-			func() ([]parley.Reference, error) { return tx.Applications().Users(ctx, tenant, id) },
-		} {
-			others, err := users()
-			if err != nil {
-				return err
-			}
-			others = slices.DeleteFunc(others, func(r parley.Reference) bool {
-				return r.ID == [16]byte(b.Settings.Participant) || r.ID == [16]byte(b.Settings.Orchestration)
-			})
-			if len(others) > 0 {
-				return inUse(others)
-			}
+		if err := unused(ctx, tx, tenant, &b, nil); err != nil {
+			return err
 		}
 		if err := tx.DeleteFlows(ctx, tenant, id); err != nil {
 			return err
@@ -333,5 +330,26 @@ func (s *Bots) Delete(ctx context.Context, tenant parley.TenantID, id parley.App
 		return fmt.Errorf("delete bot %s: %w", id, err)
 	}
 	s.hub.ConfigChanged(ctx, tenant)
+	return nil
+}
+
+// unused wants that nobody but its own parts refers to a bot.
+func unused(ctx context.Context, tx parley.Tx, tenant parley.TenantID, b *Bot, channels []parley.Account) error {
+	own := map[[16]byte]bool{[16]byte(b.Settings.Participant): true, [16]byte(b.Settings.Orchestration): true}
+	for _, c := range channels {
+		own[[16]byte(c.ID)] = true
+	}
+	others, err := tx.Orchestrations().Users(ctx, tenant, b.Settings.Orchestration)
+	if err != nil {
+		return err
+	}
+	more, err := tx.Applications().Users(ctx, tenant, b.ID)
+	if err != nil {
+		return err
+	}
+	others = slices.DeleteFunc(append(others, more...), func(r parley.Reference) bool { return own[r.ID] })
+	if len(others) > 0 {
+		return inUse(others)
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley"
@@ -82,10 +83,10 @@ func (a *active) prepare(ctx context.Context, p *post, state *parley.Conversatio
 	a.mu.Unlock()
 	plan, err := a.h.plans.of(ctx, a.tenant, state.Account)
 	if err != nil {
-		if parley.KindOf(err) == parley.NotFound { // the account was deleted: its conversations were ended
-			err = errEnded
+		if parley.KindOf(err) != parley.NotFound {
+			return nil, err
 		}
-		return nil, err
+		return a.withoutAccount(p, state)
 	}
 	if asked {
 		// What SQL does not have may still be on its way there, in a step that was not answered yet: the commit looks again.
@@ -98,6 +99,21 @@ func (a *active) prepare(ctx context.Context, p *post, state *parley.Conversatio
 		return nil, fmt.Errorf("look up what a message refers to: %w", err)
 	}
 	return a.noteAvailability(ctx, p, state, plan)
+}
+
+// whyGone is why a conversation ends whose account is not there any more.
+const whyGone = "the account was removed"
+
+// withoutAccount is the plan of a conversation whose account was deleted. What went on under that was ended before; what began in that very moment
+// ends now, since nothing is known any more of who answers it: whoever posts hears that it is over, and has it ended.
+func (a *active) withoutAccount(p *post, state *parley.Conversation) (*plan, error) {
+	if state.Status == parley.Open && !slices.ContainsFunc(p.inputs, func(in *input) bool { return in.kind != ended && in.kind != reminded }) {
+		return &plan{gone: true}, nil
+	}
+	if state.Status == parley.Open {
+		a.h.happen(a.tenant, a.id, &input{kind: ended, why: whyGone}, func(error) {})
+	}
+	return nil, errEnded
 }
 
 // load makes the state what the record says, if it is not; nil = it is not known at all. Nothing may be in flight.

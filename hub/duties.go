@@ -93,7 +93,7 @@ func (h *Hub) EndAccount(ctx context.Context, tenant parley.TenantID, account pa
 	return h.each(ctx, func(tx parley.Tx, after parley.ConversationID) ([]parley.ConversationID, error) {
 		return tx.OpenOnAccount(ctx, tenant, account, after, remindPage)
 	}, func(id parley.ConversationID) error {
-		return h.wait(ctx, tenant, id, &input{kind: ended, why: "the account was removed"})
+		return h.wait(ctx, tenant, id, &input{kind: ended, why: whyGone})
 	})
 }
 

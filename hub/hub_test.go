@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"context"
 	"encoding/csv"
 	"os"
 	"slices"
@@ -475,6 +476,40 @@ func TestAccountEnds(t *testing.T) {
 			t.Errorf("conversation %s is %s", id, c.Status)
 		}
 	}
+}
+
+// A conversation that began while its account was being deleted, after those of the account were ended, ends: as soon as somebody says something, or
+// says that it ends, or when its deadline comes. Nobody waits for a bot of which nothing is known.
+func TestConversationsOfDeletedAccountsEnd(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		w := newWorld(t, open(t))
+		w.runsBots()
+		ids := make([]parley.ConversationID, 4)
+		for i := range ids {
+			ids[i] = w.start()
+		}
+		w.update(func(tx parley.Tx) error { return tx.Accounts().Delete(t.Context(), w.tenant, w.account.ID) })
+		w.hub.ConfigChanged(t.Context(), w.tenant)
+		if _, err := w.try(ids[0], parley.Customer, parley.TypeText); parley.KindOf(err) != parley.Closed {
+			t.Errorf("a message in it: %v, want Closed", err)
+		}
+		if err := w.hub.Reply(t.Context(), w.tenant, ids[1], hub.Reply{Seq: 1}); parley.KindOf(err) != parley.Closed {
+			t.Errorf("an answer in it: %v, want Closed", err)
+		}
+		if err := w.hub.End(t.Context(), w.tenant, ids[2], "test"); err != nil {
+			t.Errorf("the end of it: %v", err)
+		}
+		w.later(time.Hour)
+		w.hub.Remind(t.Context())
+		for i, id := range ids {
+			waiting, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			turn, err := w.hub.AwaitTurn(waiting, w.tenant, id, 1)
+			cancel()
+			if err != nil || turn.Status != parley.TurnDropped || w.conversation(id).Status != parley.Ended {
+				t.Errorf("conversation %d is %s, and its turn %s, %v", i, w.conversation(id).Status, turn.Status, err)
+			}
+		}
+	})
 }
 
 // Whoever ends a conversation by what it knew of it hears that something was said since, on whatever hub, or that it is over.

@@ -23,6 +23,7 @@ type plan struct {
 	customer      *parley.Party   // nil = no customer program
 	hooks         []plannedHook   // of the first bot
 	active        bool            // account, channel and orchestration are
+	gone          bool            // the account is not there any more: all that can be done is to end the conversation
 	redact        parley.Redactor // nil = what is said stays as it was said
 }
 

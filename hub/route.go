@@ -106,6 +106,10 @@ func (r *routing) route(in *input) error {
 	case said:
 		err = r.said()
 	case reminded:
+		if r.plan.gone {
+			r.end(parley.System, parley.Body{Name: systemName}, whyGone)
+			break
+		}
 		r.reminded()
 	case failed:
 		r.failed()
