@@ -56,6 +56,8 @@ func (r *routing) begin(previous *parley.Conversation) error {
 	case !ok && len(p.agents) == 0:
 		return &parley.Error{Kind: parley.Invalid, Reason: parley.Inactive, Field: "conversation.account",
 			Msg: "every bot of the account's orchestration is switched off, and it has no agents"}
+	case !ok && d.Asks && len(p.bots) > 0: // whoever waits for a bot is not given to people whom no bot has called
+		return errNoBot
 	}
 	return nil
 }

@@ -192,7 +192,7 @@ func botIn(tx parley.Tx, r *http.Request, tenant parley.TenantID) (b bot, err er
 		return b, err
 	}
 	if !app.Active || !account.Active || !channel.Active {
-		return b, fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")
+		return b, errOff
 	}
 	b = bot{id: app.ID, renews: app.Bot.RenewExpired, account: account.ID, address: account.Address, channel: channel.Type, speaks: account.DefaultLanguage,
 		timeout: timeoutOf(&account)}

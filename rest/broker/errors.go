@@ -51,11 +51,13 @@ var (
 	errBearer      = fail(http.StatusUnauthorized, "UNAUTHORIZED", "a bearer token is required, and there is none or a bad one")
 	errForeign     = fail(http.StatusForbidden, "FORBIDDEN", "the credential is good for another environment")
 	errRole        = fail(http.StatusForbidden, "FORBIDDEN", "the token lacks the role that this needs")
+	errOff         = fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")
 	errNotFound    = fail(http.StatusNotFound, "NOT_FOUND", "there is nothing at this address")
 	errSession     = fail(http.StatusNotFound, "SESSION_NOT_FOUND", "there is no session of this code here")
 	errExpired     = fail(http.StatusConflict, "SESSION_EXPIRED", "the session is over; start a new one")
 	errInProgress  = fail(http.StatusConflict, "TURN_IN_PROGRESS", "another turn of this session is in progress")
 	errEmpty       = fail(http.StatusBadRequest, "EMPTY_TURN", "a turn needs a code, an intent, a userInput, a text or a context")
+	errNoEnd       = fail(http.StatusInternalServerError, "INTERNAL", "the turn came to no end")
 	errInteraction = fail(http.StatusNotFound, "NOT_FOUND", "there is no interaction of this id")
 
 	errNotEvaluable error = fail(http.StatusUnprocessableEntity, "NOT_EVALUABLE", "this interaction cannot be rated")
@@ -106,7 +108,7 @@ var failures = map[parley.TurnFailure]struct {
 func failed(t *parley.Turn) *problem {
 	f, ok := failures[t.Failure]
 	if !ok {
-		return fail(http.StatusInternalServerError, "INTERNAL", "the turn came to no end")
+		return errNoEnd
 	}
 	return fail(f.status, f.code, t.Problem)
 }

@@ -2,7 +2,6 @@ package broker_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -168,52 +167,6 @@ func TestChannelsAreGuarded(t *testing.T) {
 			!strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") {
 			t.Errorf("preflight answered %d %v", res.StatusCode, h)
 		}
-	}
-}
-
-// A channel that is switched off when the turn was let in already, and an orchestration that is, are forbidden, too; no session is left.
-func TestSwitchedOffBehindTheDoor(t *testing.T) {
-	for name, off := range map[string]func(t *testing.T, s *stage) error{
-		"channel": func(t *testing.T, s *stage) error {
-			return s.bots.ChangeChannel(t.Context(), parley.DefaultTenant, s.bot.ID, s.channel, func(c *directory.BotChannel) { c.Active = false })
-		},
-		"orchestration": func(t *testing.T, s *stage) error {
-			return s.store.Update(t.Context(), func(tx parley.Tx) error {
-				account, err := tx.Accounts().Find(t.Context(), parley.DefaultTenant, s.channel)
-				if err != nil {
-					return err
-				}
-				o, err := tx.Orchestrations().Find(t.Context(), parley.DefaultTenant, account.Orchestration)
-				if err != nil {
-					return err
-				}
-				o.Active = false
-				return tx.Orchestrations().Replace(t.Context(), &o, nil)
-			})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
-			h := &heldHub{Hub: s.hub, began: true, at: make(chan struct{}), may: make(chan struct{})}
-			s.serve(h)
-			answer := make(chan string, 1)
-			go func() {
-				res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Business-Key", "4711")...)
-				answer <- fmt.Sprint(res.StatusCode, " ", text)
-			}()
-			<-h.at
-			err := off(t, s)
-			close(h.may)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := <-answer; !strings.HasPrefix(got, "403 ") || !strings.Contains(got, `"code":"FORBIDDEN"`) || strings.Contains(got, `"sessionCode"`) {
-				t.Errorf("it answered %s", got)
-			}
-			if codes := s.sessionsOf("4711"); len(codes) != 0 || s.asked.Load() != 0 {
-				t.Errorf("it left the sessions %v, and the bot was asked %d times", codes, s.asked.Load())
-			}
-		})
 	}
 }
 

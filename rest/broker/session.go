@@ -66,8 +66,11 @@ func (s *Surface) repeated(ctx context.Context, a *ask, id parley.ConversationID
 	if err != nil {
 		return nil, err
 	}
-	if t.Status == parley.TurnFailed {
+	switch t.Status {
+	case parley.TurnFailed:
 		return nil, failed(t)
+	case parley.TurnDropped: // it had no answer
+		return nil, nil
 	}
 	return s.replyTo(ctx, a, t)
 }

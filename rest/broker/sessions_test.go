@@ -105,6 +105,7 @@ func TestRenewedSessions(t *testing.T) {
 // A session that is ended while its first turn waits never was: whoever asked hears of no session without an answer.
 func TestSessionsEndWithTheirFirstTurn(t *testing.T) {
 	s := newStage(t)
+	defer close(s.hold)
 	answer := make(chan string, 1)
 	go func() {
 		res, text := s.Do("POST", s.turns(), `{"text":"slow"}`, s.headers("Business-Key", "4711")...)

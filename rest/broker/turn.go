@@ -114,7 +114,7 @@ func (s *Surface) post(ctx context.Context, a *ask, d *parley.Draft) (parley.Con
 	})
 	if err != nil {
 		if why := parley.ReasonOf(err); why == parley.Inactive || why == parley.NoAccount { // since it was let in, or behind the channel
-			err = fail(http.StatusForbidden, "FORBIDDEN", "the bot or the channel is switched off")
+			err = errOff
 		}
 		return d.Conversation, 0, err
 	}
@@ -134,7 +134,19 @@ func (s *Surface) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.begin(r.Context(), w, a, d)
+	return s.refused(r, s.begin(r.Context(), w, a, d))
+}
+
+// refused is why a session did not begin that was let in. When the bot or the channel was switched off or deleted meanwhile, that is what whoever
+// comes now hears.
+func (s *Surface) refused(r *http.Request, err error) error {
+	if !errors.Is(err, errOff) && !errors.Is(err, errNoEnd) {
+		return err
+	}
+	if now, ok := errors.AsType[*problem](s.whom(r, &ask{})); ok {
+		return now
+	}
+	return err
 }
 
 func (s *Surface) begin(ctx context.Context, w http.ResponseWriter, a *ask, d *parley.Draft) error {
@@ -217,7 +229,7 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 			return inSession(err, id)
 		}
 		if over, err := s.expired(ctx, w, a, now); err != nil || over {
-			return err
+			return s.refused(r, err)
 		}
 		if !paid {
 			if p := s.limits.take(a.key); p != nil {
@@ -241,18 +253,23 @@ func (s *Surface) next(w http.ResponseWriter, r *http.Request) error {
 // maxAgain is how long to wait at most until a session is read again that others change.
 const maxAgain = 200 * time.Millisecond
 
-// goOn asks the next turn of a session.
+// errEnded is what became of a turn whose session somebody ended meanwhile.
+var errEnded = &parley.Error{Kind: parley.Closed, Msg: "the session ended before its turn did"}
+
+// goOn asks the next turn of a session. Closed, of the hub or since the session ended meanwhile: nobody answers.
 func (s *Surface) goOn(ctx context.Context, w http.ResponseWriter, a *ask, now *session) error {
 	d, err := s.nextDraft(ctx, a, now)
 	if err != nil {
 		return err
 	}
 	_, t, err := s.say(ctx, a, d)
-	if err == nil && t.Status == parley.TurnFailed {
-		err = failed(t)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case t.Status == parley.TurnFailed:
+		return failed(t)
+	case t.Status == parley.TurnDropped:
+		return errEnded
 	}
 	answer, err := s.replyTo(ctx, a, t)
 	if err != nil {
