@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
+	"parley/directory"
 	"parley/hub"
 	"parley/rest/agentapi"
 	"parley/store"
@@ -95,6 +96,81 @@ func (s *stage) statuses() map[string]parley.AgentStatus {
 		s.t.Fatal(err)
 	}
 	return out
+}
+
+// A heldHub lets the first call wait that goes to the hub under a name.
+type heldHub struct {
+	agentapi.Hub
+	name string        // "" = none
+	at   chan struct{} // closed when it comes
+	may  chan struct{}
+}
+
+func (h *heldHub) wait(name string) {
+	if h.name == name {
+		close(h.at)
+		<-h.may
+	}
+}
+
+func (h *heldHub) Begin(ctx context.Context, b hub.BeginRequest) (parley.ConversationID, error) {
+	h.wait("begin")
+	return h.Hub.Begin(ctx, b)
+}
+
+func (h *heldHub) Post(ctx context.Context, r hub.PostRequest) ([]hub.Posted, error) {
+	h.wait("post")
+	return h.Hub.Post(ctx, r)
+}
+
+func (h *heldHub) SetManual(ctx context.Context, tenant parley.TenantID, id parley.ConversationID, manual bool) error {
+	h.wait("mode")
+	return h.Hub.SetManual(ctx, tenant, id, manual)
+}
+
+// An agent that goes while a call of its key is on its way leaves nobody without an answer: deleted, its key is good for nothing; switched off, it
+// begins nothing, and still answers in what it has begun.
+func TestAgentGoesBehindTheDoor(t *testing.T) {
+	for name, c := range map[string]struct {
+		held, method, path, body string
+		off                      int // what it answers when the agent is switched off
+	}{
+		"create": {"begin", "POST", "/conversations", `{"conversationUserId":"@user"}`, 400},
+		"start":  {"begin", "POST", "/conversations/start", startBoth + `}`, 400},
+		"send":   {"post", "POST", "@conversation/messages", `{"message":"hello"}`, 201},
+		"async":  {"post", "POST", "@conversation/messages/async", `{"message":"hello"}`, 201},
+		"mode":   {"mode", "PUT", "@conversation/mode", `{"mode":"manual"}`, 200},
+	} {
+		for _, deleted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, deleted: %t", name, deleted), func(t *testing.T) {
+				h := &heldHub{at: make(chan struct{}), may: make(chan struct{})}
+				s := newNode(t, storetest.Open(t), func(its agentapi.Hub) agentapi.Hub { h.Hub = its; return h })
+				s.agent, s.key = s.newAgent("Rex")
+				s.user = s.must("POST", "/users", `{"firstName":"Ines","lastName":"Okafor","fkId":"crm-881"}`, 201)["id"].(string)
+				named := strings.NewReplacer("@user", s.user, "@conversation", s.open())
+				h.name = c.held
+				answer := make(chan int, 1)
+				go func() {
+					status, text := s.call(c.method, named.Replace(c.path), named.Replace(c.body))
+					if status == 201 && name == "send" && !strings.Contains(text, "you said hello") {
+						t.Errorf("it answered %s", text)
+					}
+					answer <- status
+				}()
+				<-h.at
+				want, err := c.off, error(nil)
+				if deleted {
+					want, err = 403, s.bots.Delete(t.Context(), parley.DefaultTenant, s.agent.ID)
+				} else {
+					err = s.bots.Change(t.Context(), parley.DefaultTenant, s.agent.ID, func(b *directory.Bot) { b.Active = false })
+				}
+				close(h.may)
+				if got := <-answer; got != want || err != nil {
+					t.Errorf("it answered %d, %v, want %d", got, err, want)
+				}
+			})
+		}
+	}
 }
 
 // Who is started on one node while another one is about to, or has just begun the conversation, has one; with a reset there are two, and only the

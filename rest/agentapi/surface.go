@@ -3,6 +3,7 @@ package agentapi
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -166,17 +167,29 @@ func (s *Surface) serve(r *http.Request, handle func(*request) (answer, error)) 
 		return answer{}, err
 	}
 	own := &request{Request: r, tenant: key.Tenant}
-	err = s.Store.View(r.Context(), func(tx parley.Tx) (err error) {
-		own.agent, err = tx.Applications().Find(r.Context(), key.Tenant, key.Application)
-		return err
-	})
-	if parley.KindOf(err) == parley.NotFound || err == nil && own.agent.Bot == nil { // the bot was deleted: its keys are good for nothing
-		return answer{}, errKey
-	}
-	if err != nil {
+	if own.agent, err = s.agentOf(r, &key); err != nil {
 		return answer{}, err
 	}
-	return handle(own)
+	out, err := handle(own)
+	switch parley.KindOf(err) {
+	case parley.Invalid, parley.NotFound, parley.Closed: // maybe since the agent was deleted meanwhile
+		if _, now := s.agentOf(r, &key); errors.Is(now, errKey) {
+			err = errKey
+		}
+	}
+	return out, err
+}
+
+// agentOf is the agent of a key. The keys of one that was deleted are good for nothing.
+func (s *Surface) agentOf(r *http.Request, key *parley.APIClient) (agent parley.ClientApplication, err error) {
+	err = s.Store.View(r.Context(), func(tx parley.Tx) (err error) {
+		agent, err = tx.Applications().Find(r.Context(), key.Tenant, key.Application)
+		return err
+	})
+	if parley.KindOf(err) == parley.NotFound || err == nil && agent.Bot == nil {
+		err = errKey
+	}
+	return agent, err
 }
 
 // named is the id that a path names; what is none is unknown.
