@@ -127,7 +127,11 @@ func (r *routing) moded() error {
 	case bot.Leaving:
 		bot.Leaving, r.step.StateChanged = false, true
 	default:
-		return r.toBot(parley.System, parley.Body{Name: systemName}, parley.TypeConversationState, "given back to the bot")
+		bot, ok := r.plan.entryBot()
+		if !ok {
+			return errNoBot
+		}
+		r.toBot(&bot, parley.System, parley.Body{Name: systemName}, parley.TypeConversationState, "given back to the bot")
 	}
 	return nil
 }
@@ -142,12 +146,8 @@ func (r *routing) leave() {
 	}
 }
 
-// toBot gives the conversation to the first bot of the orchestration, and tells whoever had it by a message of that type.
-func (r *routing) toBot(sender parley.Role, body parley.Body, t parley.MessageType, why string) error {
-	bot, ok := r.plan.entryBot()
-	if !ok {
-		return errNoBot
-	}
+// toBot gives the conversation to a bot of the orchestration, and tells whoever had it by a message of that type.
+func (r *routing) toBot(bot *plannedBot, sender parley.Role, body parley.Body, t parley.MessageType, why string) {
 	to := customerBit
 	if slot := r.ownerSlot(); slot > 0 && sender == parley.System {
 		to |= bit(slot)
@@ -156,10 +156,9 @@ func (r *routing) toBot(sender parley.Role, body parley.Body, t parley.MessageTy
 		body.Content = &parley.Content{JSON: []byte(`{"status":"` + statusReturned + `","content":""}`)}
 	}
 	r.party(bot.party)
-	r.own(botOwner(bot))
+	r.own(botOwner(*bot))
 	r.c.State.Held, r.c.State.HeldTold, r.c.State.TriedAgents, r.c.State.TriedBots = false, false, nil, nil
 	r.add(t, sender, to, why, body)
-	return nil
 }
 
 // goOn is what the end of a lasting conversation is: the bot begins anew. It says whether that is so.
@@ -173,5 +172,12 @@ func (r *routing) goOn(sender parley.Role, body parley.Body, why string) bool {
 		r.add(parley.TypeConversationEnd, sender, customerBit, why+"; the conversation lasts", body)
 		return true
 	}
-	return r.toBot(sender, body, parley.TypeConversationEnd, why+"; the conversation goes back to the bot") == nil
+	next, ok := r.plan.entryBot()
+	if !ok && len(r.plan.bots) > 0 { // they are switched off, which is for a time, and takes them out of new conversations only
+		next, ok = r.plan.bots[0], true
+	}
+	if ok {
+		r.toBot(&next, sender, body, parley.TypeConversationEnd, why+"; the conversation goes back to the bot")
+	}
+	return ok
 }

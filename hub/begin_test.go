@@ -29,6 +29,21 @@ func (w *world) setManual(id parley.ConversationID, manual bool) {
 	}
 }
 
+// botsAre switches the bots on or off.
+func (w *world) botsAre(active bool) {
+	w.t.Helper()
+	w.update(func(tx parley.Tx) error {
+		for i := range w.bots {
+			w.bots[i].Active = active
+			if err := tx.Participants().Replace(context.Background(), &w.bots[i], nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.hub.ConfigChanged(context.Background(), w.tenant)
+}
+
 func (w *world) wantLog(id parley.ConversationID, want ...string) {
 	w.t.Helper()
 	if diff := cmp.Diff(want, w.log(id)); diff != "" {
@@ -119,7 +134,7 @@ func TestModes(t *testing.T) {
 	})
 }
 
-// What neither bot nor agent ends goes back to the bot; the hub ends it.
+// What neither bot nor agent ends goes back to the bot, also while that is switched off; the hub ends it.
 func TestLastingConversations(t *testing.T) {
 	w := newWorld(t, storetest.Open(t), retained)
 	w.runsBots()
@@ -135,19 +150,26 @@ func TestLastingConversations(t *testing.T) {
 	if err := w.reply(id, 4, func(r *hub.Reply) { r.HandOver = true }, "A colleague"); err != nil {
 		t.Fatalf("Reply = %v", err)
 	}
+	w.botsAre(false)
 	w.say(id, parley.CustomAgent, parley.TypeConversationEnd)
-	if c := w.conversation(id); c.Status != parley.Open || c.Owner.Kind != parley.OwnerBot {
+	if c := w.conversation(id); c.Status != parley.Open || c.Owner.Participant != w.bots[0].ID {
 		t.Errorf("after the agent's end it is %s, %+v", c.Status, c.Owner)
 	}
-	w.say(id, parley.Customer, parley.TypeText, asks)
+	w.setManual(id, true)
+	if err := w.hub.SetManual(t.Context(), w.tenant, id, false); parley.ReasonOf(err) != parley.Inactive {
+		t.Errorf("given back to bots that are switched off: %v", err)
+	}
+	w.botsAre(true)
+	w.setManual(id, false)
+	last := w.say(id, parley.Customer, parley.TypeText, asks).Seq
 	if err := w.hub.End(t.Context(), w.tenant, id, "deleted"); err != nil || w.conversation(id).Status != parley.Ended {
 		t.Errorf("End = %v", err)
 	}
 	if err := w.hub.SetManual(t.Context(), w.tenant, id, true); parley.KindOf(err) != parley.Closed {
 		t.Errorf("SetManual after the end = %v", err)
 	}
-	if w.turn(id, 9).Status != parley.TurnDropped {
-		t.Errorf("the open turn is %+v", w.turn(id, 9))
+	if w.turn(id, last).Status != parley.TurnDropped {
+		t.Errorf("the open turn is %+v", w.turn(id, last))
 	}
 }
 
