@@ -512,6 +512,28 @@ func TestConversationsOfDeletedAccountsEnd(t *testing.T) {
 	})
 }
 
+// A hub that has not heard that an account was deleted begins nothing on it once it reads it again: the address is nobody's, or that of the next account.
+func TestAddressOfADeletedAccount(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	id := w.start()
+	w.later(6 * time.Second)
+	w.say(id, parley.Customer, parley.TypeText) // has the account read
+	w.later(3 * time.Second)
+	w.start() // has the address read
+	w.update(func(tx parley.Tx) error { return tx.Accounts().Delete(t.Context(), w.tenant, w.account.ID) })
+	w.later(3 * time.Second)
+	if _, err := w.post(w.starter("m1")); parley.KindOf(err) != parley.Invalid || parley.ReasonOf(err) != parley.NoAccount {
+		t.Errorf("a start on it: %v, want NoAccount", err)
+	}
+	w.account.ID = ident.New[parley.Account]()
+	w.update(func(tx parley.Tx) error {
+		return tx.Accounts().Insert(t.Context(), &w.account, []parley.Reference{{Kind: parley.KindChannel, ID: w.channel.ID}})
+	})
+	if c := w.conversation(w.start()); c.Account != w.account.ID {
+		t.Errorf("a start on the next one is on %s, want %s", c.Account, w.account.ID)
+	}
+}
+
 // Whoever ends a conversation by what it knew of it hears that something was said since, on whatever hub, or that it is over.
 func TestConversationEndsAfterWhatWasKnown(t *testing.T) {
 	w := newWorld(t, storetest.Open(t))

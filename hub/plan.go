@@ -160,24 +160,27 @@ func (p *plans) at(ctx context.Context, tenant parley.TenantID, channelType, add
 	c, ok := p.byAddress[key]
 	p.mu.Unlock()
 	if ok && p.now().Before(c.until) {
-		return p.of(ctx, tenant, c.account)
+		if made, err := p.of(ctx, tenant, c.account); parley.KindOf(err) != parley.NotFound {
+			return made, err
+		} // else it was deleted: there may be another
 	}
 	var account parley.Account
 	err := p.store.View(ctx, func(tx parley.Tx) (err error) {
 		account, err = tx.AccountByAddress(ctx, tenant, channelType, address)
 		return err
 	})
+	var made *plan
+	if err == nil {
+		p.mu.Lock()
+		p.byAddress[key] = cachedAddress{account.ID, p.now().Add(planTTL)}
+		p.mu.Unlock()
+		made, err = p.of(ctx, tenant, account.ID)
+	}
 	if parley.KindOf(err) == parley.NotFound {
 		return nil, &parley.Error{Kind: parley.Invalid, Reason: parley.NoAccount, Field: "conversation.account",
 			Msg: fmt.Sprintf("no active account has address %q on channel %q", address, channelType)}
 	}
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.byAddress[key] = cachedAddress{account.ID, p.now().Add(planTTL)}
-	p.mu.Unlock()
-	return p.of(ctx, tenant, account.ID)
+	return made, err
 }
 
 // forget drops what is cached of a tenant.
