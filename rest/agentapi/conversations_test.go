@@ -90,6 +90,14 @@ func TestWhatMovesUpdatedAt(t *testing.T) {
 		}
 		before = after
 	}
+	s.must("POST", path+"/messages/async", `{"message":"slow"}`, 201) // a mode that waits for the running turn is a change, too
+	s.thinking()
+	defer close(s.hold)
+	before = s.must("GET", path, "", 200)["updatedAt"].(string)
+	s.late.Add(int64(time.Minute))
+	if after := s.must("PUT", path+"/mode", `{"mode":"manual"}`, 200); after["updatedAt"].(string) <= before || after["mode"] != "manual" {
+		t.Errorf("a mode that waits for a turn moved updatedAt from %s to %s", before, after["updatedAt"])
+	}
 }
 
 // The longest that is allowed is taken, kept, and told to the agent whole.
@@ -270,6 +278,7 @@ func TestRequestsAreRefused(t *testing.T) {
 		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":{"A B":"x"},`, 1), 400, "headers.A B"},
 		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":{"Host":"x"},`, 1), 400, "headers[0].name"},
 		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":[],`, 1), 400, "headers"},
+		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":{"X-Key":"a","x-key":"b"},`, 1), 400, ""},
 		{"GET", "/unknown", "", 404, ""}, {"PATCH", path, `{}`, 404, ""}, {"POST", path, `{}`, 404, ""},
 	} {
 		status, text := s.call(test.method, test.path, test.body)

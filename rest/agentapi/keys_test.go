@@ -120,6 +120,10 @@ func seesNothing(t *testing.T, s *stage, stranger string) {
 	if status, text := s.call("POST", "/conversations/"+own+"/messages", sent, "Agent-Secret-Key", stranger); status != 400 {
 		t.Errorf("a stranger sends the file of another: %d %s", status, text)
 	}
+	answered := s.must("POST", "/conversations/"+own+"/messages", `{"message":"mine"}`, 201, "Agent-Secret-Key", stranger)["id"].(string)
+	if status, text := s.call("POST", "/conversation-message-feedbacks", `{"conversationMessageId":"`+answered+`","userId":"`+s.user+`","voteType":"up","question":"q"}`, "Agent-Secret-Key", stranger); status != 404 {
+		t.Errorf("a stranger notes what the user of another thinks: %d %s", status, text)
+	}
 	if lines := s.transcript(path); !slices.Equal(lines, []string{"conversation_user api: hello", "assistant api: you said hello"}) {
 		t.Errorf("afterwards %v", lines)
 	}

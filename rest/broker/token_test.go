@@ -27,6 +27,9 @@ func TestTokens(t *testing.T) {
 	ask := func(realm string, form url.Values) (int, map[string]any) {
 		t.Helper()
 		res, text := s.Do("POST", "/auth/realms/"+url.PathEscape(realm)+"/protocol/openid-connect/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+		if res.StatusCode == 200 && res.Header.Get("Cache-Control") != "no-store" { // RFC 6749 section 5.1
+			t.Errorf("a token may be cached: %q", res.Header.Get("Cache-Control"))
+		}
 		var out map[string]any
 		if err := json.Unmarshal([]byte(text), &out); err != nil {
 			t.Fatal(err)
