@@ -114,3 +114,55 @@ func TestBotCommands(t *testing.T) {
 		}
 	}
 }
+
+// A dialog is played as a hub plays it, and one that goes wrong says how; the dialogs after it are played nevertheless.
+func TestDialogs(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("talks.yaml", `name: talks
+languages: [en, de]
+minimumConfidence: 0.6
+fallback: sorry
+intents:
+- {name: bye, keywords: [bye], step: bye}
+- {name: person, keywords: [person], step: person}
+- {name: loop, keywords: [loop], step: loop}
+- {name: note, keywords: [note], step: note}
+steps:
+- {id: sorry, answers: [{text: {en: 'Sorry {{open.name}} {{hidden.noted}}', de: 'Leider {{open.name}}'}}]}
+- {id: bye, answers: [{text: Bye}], end: true}
+- {id: person, answers: [{text: Wait}], handover: true}
+- {id: loop, goto: loop}
+- {id: note, ask: {type: CUSTOM, store: noted}}
+`)
+	for name, c := range map[string]struct {
+		dialogs string // below a file that speaks German
+		want    string // in the output; "" = all is well
+	}{
+		"locale of the file":    {`- {name: x, turns: [{text: hm, answers: ['Leider ']}]}`, ""},
+		"locale of the dialog":  {`- {name: x, locale: en-GB, turns: [{text: hm, answers: ['Sorry  ']}]}`, ""},
+		"context":               {`- {name: x, context: {name: Anna}, turns: [{text: hm, answers: [Leider Anna]}, {text: hm, context: {name: null}, answers: ['Leider '], contexts: {open: {name: null}}}]}`, ""},
+		"context of its own":    {`- {name: x, context: {name: Anna}, turns: [{text: hm}]}` + "\n" + `- {name: y, turns: [{text: hm, answers: ['Leider ']}]}`, ""},
+		"what is kept":          {`- {name: x, locale: en, turns: [{text: note, awaits: CUSTOM}, {userInput: this, contexts: {hidden: {noted: this}}}, {text: hm, answers: [Sorry  this]}]}`, ""},
+		"confidence":            {`- {name: x, turns: [{intent: bye, confidence: 0.5, understood: ''}, {intent: bye, confidence: 0.6, understood: bye, end: true}]}`, ""},
+		"without confidence":    {`- {name: x, turns: [{intent: bye, understood: bye, end: true}]}`, ""},
+		"no answers":            {`- {name: x, turns: [{text: hm, answers: []}]}`, "x, turn 1 (hm): answers:\n    - \n    + Leider \n"},
+		"an answer too few":     {`- {name: x, turns: [{text: hm, answers: ['Leider ', more]}]}`, "answers:\n      Leider \n    - more\n"},
+		"no welcome":            {`- {name: x, turns: [{code: '%EVA_WELCOME_MSG'}, {text: hm}]}`, "x, turn 1 (code %EVA_WELCOME_MSG): the turn:\n    - an answer\n    + settings: the bot's flow has no welcome\n1 dialogs, 1 failed"},
+		"endless":               {`- {name: x, turns: [{text: loop}]}`, "+ settings: endless loop: "},
+		"on after its end":      {`- {name: x, turns: [{text: bye, end: true}, {text: hm}, {text: hm}]}`, "x, turn 2 (hm): the turn:\n    - an answer\n    + none: the conversation was ended before\n1 dialogs, 1 failed"},
+		"on with a person":      {`- {name: x, turns: [{text: person, handover: true}, {text: hm}]}`, "+ none: the conversation was handed over before"},
+		"all dialogs are tried": {`- {name: x, turns: [{text: bye}]}` + "\n" + `- {name: y, turns: [{text: hm, says: [Ja]}]}` + "\n" + `- {name: z, turns: [{text: hm}]}`, "3 dialogs, 2 failed"},
+	} {
+		status, out, errs := command(t, "bot", "test", write("d.yaml", "flow: talks.yaml\nlocale: de-AT\ndialogs:\n"+c.dialogs+"\n"))
+		if failed := status != 0; failed != (c.want != "") || !strings.Contains(out, c.want) {
+			t.Errorf("%s: %d\n%s%s\nwant %q", name, status, out, errs, c.want)
+		}
+	}
+}
