@@ -3,6 +3,7 @@ package broker_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,11 +139,14 @@ func TestChannelsAreGuarded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	change(func(c *directory.BotChannel) { c.AllowedOrigins = []string{"https://shop.example"} })
-	for origin, want := range map[string]int{"": 200, "https://shop.example": 200, "https://evil.example": 403} {
+	change(func(c *directory.BotChannel) {
+		c.AllowedOrigins = []string{"https://shop.example", "https://WWW.Shop.example"} // browsers say it in lower case
+	})
+	for origin, want := range map[string]int{"": 200, "https://shop.example": 200, "https://www.shop.example": 200, "https://evil.example": 403, "https://shop.example.evil.example": 403} {
 		res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Origin", origin)...)
-		if res.StatusCode != want || origin != "" && res.Header.Get("Access-Control-Allow-Origin") != origin {
-			t.Errorf("a page of %q got %d %s", origin, res.StatusCode, text)
+		if res.StatusCode != want || origin != "" && (res.Header.Get("Access-Control-Allow-Origin") != origin || res.Header.Get("Access-Control-Expose-Headers") != "x-request-id, Retry-After") ||
+			!slices.Contains(res.Header.Values("Vary"), "Origin") {
+			t.Errorf("a page of %q got %d %s %v", origin, res.StatusCode, text, res.Header)
 		}
 	}
 	change(func(c *directory.BotChannel) { c.Active = false })

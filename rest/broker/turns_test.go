@@ -87,8 +87,14 @@ func TestPrecedence(t *testing.T) {
 			t.Errorf("%s is answered %q, want %q", body, got.first(), want)
 		}
 	}
-	if got := s.turn("", `{"code":"c"}`, 200); got.Text != nil {
-		t.Errorf("text is %q, want null", *got.Text)
+	for key, turn := range map[string]struct{ body, want string }{"1": {`{"code":"c","intent":"i","userInput":"u"}`, "c"}, "2": {`{"userInput":"u","intent":"i","text":""}`, "i"}, "3": {`{"userInput":"u"}`, "u"},
+		"4": {`{"code":"c","text":"t"}`, "t"}} {
+		if got := s.turn("", turn.body, 200, "Business-Key", key); turn.want != "t" && (got.Text == nil) != !strings.Contains(turn.body, "text") {
+			t.Errorf("%s is answered with the text %v", turn.body, got.Text)
+		}
+		if _, text := s.Do("GET", s.environment()+"/history/"+key, "", "Api-Key", s.key); !strings.Contains(text, `"text":"`+turn.want+`"`) {
+			t.Errorf("%s is kept as %s, want %q", turn.body, text, turn.want)
+		}
 	}
 }
 
