@@ -43,6 +43,10 @@ func TestFaults(t *testing.T) {
 		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: n, type: URL, action: 'https://a.example/', step: a}]", "line 9: steps[0].answers[0].buttons[0].step: a button of type URL says nothing, so it leads to no step"},
 		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: n, type: PHONE, action: call me}]", "line 9: steps[0].answers[0].buttons[0].action: must be a telephone number without placeholders"},
 		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    quickReplies:\n    - {name: n, step: a}\n    - {name: n, step: b}\n- {id: b}", `line 11: steps[0].answers[0].quickReplies[1].step: a button of the same value leads to "a" on line 10`},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    quickReplies:\n    - {name: n, value: '{{ open.y }}', step: a}", "line 10: steps[0].answers[0].quickReplies[0].step: the value of a button that leads to a step must be a text without placeholders"},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: 'n {{ open.y }}', step: a}]", "line 9: steps[0].answers[0].buttons[0].step: the value of a button that leads to a step must be a text without placeholders"},
+		{head + "steps:\n- id: a\n  answers:\n  - text: x\n    buttons: [{name: n, value: '!', step: a}]", "line 9: steps[0].answers[0].buttons[0].step: the value of a button that leads to a step must be a text without placeholders"},
+		{head + "steps:\n- id: a\n  end: true\n  branches: [{when: open.x, goto: a}]", "line 6: steps[0]: cannot go on to another step after handover or end"},
 		{head + "steps:\n- id: a\n  answers:\n  - {type: CAROUSEL, cards: []}", "line 8: steps[0].answers[0].cards: needs at least one card"},
 		{head + "steps:\n- id: a\n  answers:\n  - {type: IMAGE, url: 'https://a.example{{ open.x }}'}", "line 8: steps[0].answers[0].url: an address with placeholders must begin with its host and a slash"},
 		{head + "steps:\n- id: a\n  answers:\n  - {type: CUSTOM, technicalText: [x]}", "line 8: steps[0].answers[0].technicalText: must be a mapping or a text, not a list"},
@@ -96,6 +100,31 @@ steps:
 	}
 	if len(got) != 5 {
 		t.Errorf("%d warnings: %s", len(got), strings.Join(got, "\n"))
+	}
+}
+
+// What is chosen leads where its button does, in whatever language the customer saw it and however they write it. It is the value that counts, not the
+// name beside it.
+func TestChoices(t *testing.T) {
+	f, err := flow.Parse([]byte(`name: x
+languages: [en, de]
+fallback: a
+steps:
+- id: a
+  answers:
+  - text: x
+    buttons: [{name: {en: Yes please, de: Ja bitte}, step: b}]
+    quickReplies: [{name: {en: No, de: Nein}, value: none, step: c}]
+- {id: b}
+- {id: c}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for said, want := range map[string]string{"Yes please": "b", "ja BITTE!": "b", "none": "c", "No": "", "yes": "", "": "", "!": ""} {
+		if got := f.Choice(said); got != want {
+			t.Errorf("%q leads to %q, want %q", said, got, want)
+		}
 	}
 }
 
