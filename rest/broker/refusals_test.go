@@ -51,6 +51,10 @@ func TestTurnsAreRefused(t *testing.T) {
 		"nothing said":      {s.turns(), `{}`, nil, 400, "EMPTY_TURN"},
 		"blank":             {s.turns(), `{"text":" ","code":"","intent":null,"context":{}}`, nil, 400, "EMPTY_TURN"},
 		"long text":         {s.turns(), `{"text":"` + long + `"}`, nil, 422, "INVALID_VALUE"},
+		"long code":         {s.turns(), `{"code":"` + long + `"}`, nil, 422, "INVALID_VALUE"},
+		"long intent":       {s.turns(), `{"intent":"` + long + `","text":"x"}`, nil, 422, "INVALID_VALUE"},
+		"long userInput":    {s.turns(), `{"userInput":"` + long + `"}`, nil, 422, "INVALID_VALUE"},
+		"confidence -0.1":   {s.turns(), `{"intent":"i","confidence":-0.1}`, nil, 422, "INVALID_VALUE"},
 		"confidence 2":      {s.turns(), `{"intent":"i","confidence":2}`, nil, 422, "INVALID_VALUE"},
 		"large context":     {s.turns(), `{"text":"x","context":{"a":"` + strings.Repeat("x", 64<<10) + `"}}`, nil, 422, "INVALID_VALUE"},
 		"unknown session":   {s.turns() + "/" + s.bot.ID.String(), `{"text":"x"}`, nil, 404, "SESSION_NOT_FOUND"},
@@ -70,6 +74,7 @@ func TestTurnsAreRefused(t *testing.T) {
 	if s.asked.Load() != 1 {
 		t.Errorf("the bot was asked %d times by what was refused", s.asked.Load()-1)
 	}
+	s.turn(session, `{"text":"`+long[len("é"):]+`","intent":"i","confidence":1}`, 200) // as long as may be
 }
 
 // A method that an address does not know is told apart from an address that there is not, and which it knows is said.
