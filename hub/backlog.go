@@ -113,6 +113,9 @@ func (a *active) withoutAccount(p *post, state *parley.Conversation) (*plan, err
 	if state.Status == parley.Open {
 		a.h.happen(a.tenant, a.id, &input{kind: ended, why: whyGone}, func(error) {})
 	}
+	if kind := p.inputs[0].kind; kind == replied || kind == turnFailed {
+		return nil, ErrTurnOver
+	}
 	return nil, errEnded
 }
 

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -493,8 +494,8 @@ func TestConversationsOfDeletedAccountsEnd(t *testing.T) {
 		if _, err := w.try(ids[0], parley.Customer, parley.TypeText); parley.KindOf(err) != parley.Closed {
 			t.Errorf("a message in it: %v, want Closed", err)
 		}
-		if err := w.hub.Reply(t.Context(), w.tenant, ids[1], hub.Reply{Seq: 1}); parley.KindOf(err) != parley.Closed {
-			t.Errorf("an answer in it: %v, want Closed", err)
+		if err := w.hub.Reply(t.Context(), w.tenant, ids[1], hub.Reply{Seq: 1}); !errors.Is(err, hub.ErrTurnOver) {
+			t.Errorf("an answer in it: %v, want ErrTurnOver", err)
 		}
 		if err := w.hub.End(t.Context(), w.tenant, ids[2], "test"); err != nil {
 			t.Errorf("the end of it: %v", err)
