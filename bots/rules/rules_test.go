@@ -287,7 +287,7 @@ func TestConditionsAndEnds(t *testing.T) {
 func TestTechnicalText(t *testing.T) {
 	for technical, want := range map[string]string{`{a: {{ open.n }}, b: ['{{ input.text }}']}`: "", `{a: '{{ open.n }}', b: ['{{ input.text }}']}`: `{"a":7,"b":["{\"x\":1}"]}`,
 		`'{"a":"{{ input.text }}"}'`: `{"a":"{\"x\":1}"}`, `'{{ input.text }}'`: `{"text":"{\"x\":1}"}`, `plain`: `{"text":"plain"}`, `'{{ open.n }}'`: `{"text":"7"}`, `'{{ open.none }}'`: ``, `' '`: ``,
-		`'{{ open.o }}'`: `{"k":true}`, `'{broken'`: `{"text":"{broken"}`} {
+		`'{{ open.o }}'`: `{"k":true}`, `'{broken'`: `{"text":"{broken"}`, `' {"a":1}'`: `{"a":1}`} {
 		source := "{name: x, languages: [en], fallback: a, steps: [{id: a, answers: [{type: CUSTOM, technicalText: " + technical + "}]}]}"
 		k := begin(t, &shelf{live: source}, 0)
 		k.turn.Contexts.Open = json.RawMessage(`{"n":7,"o":{"k":true}}`)

@@ -56,12 +56,30 @@ func isHandOver(ctx context.Context, tx parley.Tx, tenant parley.TenantID, id pa
 // sawHandOver says whether the answers to a turn end with one that says that people go on.
 func sawHandOver(t *parley.Turn) bool { return t.Status == parley.TurnAnswered && t.Result.HandOver }
 
-// peopleState says whether people are there already.
-func peopleState(c *parley.Conversation, said []parley.Message) string {
-	if c.Owner.Kind == parley.OwnerAgent && (c.Owner.Name != "" || len(said) > 0) {
-		return "agent"
+// peopleState says whether people are there already, when a question was asked: somebody who said a name, or anything, since the hand-over.
+func peopleState(ctx context.Context, tx parley.Tx, c *parley.Conversation, seq int64) (string, error) {
+	switch {
+	case c.Owner.Kind != parley.OwnerAgent:
+		return "waiting", nil
+	case c.Owner.Name != "":
+		return "agent", nil
 	}
-	return "waiting"
+	for before := seq; before > 1; {
+		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Before: before, Limit: lookBack, Newest: true})
+		if err != nil || len(page) == 0 {
+			return "waiting", err
+		}
+		for _, m := range slices.Backward(page) {
+			switch {
+			case m.Sender.IsAgent():
+				return "agent", nil
+			case m.Body.HandOver:
+				return "waiting", nil
+			}
+		}
+		before = page[0].Seq
+	}
+	return "waiting", nil
 }
 
 // lookBack bounds what is read of a conversation with people at once.

@@ -106,6 +106,7 @@ func TestPeopleGiveBack(t *testing.T) {
 	s.turn(session, `{"text":"human"}`, 200)
 	s.agent(session, parley.TypeText, &parley.Content{Text: "Whoever I am."})
 	s.wants("with somebody who has no name", s.turn(session, `{"text":"hm"}`, 200), "agent", "Whoever I am.")
+	s.wants("and no more words", s.turn(session, `{"text":"hm"}`, 200), "agent")
 	s.giveBack(session)
 	s.wants("given back in silence", s.turn(session, `{"text":"thanks"}`, 200), "closed", "you said|thanks||||||Windows|es-ES")
 }

@@ -81,6 +81,7 @@ func (s *Surface) replyTo(ctx context.Context, a *ask, t *parley.Turn) (*reply, 
 	var c parley.Conversation
 	var said []parley.Message
 	var before unheard
+	people := "" // the state of those who have it
 	err := s.Store.View(ctx, func(tx parley.Tx) (err error) {
 		if c, err = tx.Conversation(ctx, a.tenant.ID, t.Conversation); err != nil {
 			return err
@@ -90,6 +91,9 @@ func (s *Surface) replyTo(ctx context.Context, a *ask, t *parley.Turn) (*reply, 
 		}
 		if err == nil && (t.Status == parley.TurnHuman || c.State.Escalated) {
 			before, err = fromPeople(ctx, tx, &c, t.Seq)
+		}
+		if err == nil && t.Status == parley.TurnHuman {
+			people, err = peopleState(ctx, tx, &c, t.Seq)
 		}
 		return err
 	})
@@ -110,7 +114,7 @@ func (s *Surface) replyTo(ctx context.Context, a *ask, t *parley.Turn) (*reply, 
 	out.add(said)
 	switch {
 	case t.Status == parley.TurnHuman:
-		out.handOver(peopleState(&c, before.said))
+		out.handOver(people)
 	case sawHandOver(t):
 		out.Answers = append(out.Answers, handOverAnswer(t))
 		out.handOver("waiting")
