@@ -28,6 +28,7 @@ steps:
     - {name: Call, type: PHONE, action: {en: '+44 1', de: '+49 1'}}
     quickReplies: [{name: {en: None, de: Keine}, value: {en: none of them, de: keine davon}}, {name: {en: Any, de: Alle}}]
   - {type: TEXT_OPTIONS, text: plain}
+  - {text: 'Sure?', quickReplies: [{name: 'Yes'}]}
   - {type: IMAGE, url: {en: 'https://shop.example/en/{{ open.name }}.png', de: 'https://shop.example/de/{{ open.name }}.png'}, description: {en: map, de: Karte}}
   - {type: VIDEO, url: 'https://shop.example/v.mp4'}
   - {type: AUDIO, url: 'https://shop.example/a.mp3'}
@@ -55,7 +56,7 @@ steps:
 			{Type: parley.AnswerOptions, Text: say("Which?", "Welche?"), Buttons: []parley.AnswerButton{{Name: say("Last", "Letzte"), Value: say("last order", "letzte Bestellung"), Type: parley.ButtonPostback},
 				{Name: say("Site", "Seite"), Value: "site", Type: parley.ButtonURL, Action: "https://shop.example/" + l + "/" + inURL}, {Name: "Call", Value: "Call", Type: parley.ButtonPhone, Action: say("+44 1", "+49 1")}},
 				QuickReplies: []parley.QuickReply{{Name: say("None", "Keine"), Value: say("none of them", "keine davon")}, {Name: say("Any", "Alle"), Value: say("Any", "Alle")}}},
-			{Type: parley.AnswerOptions, Text: "plain"},
+			{Type: parley.AnswerOptions, Text: "plain"}, {Type: parley.AnswerOptions, Text: "Sure?", QuickReplies: []parley.QuickReply{{Name: "Yes", Value: "Yes"}}},
 			{Type: parley.AnswerImage, Text: "https://shop.example/" + l + "/" + inURL + ".png", Description: say("map", "Karte")},
 			{Type: parley.AnswerVideo, Text: "https://shop.example/v.mp4"}, {Type: parley.AnswerAudio, Text: "https://shop.example/a.mp3"}, {Type: parley.AnswerDocument, Text: "https://shop.example/" + inURL + "/d.pdf"},
 			{Type: parley.AnswerCustom, Text: "map of A&amp;B/&lt;b&gt;?", Technical: json.RawMessage(`{"kind":"map","of":"A\u0026B/\u003cb\u003e?"}`)},

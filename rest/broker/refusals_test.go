@@ -119,12 +119,20 @@ func TestWaysToASession(t *testing.T) {
 		}
 	}
 	// A channel belongs to its bot, and a session to its channel.
-	_, theirs, err := s.bots.Create(t.Context(), parley.DefaultTenant, directory.Bot{Name: "Max", Active: true, Settings: s.bot.Settings})
+	other, theirs, err := s.bots.Create(t.Context(), parley.DefaultTenant, directory.Bot{Name: "Max", Active: true, Settings: s.bot.Settings})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if res, text := s.Do("POST", strings.Replace(s.turns(), s.channel.String(), theirs.String(), 1), `{"text":"hello"}`, s.headers()...); res.StatusCode != 404 {
 		t.Errorf("on a channel of another bot: %d %s", res.StatusCode, text)
+	}
+	res, text := s.Do("POST", strings.Replace(old, s.bot.ID.String(), other.ID.String(), 1), `{"text":"hello"}`, s.headers("Channel", "default")...) // names are the bots' own
+	var its said
+	if err := json.Unmarshal([]byte(text), &its); err != nil || res.StatusCode != 200 {
+		t.Fatalf("another bot's channel by its name: %d %s", res.StatusCode, text)
+	}
+	if res, text := s.Do("POST", strings.NewReplacer(s.bot.ID.String(), other.ID.String(), s.channel.String(), theirs.String()).Replace(s.turns())+"/"+its.SessionCode, `{"text":"hello"}`, s.headers()...); res.StatusCode != 200 {
+		t.Errorf("the session is not on that bot's own channel: %d %s", res.StatusCode, text)
 	}
 	second, err := s.bots.AddChannel(t.Context(), parley.DefaultTenant, s.bot.ID, directory.BotChannel{Name: "second", Type: "web", Active: true})
 	if err != nil {
