@@ -197,7 +197,7 @@ func TestConversationsAreListed(t *testing.T) {
 	justAfter := strings.Replace(changed, "Z", "5Z", 1)               // by half a millisecond
 	for query, want := range map[string]string{
 		"": "t2 t1! t0", "?orderDirection=ASC": "t0 t1! t2", "?orderBy=updatedAt": "t1! t2 t0", "?orderBy=updatedAt&orderDirection=ASC": "t0 t2 t1!", "?pageSize=2": "t2 t1!", "?pageSize=2&page=2": "t0",
-		"?page=9": "", "?userId=" + other: "t1!", "?searchKeyword=%C5%81UKA": "t1!", "?searchKeyword=NOWAK": "t1!", "?searchKeyword=T2": "t2", "?searchKeyword=rex": "t2 t1! t0", "?searchKeyword=4912345": "t1!",
+		"?page=9": "", "?userId=" + other: "t1!", "?searchKeyword=%C5%81UKA": "t1!", "?searchKeyword=NOWAK": "t1!", "?searchKeyword=T2": "t2", "?searchKeyword=rex": "t2 t1! t0", "?searchKeyword=E": "t2 t1! t0", "?searchKeyword=_": "", "?searchKeyword=%25": "", "?searchKeyword=4912345": "t1!",
 		"?searchKeyword=INES%40": "t2 t0", "?searchKeyword=t0&userId=" + other: "", "?withFeedbacksOnly=true": "t0", "?withFeedbacksOnly=false": "t2 t1! t0",
 		"?startDate=" + middle: "t2 t1!", "?startDate=" + changed: "t1!", "?startDate=" + justAfter: "", "?endDate=" + changed: "t2 t1! t0", "?endDate=" + justAfter: "t2 t1! t0", "?endDate=" + middle: "t0", "?startDate=2030-01-01T00:00:00%2B02:00": "", "?startDate=" + middle + "&endDate=2020-01-01T00:00:00.123Z": "",
 	} {

@@ -99,6 +99,46 @@ func TestSendAndPoll(t *testing.T) {
 	}
 }
 
+// A conversation that is ended while the agent thinks, since its channel is deleted, leaves no question pending.
+func TestConversationEndsBeforeTheAnswer(t *testing.T) {
+	s := newStage(t)
+	defer close(s.hold)
+	path := s.open()
+	question := s.must("POST", path+"/messages/async", `{"message":"slow"}`, 201)
+	s.thinking()
+	waits := make(chan int, 1)
+	go func() {
+		status, _ := s.call("POST", path+"/messages", `{"message":"hello"}`)
+		waits <- status
+	}()
+	id, _ := parley.ParseID[parley.Conversation](strings.TrimPrefix(path, "/conversations/"))
+	for said := int64(0); said < 2; { // both questions
+		if err := s.store.View(t.Context(), func(tx parley.Tx) error {
+			c, err := tx.Conversation(t.Context(), parley.DefaultTenant, id)
+			said = c.Seq
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	channel, err := s.bots.ChannelFor(t.Context(), parley.DefaultTenant, s.agent.ID, directory.AgentChannel)
+	if err == nil {
+		err = s.bots.DeleteChannel(t.Context(), parley.DefaultTenant, s.agent.ID, channel.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.poll(path + "/messages/" + question["id"].(string)); got["status"] != "failed" || got["message"] != nil || got["error"] != "the conversation ended before the agent answered" {
+		t.Errorf("what was polled for is %v", got)
+	}
+	if status := <-waits; status != 500 {
+		t.Errorf("what was waited for answered %d", status)
+	}
+	if status, text := s.call("POST", path+"/messages", `{"message":"hello"}`); status != 400 || !strings.Contains(text, `"field":"conversation"`) {
+		t.Errorf("another message answered %d %s", status, text)
+	}
+}
+
 // Every way in which an agent can fail is a 500 whose question stays, with a reason.
 func TestAgentFails(t *testing.T) {
 	s := newStage(t)

@@ -213,6 +213,16 @@ func TestBearerIsWantedWhereItIs(t *testing.T) {
 	if res, text := s.Do("POST", s.turns(), `{"text":"hello"}`, s.headers("Authorization", "bearer  "+s.token(parley.DefaultTenant, parley.ScopeBroker))...); res.StatusCode != 200 {
 		t.Errorf("a good token answered %d %s", res.StatusCode, text)
 	}
+	// Administrators of the default environment administer all.
+	if err := s.admin.ChangeEnvironment(t.Context(), administrator, other.ID, func(n *parley.Tenant) { n.RequireBearer = true }); err != nil {
+		t.Fatal(err)
+	}
+	theirs, key := "/org/"+other.Organisation.String()+"/env/"+other.ID.String()+"/likable?requesterId=dana", s.newKey(other.ID)
+	for scope, want := range map[string]int{parley.ScopeAdmin: 404, parley.ScopeBroker: 403} { // there is no such answer
+		if res, text := s.Do("POST", theirs, `{"evaluation":true,"interactionId":"`+s.bot.ID.String()+`"}`, "Api-Key", key, "Authorization", "Bearer "+s.token(parley.DefaultTenant, scope)); res.StatusCode != want {
+			t.Errorf("of the default environment, with %s: %d %s, want %d", scope, res.StatusCode, text, want)
+		}
+	}
 }
 
 // A key has ten turns a second, and twenty at once, those that begin a session in place of one that is over among them. The clock stands, or a slow machine would give it more meanwhile.
