@@ -301,6 +301,7 @@ func TestTurnsOfBotsWithCallbacks(t *testing.T) {
 		w.later(4 * time.Second)
 		w.say(id, parley.CustomBot, parley.TypeText) // in time: part of the same turn
 		w.later(4 * time.Second)
+		w.hub.Remind(t.Context()) // what is over is now
 		if got := w.turn(id, 1); got.Status != parley.TurnOpen {
 			t.Errorf("the turn is %+v, want it open", got)
 		}
