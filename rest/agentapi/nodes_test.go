@@ -158,12 +158,14 @@ func TestAgentGoesBehindTheDoor(t *testing.T) {
 					answer <- status
 				}()
 				<-h.at
-				want, err := c.off, error(nil)
-				if deleted {
-					want, err = 403, s.bots.Delete(t.Context(), parley.DefaultTenant, s.agent.ID)
-				} else {
-					err = s.bots.Change(t.Context(), parley.DefaultTenant, s.agent.ID, func(b *directory.Bot) { b.Active = false })
+				want := c.off
+				leave := func() error {
+					return s.bots.Change(t.Context(), parley.DefaultTenant, s.agent.ID, func(b *directory.Bot) { b.Active = false })
 				}
+				if deleted {
+					want, leave = 403, func() error { return s.bots.Delete(t.Context(), parley.DefaultTenant, s.agent.ID) }
+				}
+				err := leave()
 				close(h.may)
 				if got := <-answer; got != want || err != nil {
 					t.Errorf("it answered %d, %v, want %d", got, err, want)
