@@ -37,6 +37,11 @@ func oneBot(_ *parley.Account, _ *parley.Channel, o *parley.Orchestration, _ []p
 	o.Bots.Bots = o.Bots.Bots[:1]
 }
 
+// spareOff switches the spare one off.
+func spareOff(_ *parley.Account, _ *parley.Channel, _ *parley.Orchestration, bots []parley.Participant) {
+	bots[1].Active = false
+}
+
 func noAgents(_ *parley.Account, _ *parley.Channel, o *parley.Orchestration, _ []parley.Participant) {
 	o.Agents = nil
 }
@@ -149,6 +154,7 @@ func TestFailedTurns(t *testing.T) {
 	}{
 		{"the next bot takes over", nil, true, parley.TurnOpen, parley.OwnerBot, []string{"system escalation.transfer →"}},
 		{"who asked is told, and the bot stays", []change{oneBot}, true, parley.TurnFailed, parley.OwnerBot, nil},
+		{"who asked is told, since the other bot is switched off", []change{spareOff}, true, parley.TurnFailed, parley.OwnerBot, nil},
 		{"nobody waits: the agents go on", []change{oneBot}, false, parley.TurnFailed, parley.OwnerAgent,
 			[]string{"system escalation.transfer → desk", "system conversation.state → customer"}},
 		{"nobody waits, nobody else is there", []change{oneBot, noAgents}, false, parley.TurnFailed, parley.OwnerNone,
@@ -190,6 +196,44 @@ func TestFailedTurns(t *testing.T) {
 				storetest.Check(t, w.store, w.tenant, id)
 			})
 		})
+	}
+}
+
+// When the last bot of the orchestration fails, too, whoever asked is told, and nobody else gets the conversation: not the first one again, and no people.
+func TestEveryBotFails(t *testing.T) {
+	w := newWorld(t, storetest.Open(t))
+	w.runsBots()
+	starter := w.starter("m1")
+	asks(&starter)
+	posted, err := w.post(starter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := posted[0].Conversation
+	for _, problem := range []string{"first", "second"} {
+		if err := w.hub.TurnFailed(t.Context(), w.tenant, id, 1, parley.FailureBot, problem); err != nil {
+			t.Fatalf("TurnFailed of the %s = %v", problem, err)
+		}
+	}
+	if got := w.turn(id, 1); got.Status != parley.TurnFailed || got.Problem != "second" {
+		t.Errorf("the turn is %+v", got)
+	}
+	if c := w.conversation(id); c.Owner.Participant != w.bots[1].ID || c.State.Escalated {
+		t.Errorf("the conversation is the %+v's", c.Owner)
+	}
+	w.wantLog(id, "customer text → rex spare", "system escalation.transfer →")
+}
+
+// A bot that hands over where there are no people keeps the conversation, and does not say otherwise.
+func TestHandOverToNobody(t *testing.T) {
+	w := newWorld(t, storetest.Open(t), oneBot, noAgents)
+	w.runsBots()
+	id := w.start()
+	if err := w.reply(id, 1, func(r *hub.Reply) { r.HandOver = true }, "One moment"); err != nil {
+		t.Fatal(err)
+	}
+	if got, c := w.turn(id, 1), w.conversation(id); got.Status != parley.TurnAnswered || got.Result.HandOver || c.Status != parley.Open || c.Owner.Kind != parley.OwnerBot {
+		t.Errorf("the turn is %+v, the conversation %s, the %s's", got, c.Status, c.Owner.Kind)
 	}
 }
 
