@@ -66,6 +66,9 @@ func TestFlowsHaveVersions(t *testing.T) {
 					t.Errorf("another tenant learns the number of version %d: %v", number, err)
 				}
 			}
+			if v, err := tx.Flow(ctx, parley.DefaultTenant, ident.New[parley.ClientApplication](), parley.NewestFlow); parley.KindOf(err) != parley.NotFound {
+				t.Errorf("another bot has version %d: %v", v.Number, err)
+			}
 			if err := tx.PublishFlow(ctx, other, bot, 3); parley.KindOf(err) != parley.NotFound {
 				t.Errorf("another tenant publishes: %v", err)
 			}
