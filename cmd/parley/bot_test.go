@@ -42,31 +42,35 @@ func TestDocumentedDialogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	write, paths := inFolder(t), map[string]string{}
 	for name, mark := range map[string]string{"shop.yaml": "flow", "dialogs.yaml": "dialogs"} {
 		_, after, found := strings.Cut(string(text), "<!-- "+mark+" -->\n```yaml\n")
 		source, _, _ := strings.Cut(after, "```\n")
 		if !found {
 			t.Fatalf("docs/bots.md has no %s", mark)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(source), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		paths[name] = write(name, source)
 	}
-	if status, out, errs := command(t, "bot", "test", filepath.Join(dir, "dialogs.yaml")); status != 0 {
+	if status, out, errs := command(t, "bot", "test", paths["dialogs.yaml"]); status != 0 {
 		t.Errorf("bot test = %d\n%s%s", status, out, errs)
 	}
 }
 
-func TestBotCommands(t *testing.T) {
+// inFolder returns what writes files into a folder of the test, and says where they are.
+func inFolder(t *testing.T) func(name, text string) (path string) {
 	dir := t.TempDir()
-	write := func(name, text string) string {
+	return func(name, text string) string {
+		t.Helper()
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
+}
+
+func TestBotCommands(t *testing.T) {
+	write := inFolder(t)
 	const good = "name: x\nlanguages: [en]\nfallback: a\nsteps:\n- {id: a, answers: [{text: sorry}]}\n"
 	fine, broken := write("f.yaml", good), write("b.yaml", good+"colour: red\n")
 	if status, out, _ := command(t, "bot", "validate", fine); status != 0 || !strings.Contains(out, "f.yaml:1: warning: ") {
@@ -117,14 +121,7 @@ func TestBotCommands(t *testing.T) {
 
 // A dialog is played as a hub plays it, and one that goes wrong says how; the dialogs after it are played nevertheless.
 func TestDialogs(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	write := inFolder(t)
 	write("talks.yaml", `name: talks
 languages: [en, de]
 minimumConfidence: 0.6
