@@ -203,8 +203,9 @@ func TestTurnsAreNotEndedByAnotherNode(t *testing.T) {
 	h := &heldHub{held: true, at: make(chan struct{}), may: make(chan struct{})}
 	one, two := nodes(t, func(b broker.Hub) broker.Hub { h.Hub = b; return h })
 	session := two.turn("", `{"text":"hello"}`, 200).SessionCode
-	one.late.Store(int64(30*time.Minute + time.Second))
+	one.late.Store(int64(29 * time.Minute))
 	two.late.Store(int64(29 * time.Minute))
+	one.ahead.Store(int64(time.Minute + time.Second)) // not the hub's clock, by which the session would end of itself
 	late := make(chan outcome, 1)
 	go func() {
 		late <- outcomes(one, one, 1, session, func(int) (string, []string) { return "mine too", nil })[0]

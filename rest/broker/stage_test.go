@@ -38,6 +38,7 @@ type stage struct {
 	bots    *directory.Bots
 	server  string
 	late    atomic.Int64              // how far the clock of surface and hub is ahead
+	ahead   atomic.Int64              // by how much the clock of the surface is ahead of the hub's
 	stands  atomic.Pointer[time.Time] // where that clock stands; nil = it goes
 	bot     directory.Bot
 	channel parley.AccountID
@@ -170,7 +171,8 @@ func (s *stage) start(live parley.Live, script *stage) {
 // serve is the surface over HTTP.
 func (s *stage) serve(h broker.Hub) {
 	router := rest.NewRouter()
-	broker.New(broker.Deps{Store: s.store, Hub: h, Keys: s.admin, Authority: s.tokens, Clock: s.clock}).Register(router)
+	broker.New(broker.Deps{Store: s.store, Hub: h, Keys: s.admin, Authority: s.tokens,
+		Clock: func() time.Time { return s.clock().Add(time.Duration(s.ahead.Load())) }}).Register(router)
 	server := httptest.NewServer(rest.Handler(rest.Config{}, router))
 	s.t.Cleanup(func() {
 		server.CloseClientConnections()
