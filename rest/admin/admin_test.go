@@ -135,7 +135,7 @@ func (s *stage) vars() map[string]string {
 	}
 	vars := map[string]string{"$default": parley.DefaultTenant.String(), "$other": other.ID.String(), "$nobody": ident.New[parley.Tenant]().String(),
 		"$console": parley.ConsoleApplication.String()}
-	vars["$all"], _ = s.token(parley.DefaultTenant, parley.ScopeAdmin)
+	vars["$all"], vars["$allID"] = s.token(parley.DefaultTenant, parley.ScopeAdmin)
 	vars["$reader"], vars["$readerID"] = s.token(parley.DefaultTenant, parley.ScopeRead)
 	vars["$otherAdmin"], _ = s.token(other.ID, parley.ScopeAdmin)
 	s.fails(vars)
