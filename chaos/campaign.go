@@ -59,6 +59,9 @@ type Report struct {
 // Failed says whether a guarantee or a promised time was violated.
 func (r *Report) Failed() bool { return r.Broken() || len(r.Late) > 0 }
 
+// shortTalk is how long clients talk on after the cycles of the short form.
+const shortTalk = 2 * time.Second
+
 // Run runs a case. Its error is a failure to carry it out; what was found is in the report.
 func Run(ctx context.Context, stage *Stage, c Case, short bool) (r Report, err error) {
 	r = Report{Case: c.Name, Cycles: c.Cycles}
@@ -77,6 +80,11 @@ func Run(ctx context.Context, stage *Stage, c Case, short bool) (r Report, err e
 	for n := range r.Cycles {
 		if err := c.Cycle(ctx, w, n, short); err != nil {
 			return r, fmt.Errorf("%s, cycle %d: %w", c.Name, n+1, err)
+		}
+	}
+	if short { // its few cycles may be over before a slow machine's clients have said much
+		if err := pause(ctx, shortTalk); err != nil {
+			return r, err
 		}
 	}
 	healed := time.Now()

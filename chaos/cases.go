@@ -18,7 +18,7 @@ func Cases() []Case {
 		{Name: "kill -9 of the hub with FLUSHALL, PostgreSQL", Setup: Setup{Postgres: true, Slow: 20 * time.Millisecond}, Killed: true, Cycles: 60, Short: 4, Cycle: killAndFlush},
 		{Name: "kill -9 of one of two hubs", Setup: slow, Killed: true, Cycles: 6, Short: 1, Cycle: killOneOfTwo},
 		{Name: "kill -9 of Redis, two hubs", Setup: both, Cycles: 8, Short: 1, Cycle: killRedis},
-		{Name: "FLUSHALL, two hubs", Setup: both, Killed: true, Cycles: 60, Short: 15, Cycle: flush},
+		{Name: "FLUSHALL, two hubs", Setup: both, Killed: true, Cycles: 60, Short: 5, Cycle: flush},
 		{Name: "PostgreSQL stopped 30 s, two hubs", Setup: both, Cycles: 1, Short: 1, Cycle: stopPostgres},
 		{Name: "disk full, SQLite", Setup: Setup{Volume: 24}, Cycles: 4, Short: 1, Cycle: fillDisk},
 		{Name: "everything twice, SQLite, with kill -9", Setup: Setup{Twice: true}, Cycles: 20, Short: 2, Cycle: killHub},
