@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -39,7 +40,9 @@ func TestCorrectedRateHoldsForWhoWaits(t *testing.T) {
 					_, wake := says(t, s, 1, app)
 					d.Wake(parley.Committed{Wake: wake})
 				}
-				waitFor(t, "the first, and the others to wait", func() bool { return len(before.got()) == 1 && d.pool.atWork() == lanes-1 })
+				waitFor(t, "the first, and the others to wait", func() bool {
+					return len(before.got()) == 1 && d.pool.atWork() == lanes-1 && d.limits.reserved() == lanes
+				})
 				change(t, s, app, func(role *parley.ApplicationRole) { role.Delivery.PerSecond, role.Callback = rate, after.URL })
 				d.Forget()
 				waitFor(t, "the others", func() bool { return len(after.got()) == lanes-1 && d.pool.idle() })
@@ -49,6 +52,17 @@ func TestCorrectedRateHoldsForWhoWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// reserved is how many attempts were reserved of the one receiver, at a rate at which none comes again during a test: who is at work may not have
+// come to that yet.
+func (l *limits) reserved() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, limit := range l.of {
+		return int(math.Ceil(float64(limit.limiter.Burst()) - limit.limiter.Tokens()))
+	}
+	return 0
 }
 
 // A role that is removed while its deliveries wait for their turn ends them like any other.
