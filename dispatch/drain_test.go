@@ -83,6 +83,26 @@ func TestRecentMessagesAreNotRead(t *testing.T) {
 	})
 }
 
+// A lane that waited for its turn is read: what it owed may have been deleted meanwhile.
+func TestLanesThatWaitedAreRead(t *testing.T) {
+	clock := &clock{}
+	s, app := storetest.Open(t, storetest.Clock(clock.now)), ident.New[parley.ClientApplication]()
+	r := newReceiver(t, nil)
+	application(t, s, app, r.URL, nil)
+	counting := &countingStore{Store: s}
+	d := start(t, s, func(c *Config) { c.Store, c.Clock = counting, clock.now })
+	step := storetest.Start("")
+	step.Conversation.State.Parties[1].Application = app
+	step.Lease = lease
+	committed := storetest.MustCommit(t, s, step)
+	clock.set(time.Second)
+	d.Wake(committed[0])
+	waitFor(t, "it", func() bool { return len(r.got()) == 1 })
+	if n := counting.read.Load(); n != 1 {
+		t.Errorf("%d messages were read, want one", n)
+	}
+}
+
 // The first retry comes within a second after the failure, by the schedule and the clock that a hub has, at the longest wait that chance allows. The
 // machine may be busy once, but not each time.
 func TestFirstRetryIsSoon(t *testing.T) {
