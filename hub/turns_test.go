@@ -164,15 +164,11 @@ func TestFailedTurns(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, open opener) {
 				w := newWorld(t, open(t), test.changes...)
 				w.runsBots()
-				starter := w.starter("m1")
-				if test.asked {
-					asks(&starter)
-				}
-				posted, err := w.post(starter)
-				if err != nil {
-					t.Fatal(err)
-				}
-				id := posted[0].Conversation
+				id := w.start(func(d *parley.Draft) {
+					if test.asked {
+						asks(d)
+					}
+				})
 				if err := w.hub.TurnFailed(t.Context(), w.tenant, id, 1, parley.FailureBot, "the bot answered 500"); err != nil {
 					t.Fatalf("TurnFailed = %v", err)
 				}
@@ -203,13 +199,7 @@ func TestFailedTurns(t *testing.T) {
 func TestEveryBotFails(t *testing.T) {
 	w := newWorld(t, storetest.Open(t))
 	w.runsBots()
-	starter := w.starter("m1")
-	asks(&starter)
-	posted, err := w.post(starter)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := posted[0].Conversation
+	id := w.start(asks)
 	for _, problem := range []string{"first", "second"} {
 		if err := w.hub.TurnFailed(t.Context(), w.tenant, id, 1, parley.FailureBot, problem); err != nil {
 			t.Fatalf("TurnFailed of the %s = %v", problem, err)
@@ -242,16 +232,11 @@ func TestTurnEndsWithItsDeadline(t *testing.T) {
 	w := newWorld(t, storetest.Open(t), oneBot)
 	w.runsBots()
 	w.run()
-	starter := w.starter("m1")
-	asks(&starter)
-	posted, err := w.post(starter)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := w.start(asks)
 	w.later(parley.DefaultBotDeadline + 10*time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	got, err := w.hub.AwaitTurn(ctx, w.tenant, posted[0].Conversation, 1)
+	got, err := w.hub.AwaitTurn(ctx, w.tenant, id, 1)
 	if err != nil || got.Status != parley.TurnFailed || got.Failure != parley.FailureDeadline {
 		t.Errorf("the turn is %+v, %v; want it failed by its deadline", got, err)
 	}
@@ -301,13 +286,7 @@ func TestTurnsOfBotsWithCallbacks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, storetest.Open(t))
-			starter := w.starter("m1")
-			asks(&starter)
-			posted, err := w.post(starter)
-			if err != nil {
-				t.Fatal(err)
-			}
-			id := posted[0].Conversation
+			id := w.start(asks)
 			w.say(id, parley.CustomBot, parley.TypeTypingEnd) // says nothing yet
 			w.say(id, parley.CustomBot, parley.TypeText)
 			w.say(id, parley.CustomBot, parley.TypeText)
@@ -334,13 +313,7 @@ func TestTurnsOfBotsWithCallbacks(t *testing.T) {
 		})
 		w.hub.ConfigChanged(context.Background(), w.tenant)
 		w.run()
-		starter := w.starter("m1")
-		asks(&starter)
-		posted, err := w.post(starter)
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := posted[0].Conversation
+		id := w.start(asks)
 		w.say(id, parley.CustomBot, parley.TypeText)
 		w.later(4 * time.Second)
 		w.say(id, parley.CustomBot, parley.TypeText) // in time: part of the same turn

@@ -168,9 +168,13 @@ func (w *world) post(drafts ...parley.Draft) ([]hub.Posted, error) {
 }
 
 // start begins a conversation.
-func (w *world) start() parley.ConversationID {
+func (w *world) start(change ...func(*parley.Draft)) parley.ConversationID {
 	w.t.Helper()
-	posted, err := w.post(w.starter(ident.New[world]().String()))
+	starter := w.starter(ident.New[world]().String())
+	for _, c := range change {
+		c(&starter)
+	}
+	posted, err := w.post(starter)
 	if err != nil {
 		w.t.Fatalf("start: %v", err)
 	}
