@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"io"
+	"iter"
 	"slices"
 
 	"parley"
@@ -64,26 +65,43 @@ func peopleState(ctx context.Context, tx parley.Tx, c *parley.Conversation, seq 
 	case c.Owner.Name != "":
 		return "agent", nil
 	}
-	for before := seq; before > 1; {
-		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Before: before, Limit: lookBack, Newest: true})
-		if err != nil || len(page) == 0 {
-			return "waiting", err
+	for m, err := range backwards(ctx, tx, c, seq) {
+		switch {
+		case err != nil:
+			return "", err
+		case m.Sender.IsAgent():
+			return "agent", nil
+		case m.Body.HandOver:
+			return "waiting", nil
 		}
-		for _, m := range slices.Backward(page) {
-			switch {
-			case m.Sender.IsAgent():
-				return "agent", nil
-			case m.Body.HandOver:
-				return "waiting", nil
-			}
-		}
-		before = page[0].Seq
 	}
 	return "waiting", nil
 }
 
 // lookBack bounds what is read of a conversation with people at once.
 const lookBack = 200
+
+// backwards are the messages of a conversation before the one with the given Seq, newest first. They end with an error.
+func backwards(ctx context.Context, tx parley.Tx, c *parley.Conversation, seq int64) iter.Seq2[parley.Message, error] {
+	return func(yield func(parley.Message, error) bool) {
+		for before := seq; before > 1; {
+			page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Before: before, Limit: lookBack, Newest: true})
+			if err != nil {
+				yield(parley.Message{}, err)
+				return
+			}
+			if len(page) == 0 {
+				return
+			}
+			for _, m := range slices.Backward(page) {
+				if !yield(m, nil) {
+					return
+				}
+			}
+			before = page[0].Seq
+		}
+	}
+}
 
 // An unheard is what a channel has not heard yet.
 type unheard struct {
@@ -95,29 +113,25 @@ type unheard struct {
 // to hear it with, and one of another surface was answered there.
 func fromPeople(ctx context.Context, tx parley.Tx, c *parley.Conversation, seq int64) (u unheard, err error) {
 	defer func() { slices.Reverse(u.said) }()
-	for before := seq; before > 1; {
-		page, err := tx.Messages(ctx, parley.MessageQuery{Tenant: c.Tenant, Conversation: c.ID, Before: before, Limit: lookBack, Newest: true})
-		if err != nil || len(page) == 0 {
+	for m, err := range backwards(ctx, tx, c, seq) {
+		if err != nil {
 			return u, err
 		}
-		for _, m := range slices.Backward(page) {
-			if m.Sender.IsAgent() {
-				u.said = append(u.said, m)
-			}
-			asked := m.Body.Turn
-			if m.Sender != parley.Customer || m.Type != parley.TypeText || asked == nil || asked.Surface != surface && asked.Surface != "" {
-				continue
-			}
-			t, err := tx.Turn(ctx, c.Tenant, c.ID, m.Seq)
-			if err != nil && parley.KindOf(err) != parley.NotFound {
-				return u, err
-			}
-			if err != nil || t.Status != parley.TurnFailed {
-				u.people = t.Status == parley.TurnHuman || t.Result.HandOver
-				return u, nil
-			}
+		if m.Sender.IsAgent() {
+			u.said = append(u.said, m)
 		}
-		before = page[0].Seq
+		asked := m.Body.Turn
+		if m.Sender != parley.Customer || m.Type != parley.TypeText || asked == nil || asked.Surface != surface && asked.Surface != "" {
+			continue
+		}
+		t, err := tx.Turn(ctx, c.Tenant, c.ID, m.Seq)
+		if err != nil && parley.KindOf(err) != parley.NotFound {
+			return u, err
+		}
+		if err != nil || t.Status != parley.TurnFailed {
+			u.people = t.Status == parley.TurnHuman || t.Result.HandOver
+			return u, nil
+		}
 	}
 	return u, nil
 }
