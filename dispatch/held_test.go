@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -117,4 +118,39 @@ func TestDisabledReceiverGetsNothingMore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A receiver that is back gets what was held for it a page a sweep, the longest held first, so that it is not thrown over again by all of
+// it at once.
+func TestHeldLanesComeBackAtABoundedRate(t *testing.T) {
+	const conversations = 2*sweepPage + 10
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		var c clock
+		s, app := open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
+		r := newReceiver(t, nil)
+		application(t, s, app, r.URL, nil)
+		var ids []parley.ConversationID
+		for half := range 2 { // the first are due for longer than the others
+			var steps []*parley.Step
+			for range conversations / 2 {
+				step := storetest.Start("")
+				step.Conversation.State.Parties[1].Application = app
+				steps, ids = append(steps, step), append(ids, step.Conversation.ID)
+			}
+			c.set(time.Duration(half) * time.Second)
+			storetest.MustCommit(t, s, steps...)
+		}
+		c.set(time.Minute)
+		for sweeps, want := 1, 0; want < conversations; sweeps++ {
+			want = min(conversations, sweeps*sweepPage)
+			d := start(t, s, func(config *Config) { config.Clock = c.now }) // sweeps once
+			waitFor(t, "what one sweep takes", func() bool { return len(r.got()) >= want && d.pool.idle() })
+			if n := len(r.got()); n != want {
+				t.Fatalf("%d came after %d sweeps, want %d", n, sweeps, want)
+			}
+			if sweeps == 1 && slices.ContainsFunc(ids[conversations/2:], func(id parley.ConversationID) bool { return states(t, s, id).Acked[1] > 0 }) {
+				t.Error("who waited for less came before who waited for longest")
+			}
+		}
+	})
 }
