@@ -32,16 +32,26 @@ type ownClient struct {
 }
 
 func newClients(guard *egress.Guard) *clients {
-	return &clients{guard: guard, common: newClient(guard, nil), own: map[ownerOf]ownClient{}}
+	return &clients{guard: guard, common: newClient(guard, nil, callbackBuffer), own: map[ownerOf]ownClient{}}
 }
 
 // NewClient makes a client for others who reach what strangers name: only where the guard permits, and without redirects.
-func NewClient(guard *egress.Guard) *http.Client { return newClient(guard, nil) }
+func NewClient(guard *egress.Guard) *http.Client { return newClient(guard, nil, turnBuffer) }
+
+const (
+	// callbackBuffer is what of a request is written at once, in bytes: most callbacks and their headers. Of less each took two
+	// packets, and a twentieth more of the processor (parley bench callbacks, 2026-11-28).
+	callbackBuffer = 4 << 10
+	// turnBuffer is the same of requests that bots may let wait by the thousands, each of which keeps its buffer.
+	turnBuffer = 1 << 10
+	// maxIdleAtHost is how many connections to one receiver are kept: as many as it may be given attempts at the same time.
+	maxIdleAtHost = 256
+)
 
 // newClient makes an HTTP client that goes only where the guard permits, follows no redirect and verifies certificates. It
 // has no time limit of its own: requests carry theirs. Proxies named by the environment are not used: one that resolves
-// names itself would go around the guard.
-func newClient(guard *egress.Guard, identity *tls.Config) *http.Client {
+// names itself would go around the guard. writes is the size of the buffer for a request.
+func newClient(guard *egress.Guard, identity *tls.Config, writes int) *http.Client {
 	if identity == nil {
 		identity = &tls.Config{}
 	}
@@ -50,10 +60,9 @@ func newClient(guard *egress.Guard, identity *tls.Config) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DialContext: guard.DialContext, TLSClientConfig: identity, ForceAttemptHTTP2: true,
-			TLSHandshakeTimeout: handshakeTimeout, MaxIdleConns: 1024, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
+			TLSHandshakeTimeout: handshakeTimeout, MaxIdleConns: 1024, MaxIdleConnsPerHost: maxIdleAtHost, IdleConnTimeout: 90 * time.Second,
 			MaxResponseHeaderBytes: 32 << 10, DisableCompression: true,
-			// Requests and answers are small, and a bot may let thousands of them wait.
-			ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10,
+			ReadBufferSize: 1 << 10, WriteBufferSize: writes, // answers are small
 		},
 	}
 }
@@ -80,7 +89,7 @@ func (c *clients) of(a *parley.Authentication) (*http.Client, error) {
 	if ok {
 		known.CloseIdleConnections()
 	}
-	made := newClient(c.guard, identity)
+	made := newClient(c.guard, identity, callbackBuffer)
 	c.own[key] = ownClient{made, a.Modified}
 	return made, nil
 }

@@ -126,8 +126,8 @@ func TestNoSpellingOfAnAddressGetsThrough(t *testing.T) {
 		}
 	}
 	everyName := dns(func(string) []string { return []string{"127.0.0.1", "::1"} })
-	client := newClient(&egress.Guard{Resolver: everyName}, nil)
-	open := newClient(&egress.Guard{Resolver: everyName, Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}, nil)
+	client := newClient(&egress.Guard{Resolver: everyName}, nil, callbackBuffer)
+	open := newClient(&egress.Guard{Resolver: everyName, Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}, nil, callbackBuffer)
 	spellings, noticed := 0, 0
 	for _, line := range lines {
 		kind, url, ok := strings.Cut(line, " ")
@@ -176,7 +176,7 @@ func TestNamesAreJudgedOnEveryConnect(t *testing.T) {
 		{[]string{"127.0.0.2", "127.0.0.1"}, true}, {[]string{"127.0.0.1", "::1", "10.0.0.1"}, false},
 	} {
 		answers = step.resolved
-		for what, err := range tries(t.Context(), newClient(guard, nil), "http://rebind.example:"+inside.port+"/") {
+		for what, err := range tries(t.Context(), newClient(guard, nil, callbackBuffer), "http://rebind.example:"+inside.port+"/") {
 			if refused := err != nil && strings.Contains(err.Error(), egress.ErrRefused.Error()); refused == step.reached {
 				t.Errorf("%s while the name is %v: %v", what, step.resolved, err)
 			}
@@ -194,7 +194,7 @@ func TestRedirectsLeadNowhere(t *testing.T) {
 		first := newReceiver(t, func(int, *http.Request) (int, map[string]string, string) {
 			return status, map[string]string{"Location": "http://127.0.0.1:" + second.port + "/"}, ""
 		})
-		client := newClient(&egress.Guard{Allow: loopback}, nil)
+		client := newClient(&egress.Guard{Allow: loopback}, nil, callbackBuffer)
 		payload := `{"messages":{"message":[{}]}}`
 		res, err := client.Post(first.URL, "application/json", strings.NewReader(payload))
 		if err != nil || res.StatusCode != status {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"sync"
@@ -140,9 +139,6 @@ func (d *Dispatcher) perTarget(r parley.Receiver) int {
 	}
 	return d.config.PerTarget
 }
-
-// Client is the guarded HTTP client, for others who fetch what strangers name.
-func (d *Dispatcher) Client() *http.Client { return d.sender.clients.common }
 
 // grace is how long attempts in flight may go on after Run was told to end: longer than any takes.
 const grace = attemptTimeout + tokenTimeout
