@@ -33,7 +33,11 @@ const clientTimeout = 30 * time.Second
 var client = &http.Client{Timeout: clientTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 func (a *api) do(ctx context.Context, path, kind string, body io.Reader, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+path, body)
+	return a.send(ctx, http.MethodPost, path, kind, body, out)
+}
+
+func (a *api) send(ctx context.Context, method, path, kind string, body io.Reader, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, a.base+path, body)
 	if err != nil {
 		return err
 	}
@@ -52,6 +56,9 @@ func (a *api) do(ctx context.Context, path, kind string, body io.Reader, out any
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return fmt.Errorf("%s = %d %s", path, res.StatusCode, text)
+	}
+	if out == nil { // there is nothing to read
+		return nil
 	}
 	return json.Unmarshal(text, out)
 }
@@ -78,13 +85,22 @@ const (
 )
 
 // makeAccount makes a web chat account whose conversations go to the console, or, with callback, to a bot behind it.
-func (a *api) makeAccount(ctx context.Context, address, callback string) error {
+func (a *api) makeAccount(ctx context.Context, address, callback string, served ...object) error {
 	applications := object{"agentConfiguration": object{"agents": []object{{"id": consoleApplication}}}}
 	if callback != "" {
 		app, err := a.create(ctx, "clientapplications", object{"name": address, "roles": []object{{"name": "custom_bot", "version": "v3",
 			"callback": callback, "notificationEmail": "bench@example.org"}}})
 		if err != nil {
 			return err
+		}
+		for _, how := range served {
+			body, err := json.Marshal(how)
+			if err != nil {
+				return err
+			}
+			if err := a.send(ctx, http.MethodPatch, "/admin/v1/clientapplications/"+app+"/roles/custom_bot", "application/json", bytes.NewReader(body), nil); err != nil {
+				return err
+			}
 		}
 		participant, err := a.create(ctx, "participants", object{"name": address, "type": "custom_bot", "application": object{"id": app},
 			"options": []object{{"name": "turnDeadlineSeconds", "value": "86400"}}}) // it never answers, and is to be asked all the same

@@ -19,7 +19,7 @@ const (
 	callbackLanes = 500
 	// callbackWindow is how many messages of each may be on their way: accepted and not yet received.
 	callbackWindow = 8
-	// SenderConcurrency is how many requests the plain sender has on their way.
+	// SenderConcurrency is how many requests each side may have on their way to the receiver.
 	SenderConcurrency = 50
 )
 
@@ -146,7 +146,7 @@ func callbacks(ctx context.Context, o Options, t Target, report *Report) error {
 		return err
 	}
 	defer func() { _ = s.stop() }()
-	lanes, conversations, closeLanes, err := callbackSessions(ctx, a, receiver.url, callbackLanes)
+	lanes, conversations, closeLanes, err := callbackSessions(ctx, a, receiver.url, callbackLanes, object{"concurrency": SenderConcurrency})
 	if err != nil {
 		return err
 	}

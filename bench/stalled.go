@@ -87,9 +87,9 @@ func startSlow(ctx context.Context) (url string, stop func(), err error) {
 }
 
 // callbackSessions joins so many customers to conversations with a bot whose callback is url.
-func callbackSessions(ctx context.Context, a *api, url string, n int) (lanes []*session, conversations []string, stop func(), err error) {
+func callbackSessions(ctx context.Context, a *api, url string, n int, served ...object) (lanes []*session, conversations []string, stop func(), err error) {
 	address := unique("callbacks")
-	if err := a.makeAccount(ctx, address, url); err != nil {
+	if err := a.makeAccount(ctx, address, url, served...); err != nil {
 		return nil, nil, nil, err
 	}
 	lanes, conversations = make([]*session, n), make([]string, n)
