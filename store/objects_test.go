@@ -1,12 +1,6 @@
 package store_test
 
 import (
-	"bytes"
-	"database/sql"
-	"errors"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,9 +12,7 @@ import (
 	"parley"
 	"parley/ident"
 	"parley/store"
-	"parley/store/keyset"
 	"parley/store/storetest"
-	"parley/tokens"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -35,40 +27,6 @@ func update(t *testing.T, s *store.Store, fn func(parley.Tx) error) {
 
 func base(name string, created time.Time) parley.Base {
 	return parley.Base{Tenant: parley.DefaultTenant, Name: name, Active: true, Created: created, Modified: created}
-}
-
-// newTenant makes a tenant beside the default one.
-func newTenant(t *testing.T, s *store.Store) parley.TenantID {
-	t.Helper()
-	n := parley.Tenant{ID: ident.New[parley.Tenant](), Organisation: parley.DefaultOrganisation, Name: "other", WidgetSecret: "w", Created: noon, Modified: noon}
-	update(t, s, func(tx parley.Tx) error { return tx.InsertTenant(t.Context(), n) })
-	return n.ID
-}
-
-func TestTenantsAreKeptWhole(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
-		s, ctx := open(t), t.Context()
-		want := parley.Tenant{ID: ident.New[parley.Tenant](), Organisation: parley.DefaultOrganisation, Name: "watched", RequireBearer: true, WidgetSecret: "w",
-			Created: noon, Modified: noon, OperationsURL: "https://ops.example/", OperationsSecret: "whsec_c2VjcmV0"}
-		check := func() {
-			t.Helper()
-			var got parley.Tenant
-			if err := s.View(ctx, func(tx parley.Tx) (err error) {
-				got, err = tx.Tenant(ctx, want.ID)
-				return err
-			}); err != nil || got != want {
-				t.Errorf("the tenant is %+v, %v; want %+v", got, err, want)
-			}
-		}
-		update(t, s, func(tx parley.Tx) error { return tx.InsertTenant(ctx, want) })
-		check()
-		want.OperationsURL, want.Modified = "", noon.Add(time.Hour) // its secret stays for another URL
-		update(t, s, func(tx parley.Tx) error { return tx.ReplaceTenant(ctx, want) })
-		check()
-		want.OperationsSecret = ""
-		update(t, s, func(tx parley.Tx) error { return tx.ReplaceTenant(ctx, want) })
-		check()
-	})
 }
 
 func TestObjectsAreKeptWhole(t *testing.T) {
@@ -258,30 +216,6 @@ func TestAccountByAddress(t *testing.T) {
 	})
 }
 
-func TestBuiltInObjectsAreInEveryTenant(t *testing.T) {
-	s := storetest.Open(t)
-	for _, tenant := range []parley.TenantID{parley.DefaultTenant, newTenant(t, s)} {
-		err := s.View(t.Context(), func(tx parley.Tx) error {
-			widget, err := tx.Applications().Find(t.Context(), tenant, parley.WidgetApplication)
-			if err != nil {
-				return err
-			}
-			console, err := tx.Applications().Find(t.Context(), tenant, parley.ConsoleApplication)
-			if err != nil {
-				return err
-			}
-			channel, err := tx.ChannelByType(t.Context(), tenant, "web_chat")
-			if _, ok := widget.Role(parley.Customer); !ok || !widget.BuiltIn || !console.BuiltIn || channel.ID != parley.WebChatChannel || !channel.BuiltIn {
-				t.Errorf("tenant %s has %+v, %+v, %+v", tenant, widget, console, channel)
-			}
-			return err
-		})
-		if err != nil {
-			t.Errorf("tenant %s: %v", tenant, err)
-		}
-	}
-}
-
 func TestClients(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
 		s, ctx := open(t), t.Context()
@@ -343,29 +277,6 @@ func TestClients(t *testing.T) {
 	})
 }
 
-func TestTenantIsDeletedOnlyWhenEmpty(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
-		s, ctx := open(t), t.Context()
-		tenant := newTenant(t, s)
-		auth := parley.Authentication{ID: ident.New[parley.Authentication](), Base: base("crm", noon), Basic: &parley.BasicAuth{}}
-		auth.Tenant = tenant
-		update(t, s, func(tx parley.Tx) error { return tx.Authentications().Insert(ctx, &auth, nil) })
-		remove := func() error {
-			return s.Update(ctx, func(tx parley.Tx) error { return tx.DeleteTenant(ctx, tenant) })
-		}
-		if err := remove(); parley.ReasonOf(err) != parley.InUse {
-			t.Errorf("DeleteTenant with configuration = %v, want InUse", err)
-		}
-		update(t, s, func(tx parley.Tx) error { return tx.Authentications().Delete(ctx, tenant, auth.ID) })
-		if err := remove(); err != nil {
-			t.Errorf("DeleteTenant with built-in objects only = %v", err)
-		}
-		if err := remove(); parley.KindOf(err) != parley.NotFound {
-			t.Errorf("DeleteTenant again = %v, want NotFound", err)
-		}
-	})
-}
-
 func TestAssetIsUploadedOnceAndStaysWhileUsed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
 		s, ctx := open(t), t.Context()
@@ -417,114 +328,6 @@ func TestAssetIsUploadedOnceAndStaysWhileUsed(t *testing.T) {
 		if err := remove(parley.DefaultTenant); err != nil {
 			t.Errorf("DeleteAsset = %v", err)
 		}
-	})
-}
-
-// Secrets that the hub must read back are sealed in the database, those it only compares are hashed: whoever reads every
-// table of it learns none.
-func TestDatabaseTellsNoSecrets(t *testing.T) {
-	dump := func(t *testing.T, driver, url, tables string) string {
-		t.Helper()
-		db, err := sql.Open(driver, url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		var all strings.Builder
-		read := func(query string) (rows [][]byte) {
-			found, err := db.QueryContext(t.Context(), query)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer found.Close()
-			columns, err := found.Columns()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for found.Next() {
-				row := make([][]byte, len(columns))
-				into := make([]any, len(columns))
-				for i := range row {
-					into[i] = &row[i]
-				}
-				if err := found.Scan(into...); err != nil {
-					t.Fatal(err)
-				}
-				rows = append(rows, bytes.Join(row, []byte{'\n'}))
-			}
-			if err := found.Err(); err != nil {
-				t.Fatal(err)
-			}
-			return rows
-		}
-		for _, table := range read(tables) {
-			for _, row := range read("SELECT * FROM " + string(table)) {
-				all.Write(row)
-				all.WriteByte('\n')
-			}
-		}
-		return all.String()
-	}
-	test := func(t *testing.T, url string, text func() string) {
-		seal, err := keyset.Open(t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(t.Context(), store.Config{URL: url, Seal: seal, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx := t.Context()
-		basic := parley.Authentication{ID: ident.New[parley.Authentication](), Base: base("basic-known", noon), Basic: &parley.BasicAuth{Username: "u", Password: "planted-password"}}
-		recipe := parley.Authentication{ID: ident.New[parley.Authentication](), Base: base("recipe", noon), OAuth2: &parley.TokenRecipe{
-			URL: "https://id.example/planted-url", Headers: []parley.NameValue{{Name: "X-Key", Value: "planted-header"}}, Payload: "planted-payload", TokenPath: "$.t"}}
-		app := parley.ClientApplication{ID: ident.New[parley.ClientApplication](), Base: base("bot", noon), Roles: []parley.ApplicationRole{{Name: parley.CustomBot,
-			Callback: "https://bot.example/?key=planted-callback", Headers: []parley.NameValue{{Name: "X-Key", Value: "planted-role-header"}}}}}
-		client := parley.APIClient{ID: ident.New[parley.APIClient](), PublicID: "client-known", Tenant: parley.DefaultTenant, SecretHash: tokens.HashSecret("planted-client-secret"), Created: noon, Modified: noon}
-		tenant := parley.Tenant{ID: ident.New[parley.Tenant](), Organisation: parley.DefaultOrganisation, Name: "tenant-known", WidgetSecret: "planted-widget-secret", Created: noon, Modified: noon,
-			OperationsURL: "https://ops.example/planted-operations", OperationsSecret: "whsec_planted"}
-		update(t, s, func(tx parley.Tx) error {
-			return errors.Join(tx.Authentications().Insert(ctx, &basic, nil), tx.Authentications().Insert(ctx, &recipe, nil), tx.Applications().Insert(ctx, &app, nil),
-				tx.InsertClient(ctx, client), tx.InsertTenant(ctx, tenant),
-				tx.InsertSigningKey(ctx, parley.SigningKey{ID: "key-known", Private: []byte("planted-signing-key"), Created: noon}))
-		})
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		found := text()
-		for _, known := range []string{"basic-known", "client-known", "tenant-known", "key-known"} { // else the test shows nothing
-			if !strings.Contains(found, known) {
-				t.Errorf("the dump does not hold %q", known)
-			}
-		}
-		if i := strings.Index(found, "planted"); i >= 0 {
-			t.Errorf("the database holds %q", found[i:min(i+30, len(found))])
-		}
-	}
-	t.Run("sqlite", func(t *testing.T) {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "parley.db")
-		test(t, path, func() string {
-			text := dump(t, "sqlite", path, "SELECT name FROM sqlite_master WHERE type = 'table'")
-			files, err := filepath.Glob(path + "*") // and what is left in its pages and its log
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range files {
-				raw, err := os.ReadFile(f)
-				if err != nil {
-					t.Fatal(err)
-				}
-				text += string(raw)
-			}
-			return text
-		})
-	})
-	t.Run("postgres", func(t *testing.T) {
-		url := storetest.PostgresURL(t)
-		test(t, url, func() string {
-			return dump(t, "pgx", url, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
-		})
 	})
 }
 
