@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -202,7 +203,7 @@ func (r *Runner) guarded(ctx context.Context, c Connector, t *Turn, partial func
 	conversation := t.Conversation // t is not held: a connector that waits lets go of it
 	defer func() {
 		if p := recover(); p != nil {
-			r.config.Logger.ErrorContext(ctx, "a connector panicked", "conversation", conversation, "panic", fmt.Sprint(p))
+			r.config.Logger.ErrorContext(ctx, "a connector panicked", "conversation", conversation, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = &Failure{Why: parley.FailureInternal, Problem: "the hub could not ask the bot"}
 		}
 	}()

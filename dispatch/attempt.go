@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -79,7 +80,7 @@ func (s *sender) attempt(ctx context.Context, to target, r request, keep func() 
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				done <- result{ours: fmt.Errorf("attempt: panic: %v", p)}
+				done <- result{ours: fmt.Errorf("attempt: panic: %v\n%s", p, debug.Stack())}
 			}
 		}()
 		done <- s.bounded(ctx, to, r, keep)

@@ -206,8 +206,8 @@ func TestAttemptIsOverAtItsDeadline(t *testing.T) {
 		close(stuck)
 	})
 	s := senderOver(func(*http.Request) (*http.Response, error) { panic("planted") })
-	if res := s.attempt(t.Context(), target{role: parley.ApplicationRole{Callback: "https://example.org"}}, request{}, func() bool { return true }); res.ours == nil {
-		t.Errorf("attempt with a bug = %+v, want a fault of ours", res)
+	if res := s.attempt(t.Context(), target{role: parley.ApplicationRole{Callback: "https://example.org"}}, request{}, func() bool { return true }); res.ours == nil || !strings.Contains(res.ours.Error(), "trust_test.go") {
+		t.Errorf("attempt with a bug = %+v, want a fault of ours that says where", res)
 	}
 }
 
