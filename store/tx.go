@@ -22,13 +22,17 @@ type tx struct {
 // conn is the transaction as bulks use it.
 func (t *tx) conn() conn { return t.s.conn(t.pool, t.db.Tx) }
 
-// updateTries bounds how often Update runs its function after serialization failures.
-const updateTries = 10
+// Update runs its function again after a serialization failure until both are over: of many that change one row, one gets on in each round,
+// and on a busy machine one of 72 had not been lucky in ten.
+const (
+	updateTries = 10
+	updateFor   = 5 * time.Second
+)
 
 // Update implements [parley.Store].
 func (s *Store) Update(ctx context.Context, fn func(parley.Tx) error) error {
 	var err error
-	for try := range updateTries {
+	for try, began := 0, time.Now(); try < updateTries || time.Since(began) < updateFor; try++ {
 		if try > 0 {
 			// Full jitter, so that two writers who met do not meet again.
 			wait := time.NewTimer(rand.N(time.Millisecond << min(try, 7)))

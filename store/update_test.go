@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"parley"
 	"parley/ident"
 	"parley/store/storetest"
@@ -43,6 +45,25 @@ func TestAbortedTransactionsAreRunAgain(t *testing.T) {
 			}); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+	})
+}
+
+// An update that meets others again and again is made in the end; one that always does is refused as busy.
+func TestUpdatesAreTriedForAWhile(t *testing.T) {
+	meets := &pgconn.PgError{Code: "40001"}
+	storetest.Each(t, func(t *testing.T, open opener) {
+		s, tries := open(t), 0
+		if err := s.Update(t.Context(), func(parley.Tx) error {
+			if tries++; tries <= 20 {
+				return meets
+			}
+			return nil
+		}); err != nil || tries != 21 {
+			t.Errorf("after %d tries: %v", tries, err)
+		}
+		if err := s.Update(t.Context(), func(parley.Tx) error { return meets }); parley.KindOf(err) != parley.Busy || !errors.Is(err, meets) {
+			t.Errorf("one that always meets others: %v", err)
 		}
 	})
 }
