@@ -62,6 +62,10 @@ func (r *Report) Failed() bool { return r.Broken() || len(r.Late) > 0 }
 // shortTalk is how long clients talk on after the cycles of the short form.
 const shortTalk = 2 * time.Second
 
+// shortSlack is how many times as long what is promised may take in the short form: its stages, and tests of other packages, share the
+// processors. Whether promised times are kept is seen by the campaign, which runs alone.
+const shortSlack = 3
+
 // Run runs a case. Its error is a failure to carry it out; what was found is in the report.
 func Run(ctx context.Context, stage *Stage, c Case, short bool) (r Report, err error) {
 	r = Report{Case: c.Name, Cycles: c.Cycles}
@@ -116,12 +120,16 @@ func Run(ctx context.Context, stage *Stage, c Case, short bool) (r Report, err e
 		r.Lanes = takeovers(e, w.kills)
 	}
 	w.mu.Unlock()
-	r.Late = r.late(takeoverLimit + c.Setup.Skew) // what a hub had claimed ends by its clock
+	slack := 1
+	if short {
+		slack = shortSlack
+	}
+	r.Late = r.late(takeoverLimit+c.Setup.Skew, slack) // what a hub had claimed ends by its clock
 	return r, nil
 }
 
-// late says which of the promised times were not kept; takeover is that of lanes.
-func (r *Report) late(takeover time.Duration) (all []string) {
+// late says which of the promised times were not kept, with so many times as long; takeover is that of lanes.
+func (r *Report) late(takeover time.Duration, slack int) (all []string) {
 	for _, s := range []struct {
 		what       string
 		got, limit time.Duration
@@ -130,7 +138,7 @@ func (r *Report) late(takeover time.Duration) (all []string) {
 		{"sessions resumed (p99)", percentile(r.Resumes, 99), resumeLimit},
 		{"lanes taken over", percentile(r.Lanes, 100), takeover},
 	} {
-		if s.got > s.limit {
+		if s.got > time.Duration(slack)*s.limit {
 			all = append(all, fmt.Sprintf("%s: %v, promised are %v", s.what, s.got.Round(time.Millisecond), s.limit))
 		}
 	}

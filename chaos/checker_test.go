@@ -152,9 +152,13 @@ func TestLateIsTold(t *testing.T) {
 		"one session of 50":          {Report{Resumes: many(49, time.Second, 6*time.Second)}, "sessions resumed (p99): 6s, promised are 5s"},
 		"a lane waited for too long": {Report{Lanes: many(500, time.Second, 11*time.Second)}, "lanes taken over: 11s, promised are 10s"},
 	} {
-		if got := strings.Join(test.report.late(takeoverLimit), "; "); got != test.want {
+		if got := strings.Join(test.report.late(takeoverLimit, 1), "; "); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+	threeTimes := Report{Starts: many(1, 0, 9*time.Second), Resumes: many(1, 0, 15*time.Second), Lanes: many(1, 0, 31*time.Second)}
+	if got := strings.Join(threeTimes.late(takeoverLimit, shortSlack), "; "); got != "lanes taken over: 31s, promised are 10s" {
+		t.Errorf("in the short form: %q", got)
 	}
 }
 
