@@ -86,10 +86,18 @@ func (a *active) noteAvailability(ctx context.Context, p *post, state *parley.Co
 		if state.Status == parley.Ended || !Permitted(in.draft.Sender, t) || r.checkSpeaker() != nil || r.checkOwner() != nil {
 			continue
 		}
-		if err := a.h.setAvailable(ctx, a.tenant, r.senderApplication(), t == parley.TypeAgentAvailable); err != nil {
+		marked, err := a.h.setAvailableUnless(ctx, a.tenant, r.senderApplication(), t == parley.TypeAgentAvailable, func(tx parley.Tx) (bool, error) {
+			// Another node gave the conversation to somebody else: the step will not hold, and is routed again on what there is.
+			c, err := tx.Conversation(ctx, a.tenant, a.id)
+			if parley.KindOf(err) == parley.NotFound { // it begins with this step
+				return false, nil
+			}
+			return c.Epoch > state.Epoch, err
+		})
+		if err != nil {
 			return nil, err
 		}
-		changed = true
+		changed = changed || marked
 	}
 	if !changed {
 		return plan, nil
@@ -103,11 +111,21 @@ const releaseTimeout = 5 * time.Minute
 
 // setAvailable stores what an agent program said and, if it is back, gives out what was held for it.
 func (h *Hub) setAvailable(ctx context.Context, tenant parley.TenantID, app parley.ApplicationID, available bool) error {
-	err := h.config.Store.Update(ctx, func(tx parley.Tx) error {
+	_, err := h.setAvailableUnless(ctx, tenant, app, available, func(parley.Tx) (bool, error) { return false, nil })
+	return err
+}
+
+// setAvailableUnless is setAvailable, unless the record says that it is not so any more.
+func (h *Hub) setAvailableUnless(ctx context.Context, tenant parley.TenantID, app parley.ApplicationID, available bool, over func(parley.Tx) (bool, error)) (marked bool, err error) {
+	err = h.config.Store.Update(ctx, func(tx parley.Tx) error {
+		stale, err := over(tx)
+		if marked = !stale; err != nil || stale {
+			return err
+		}
 		return tx.SetAvailable(ctx, tenant, app, available, h.now())
 	})
-	if err != nil {
-		return err
+	if err != nil || !marked {
+		return false, err
 	}
 	h.ConfigChanged(ctx, tenant)
 	if available {
@@ -119,5 +137,5 @@ func (h *Hub) setAvailable(ctx context.Context, tenant parley.TenantID, app parl
 			}
 		})
 	}
-	return nil
+	return true, nil
 }
