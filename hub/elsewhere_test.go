@@ -88,6 +88,20 @@ func TestOwnerByAnotherNode(t *testing.T) {
 	})
 }
 
+// Who is unavailable is whoever has the conversation, not who had it as far as the node knows that is told.
+func TestUnavailableAfterATransferByAnotherNode(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open opener) {
+		one := newWorld(t, open(t), noBots, retain)
+		two := one.elsewhere()
+		id := one.start()
+		two.say(id, parley.CustomAgent, parley.TypeText)
+		one.say(id, parley.CustomAgent, parley.TypeEscalationTransfer)
+		two.say(id, parley.CustomAgent, parley.TypeAgentUnavailable)
+		two.say(id, parley.CustomAgent, parley.TypeEscalationTransfer) // back to the former, who is there
+		storetest.Check(t, one.store, one.tenant, id)
+	})
+}
+
 // What one node held for agents another one gives out, although it never heard of it.
 func TestHeldByAnotherNode(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
