@@ -15,6 +15,7 @@ import (
 
 	"parley"
 	"parley/bots"
+	"parley/bots/llm"
 	"parley/bots/webhook"
 	"parley/directory"
 	"parley/dispatch"
@@ -47,6 +48,7 @@ type stage struct {
 	thinks  chan struct{} // closed when it does
 	asked   atomic.Int64
 	told    atomic.Pointer[bots.Turn] // what the bot was asked last
+	flow    bots.Connector            // asked in place of the script, if set before the first turn
 }
 
 // deaf hubs end accounts, and hear of nothing.
@@ -110,7 +112,10 @@ func (s *stage) reply(ctx context.Context, t *bots.Turn) (parley.BotReply, error
 
 type scripted struct{ s *stage }
 
-func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parley.BotReply, error) {
+func (c scripted) Turn(ctx context.Context, t *bots.Turn, partial func(string)) (parley.BotReply, error) {
+	if c.s.flow != nil {
+		return c.s.flow.Turn(ctx, t, partial)
+	}
 	return c.s.reply(ctx, t)
 }
 
@@ -150,7 +155,8 @@ func (s *stage) start(live parley.Live, script *stage) {
 	log := slog.New(slog.DiscardHandler)
 	late := &struct{ *hub.Hub }{}
 	runner := bots.New(bots.Config{Store: s.store, Hub: late, Logger: log, Connectors: map[parley.Connector]bots.Factory{
-		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{script} }, parley.ConnectorWebhook: webhook.Factory(http.DefaultClient)}})
+		parley.ConnectorRules: func(*parley.ClientApplication) bots.Connector { return scripted{script} }, parley.ConnectorWebhook: webhook.Factory(http.DefaultClient),
+		parley.ConnectorLLM: llm.Factory(http.DefaultClient)}})
 	d := dispatch.New(dispatch.Config{Store: s.store, Hub: late, Work: true, Sweep: 20 * time.Millisecond, Logger: log, Bots: runner, Allow: loopback})
 	s.hub = hub.New(hub.Config{Store: s.store, Live: live, Dispatcher: d, Logger: log, Clock: s.clock})
 	late.Hub = s.hub
