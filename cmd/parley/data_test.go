@@ -32,7 +32,7 @@ func TestDocumentsAreTrue(t *testing.T) {
 					}
 				case "json":
 					// What follows from the record shows up within seconds.
-					again, late := time.NewTicker(200*time.Millisecond), time.After(10*time.Second)
+					again, late := time.NewTicker(200*time.Millisecond), time.After(30*time.Second)
 					diff := differs(t, s.text, answer)
 					for (name == "analytics" || strings.Contains(command, "/export/visits")) && diff != "" {
 						select {

@@ -83,7 +83,7 @@ func TestTraceGoesFromAcceptToCallback(t *testing.T) {
 			if err := n.tracing.ForceFlush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			deadline := time.After(10 * time.Second)
+			deadline := time.After(30 * time.Second)
 			for {
 				spans.mu.Lock()
 				names := strings.Join(spans.spans[parts[1]], ", ")
