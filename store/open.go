@@ -44,7 +44,8 @@ type Store struct {
 	owed    *owedReader
 	metrics *metrics
 	words   wordCipher
-	few     int // fewValues, less in tests
+	id      string // see Installation
+	few     int    // fewValues, less in tests
 
 	background    sync.WaitGroup
 	endBackground context.CancelFunc
@@ -103,6 +104,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.read = s.read.WithQueryHook(s.reads)
 	err = s.migrate(ctx)
 	if err == nil {
+		err = s.write.NewRaw("SELECT id FROM installation").Scan(ctx, &s.id)
+	}
+	if err == nil {
 		err = s.openWords(ctx)
 	}
 	if err != nil {
@@ -140,6 +144,9 @@ func (s *Store) Close() error {
 	}
 	return errors.Join(s.write.Close(), s.read.Close())
 }
+
+// Installation is what all nodes on this record have in common, and no others: 16 hexadecimal digits. A copy of the record has it, too.
+func (s *Store) Installation() string { return s.id }
 
 // Ping says whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.read.PingContext(ctx) }

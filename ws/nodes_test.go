@@ -31,7 +31,7 @@ func nodes(t *testing.T, change func(*ws.Config)) (a, b *node) {
 	s := newSite(t, nil)
 	quiet := slog.New(slog.DiscardHandler)
 	open := func() *node {
-		l, err := live.Open(t.Context(), live.Config{URL: redis, Logger: quiet})
+		l, err := live.Open(t.Context(), live.Config{URL: redis, Installation: s.store.Installation(), Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -111,7 +111,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		return n, err
 	}
 	n.closers = append(n.closers, func(context.Context) error { return n.store.Close() })
-	if n.live, err = live.Open(ctx, live.Config{URL: c.Redis, Dir: filepath.Join(c.Data, "redis"), Logger: logger, Meter: n.meter}); err != nil {
+	if n.live, err = live.Open(ctx, live.Config{URL: c.Redis, Installation: n.store.Installation(), Dir: filepath.Join(c.Data, "redis"), Logger: logger, Meter: n.meter}); err != nil {
 		return n, err
 	}
 	n.closers = append(n.closers, func(context.Context) error { return n.live.Close() })
@@ -123,7 +123,7 @@ func start(ctx context.Context, c *configs.Serve, logger *slog.Logger) (n *node,
 		return n, err
 	}
 	n.closers = append(n.closers, n.tracing.Shutdown)
-	queue := asynqueue.New(n.live, logger)
+	queue := asynqueue.New(n.live, n.store.Installation(), logger)
 	n.closers = append(n.closers, func(context.Context) error { return queue.Close() })
 	bucket, err := openBlobs(ctx, c)
 	if err != nil {

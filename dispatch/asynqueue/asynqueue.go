@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	queueName = "lanes"
-	taskType  = "lanes"
+	taskType = "lanes"
 	// maxLanes bounds one task.
 	maxLanes = 1024
 	// taskTimeout is far more than decoding a task needs.
@@ -27,13 +26,14 @@ const (
 // Queue implements dispatch.Queue.
 type Queue struct {
 	redis  asynq.RedisConnOpt
+	name   string
 	client *asynq.Client
 	logger *slog.Logger
 }
 
-// New makes a queue on a Redis; see [parley/store/live.Live.MakeRedisClient].
-func New(redis asynq.RedisConnOpt, logger *slog.Logger) *Queue {
-	return &Queue{redis: redis, client: asynq.NewClient(redis), logger: logger}
+// New makes the queue of an installation on a Redis; see [parley/store/live.Live.MakeRedisClient].
+func New(redis asynq.RedisConnOpt, installation string, logger *slog.Logger) *Queue {
+	return &Queue{redis: redis, name: "lanes:" + installation, client: asynq.NewClient(redis), logger: logger}
 }
 
 // Close closes the connection.
@@ -45,7 +45,7 @@ func (q *Queue) Enqueue(ctx context.Context, lanes []int64) error {
 		n := min(len(lanes), maxLanes)
 		task := asynq.NewTask(taskType, encode(lanes[:n]))
 		// No retry and no retention: what is lost is swept, and nothing lives in asynq's archive.
-		if _, err := q.client.EnqueueContext(ctx, task, asynq.Queue(queueName), asynq.MaxRetry(0), asynq.Timeout(taskTimeout)); err != nil {
+		if _, err := q.client.EnqueueContext(ctx, task, asynq.Queue(q.name), asynq.MaxRetry(0), asynq.Timeout(taskTimeout)); err != nil {
 			return fmt.Errorf("enqueue lanes: %w", err)
 		}
 		lanes = lanes[n:]
@@ -57,7 +57,7 @@ func (q *Queue) Enqueue(ctx context.Context, lanes []int64) error {
 func (q *Queue) Run(ctx context.Context, handle func(lanes []int64)) error {
 	server := asynq.NewServer(q.redis, asynq.Config{
 		Concurrency: 4,
-		Queues:      map[string]int{queueName: 1},
+		Queues:      map[string]int{q.name: 1},
 		// asynq's defaults are wrong for chat: an empty queue is looked at once a second.
 		TaskCheckInterval:        10 * time.Millisecond,
 		DelayedTaskCheckInterval: 500 * time.Millisecond,

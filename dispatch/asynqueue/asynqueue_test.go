@@ -2,6 +2,7 @@ package asynqueue_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os/exec"
 	"slices"
@@ -15,8 +16,7 @@ import (
 	"parley/store/live"
 )
 
-// each runs a test on a Redis of its own, and on the one inside the process. Not on one that other tests use: the queue has
-// one name, and their hubs' tasks would arrive here.
+// each runs a test on a Redis of its own, and on the one inside the process.
 func each(t *testing.T, test func(t *testing.T, l *live.Live)) {
 	open := func(t *testing.T, c live.Config) *live.Live {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -36,11 +36,14 @@ func each(t *testing.T, test func(t *testing.T, l *live.Live)) {
 	t.Run("miniredis", func(t *testing.T) { test(t, open(t, live.Config{URL: live.Auto, Server: "none"})) })
 }
 
-// Lanes travel many in one task, soon arrive at a worker that had nothing to do, and a task that is broken harms nobody.
+// Lanes travel many in one task, soon arrive at a worker that had nothing to do, and a task that is broken harms nobody. Those of another
+// installation, whose lanes have the same keys, do not arrive.
 func TestLanesArrive(t *testing.T) {
 	each(t, func(t *testing.T, l *live.Live) {
-		q := asynqueue.New(l, slog.New(slog.DiscardHandler))
+		q := asynqueue.New(l, "here", slog.New(slog.DiscardHandler))
 		defer q.Close()
+		other := asynqueue.New(l, "there", slog.New(slog.DiscardHandler))
+		defer other.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		var mu sync.Mutex
 		tasks, got := 0, []int64{}
@@ -58,14 +61,14 @@ func TestLanesArrive(t *testing.T) {
 		}()
 		raw := asynq.NewClient(l)
 		defer raw.Close()
-		if _, err := raw.Enqueue(asynq.NewTask("lanes", []byte{0xff}), asynq.Queue("lanes"), asynq.MaxRetry(0)); err != nil {
+		if _, err := raw.Enqueue(asynq.NewTask("lanes", []byte{0xff}), asynq.Queue("lanes:here"), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
 		}
 		want := make([]int64, 700)
 		for i := range want {
 			want[i] = int64(i) * 1_000_003
 		}
-		if err := q.Enqueue(ctx, want); err != nil {
+		if err := errors.Join(other.Enqueue(ctx, []int64{1}), q.Enqueue(ctx, want)); err != nil {
 			t.Fatal(err)
 		}
 		select {

@@ -35,20 +35,20 @@ func nodes(t *testing.T, between func(broker.Hub) broker.Hub) (one, two *stage) 
 		t.Fatal(err)
 	}
 	sealed := func(c *store.Config) { c.Seal = seal }
-	one, two = newStageOn(t, storetest.OpenURL(t, database, sealed), openLive(t, redis), func(b *parley.BotSettings) { b.RenewExpired = true }),
-		&stage{t: t, store: storetest.OpenURL(t, database, sealed)}
+	record := storetest.OpenURL(t, database, sealed)
+	one, two = newStageOn(t, record, openLive(t, redis, record), func(b *parley.BotSettings) { b.RenewExpired = true }), &stage{t: t, store: storetest.OpenURL(t, database, sealed)}
 	if between != nil {
 		one.serve(between(one.hub))
 	}
-	two.start(openLive(t, redis), one)
+	two.start(openLive(t, redis, two.store), one)
 	two.serve(two.hub)
 	two.bot, two.channel, two.key = one.bot, one.channel, one.key
 	return one, two
 }
 
-func openLive(t *testing.T, redis string) parley.Live {
+func openLive(t *testing.T, redis string, record *store.Store) parley.Live {
 	t.Helper()
-	l, err := live.Open(t.Context(), live.Config{URL: redis, Logger: slog.New(slog.DiscardHandler)})
+	l, err := live.Open(t.Context(), live.Config{URL: redis, Installation: record.Installation(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

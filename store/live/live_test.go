@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -19,11 +20,12 @@ import (
 	"parley/ident"
 )
 
-// each runs a test on every Redis there is: an external one, a private child, and miniredis.
+// each runs a test on every Redis there is: an external one, a private child, and miniredis. What it opens belongs together.
 func each(t *testing.T, test func(t *testing.T, open func() *Live)) {
+	installation := ident.New[parley.Live]().String()
 	start := func(t *testing.T, c Config) *Live {
 		t.Helper()
-		c.Logger = slog.New(slog.DiscardHandler)
+		c.Installation, c.Logger = installation, slog.New(slog.DiscardHandler)
 		l, err := Open(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
@@ -95,6 +97,42 @@ func TestHintsReachOtherNodesOnly(t *testing.T) {
 			case <-deadline:
 				t.Fatal("the hint did not arrive")
 			}
+		}
+	})
+}
+
+// Who shares a Redis and belongs to another installation has locks and sessions of its own, and hears of nothing.
+func TestInstallationsAreApart(t *testing.T) {
+	each(t, func(t *testing.T, open func() *Live) {
+		here, there, ctx := open(), open(), t.Context()
+		there.installation = ident.New[parley.Live]().String()
+		for _, l := range []*Live{here, there} {
+			if ok, err := l.Lock(ctx, "detection", l.installation, time.Minute); !ok || err != nil {
+				t.Errorf("Lock = %v, %v", ok, err)
+			}
+			if ok, _, err := l.Allow(ctx, "key", 1, time.Minute); !ok || err != nil {
+				t.Errorf("Allow = %v, %v", ok, err)
+			}
+		}
+		if err := errors.Join(here.Join(ctx, "agents", "s", time.Minute), here.Sample(ctx, "agents", 1)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := there.Present(ctx, "agents"); err != nil || n[0] != 0 {
+			t.Errorf("Present = %d, %v; want 0", n, err)
+		}
+		if samples, err := there.Samples(ctx, "agents"); err != nil || len(samples) != 0 {
+			t.Errorf("Samples = %v, %v; want none", samples, err)
+		}
+		listening, cancel := context.WithCancel(ctx)
+		defer cancel()
+		subscribed := make(chan struct{}, 100)
+		go func() { _ = there.Hints(listening, func(parley.Hint) { subscribed <- struct{}{} }) }()
+		<-subscribed
+		if err := here.Publish(ctx, []parley.Hint{{Kind: parley.HintConfig, Tenant: parley.DefaultTenant}}); err != nil {
+			t.Fatal(err)
+		}
+		if !here.isAlone() {
+			t.Error("somebody of another installation heard a hint")
 		}
 	})
 }

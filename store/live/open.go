@@ -23,24 +23,27 @@ const Auto = "auto"
 type Config struct {
 	// URL: redis://, rediss:// (TLS), redis+sentinel://[user:password@]host:port,host:port/master[/db],
 	// redis+cluster://[user:password@]host:port,host:port; or [Auto].
-	URL    string
-	Dir    string                // with Auto: where the private server keeps its file; made if need be
-	Logger *slog.Logger          // nil = slog.Default
-	Meter  prometheus.Registerer // nil = no metrics
+	URL string
+	// Installation is what the nodes that belong together have in common, and no others on that Redis: they share locks and hear from each other.
+	Installation string
+	Dir          string                // with Auto: where the private server keeps its file; made if need be
+	Logger       *slog.Logger          // nil = slog.Default
+	Meter        prometheus.Registerer // nil = no metrics
 	// Server is the redis-server program for Auto; empty = the one in the PATH, "none" = never one.
 	Server string
 }
 
 // Live implements [parley.Live] on Redis.
 type Live struct {
-	client  redis.UniversalClient
-	options *redis.UniversalOptions
-	node    string       // tells our own hints from those of others
-	alone   atomic.Int64 // until when (Unix nanoseconds) no other node is believed to listen
-	unsaid  atomic.Bool  // hints were not published, or nobody heard them
-	Kind    string       // "redis", "child" or "miniredis": what there is, for the log and /readyz
-	close   []func() error
-	trips   *trips
+	client       redis.UniversalClient
+	options      *redis.UniversalOptions
+	installation string
+	node         string       // tells our own hints from those of others
+	alone        atomic.Int64 // until when (Unix nanoseconds) no other node is believed to listen
+	unsaid       atomic.Bool  // hints were not published, or nobody heard them
+	Kind         string       // "redis", "child" or "miniredis": what there is, for the log and /readyz
+	close        []func() error
+	trips        *trips
 }
 
 // Open connects, or starts what it connects to. An external Redis need not answer yet: what is live may be missing.
@@ -48,7 +51,7 @@ func Open(ctx context.Context, c Config) (*Live, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	l := &Live{node: uuid.NewString(), Kind: "redis", trips: newTrips(c.Meter)}
+	l := &Live{installation: c.Installation, node: uuid.NewString(), Kind: "redis", trips: newTrips(c.Meter)}
 	if c.URL != Auto && c.URL != "" {
 		options, err := parseURL(c.URL)
 		if err != nil {
