@@ -47,6 +47,7 @@ type request struct {
 	id    string // of the delivery, the same on every attempt
 	body  []byte
 	trace string // W3C traceparent of what caused it
+	again bool   // an attempt failed before: it connects anew
 }
 
 // A result is what an attempt came to.
@@ -140,6 +141,9 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 	client, err := s.clients.of(to.authentication)
 	if err != nil {
 		return result{problem: err.Error()}, sent
+	}
+	if r.again {
+		ctx = context.WithValue(ctx, connectAnew{}, true)
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()

@@ -56,16 +56,37 @@ func newClient(guard *egress.Guard, identity *tls.Config, writes int) *http.Clie
 		identity = &tls.Config{}
 	}
 	identity.MinVersion = tls.VersionTLS12
+	kept := &http.Transport{
+		DialContext: guard.DialContext, TLSClientConfig: identity, ForceAttemptHTTP2: true,
+		TLSHandshakeTimeout: handshakeTimeout, MaxIdleConns: 1024, MaxIdleConnsPerHost: maxIdleAtHost, IdleConnTimeout: 90 * time.Second,
+		MaxResponseHeaderBytes: 32 << 10, DisableCompression: true,
+		ReadBufferSize: 1 << 10, WriteBufferSize: writes, // answers are small
+	}
+	anew := kept.Clone()
+	anew.DisableKeepAlives = true
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: guard.DialContext, TLSClientConfig: identity, ForceAttemptHTTP2: true,
-			TLSHandshakeTimeout: handshakeTimeout, MaxIdleConns: 1024, MaxIdleConnsPerHost: maxIdleAtHost, IdleConnTimeout: 90 * time.Second,
-			MaxResponseHeaderBytes: 32 << 10, DisableCompression: true,
-			ReadBufferSize: 1 << 10, WriteBufferSize: writes, // answers are small
-		},
+		Transport:     &connections{kept, anew},
 	}
 }
+
+// connections go out over those that are kept, or, if the context says so, over new ones that are not kept: whoever tries again does not know
+// whether it was the receiver that failed, or a connection that had died without a word. Of those as many may be kept as receivers had lanes,
+// and each would cost a delivery an attempt of its schedule.
+type connections struct{ kept, anew *http.Transport }
+
+type connectAnew struct{}
+
+// RoundTrip implements [http.RoundTripper].
+func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Context().Value(connectAnew{}) != nil {
+		return c.anew.RoundTrip(r)
+	}
+	return c.kept.RoundTrip(r)
+}
+
+// CloseIdleConnections does what [http.Client.CloseIdleConnections] is to do.
+func (c *connections) CloseIdleConnections() { c.kept.CloseIdleConnections() }
 
 // handshakeTimeout leaves some of an attempt's five seconds to the receiver.
 const handshakeTimeout = 3 * time.Second

@@ -10,7 +10,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"parley"
+
 	"parley/egress"
+	"parley/ident"
+	"parley/store/storetest"
 )
 
 // A receiver that may be given as many attempts at the same time as there can be is not dialled anew for each: every connection is kept.
@@ -60,5 +64,30 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 	if n := dialled.Load(); n != maxIdleAtHost {
 		t.Errorf("%d connections were made for three times %d requests", n, maxIdleAtHost)
+	}
+}
+
+// Who tries again connects anew, for what failed may have been a connection that died without a word; what is sent next goes over the one that was
+// kept.
+func TestRetriesConnectAnew(t *testing.T) {
+	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	from := make(chan string, 10)
+	r := newReceiver(t, func(n int, req *http.Request) (int, map[string]string, string) {
+		from <- req.RemoteAddr
+		if n == 2 {
+			return http.StatusServiceUnavailable, nil, ""
+		}
+		return http.StatusOK, nil, ""
+	})
+	application(t, s, app, r.URL, nil)
+	d := start(t, s, nil)
+	_, wake := says(t, s, 3, app)
+	d.Wake(parley.Committed{Wake: wake})
+	var came []string
+	for range 4 {
+		came = append(came, <-from)
+	}
+	if came[1] != came[0] || came[2] == came[0] || came[3] != came[0] {
+		t.Errorf("a message, one that fails, its repeat and the next came from %v; want another connection for the repeat alone", came)
 	}
 }

@@ -310,5 +310,5 @@ func (s *shift) send(ctx context.Context, to *target, m *parley.Message, id stri
 	if s.hand != nil {
 		return s.d.sender.handOver(ctx, s.hand, parley.Handed{Delivery: id, Conversation: m.Conversation, Seq: m.Seq, Attempt: s.failed + 1, Body: body, Trace: m.Body.Trace})
 	}
-	return s.d.sender.attempt(ctx, *to, request{id: id, body: body, trace: m.Body.Trace}, func() bool { return s.keep(ctx) == nil })
+	return s.d.sender.attempt(ctx, *to, request{id: id, body: body, trace: m.Body.Trace, again: s.failed > 0}, func() bool { return s.keep(ctx) == nil })
 }
