@@ -17,14 +17,6 @@ import (
 
 var _ parley.Live = (*Live)(nil)
 
-// named is the name of a key or channel. All begin so, which lets a Redis be shared with other programs and other installations.
-func (l *Live) named(kind, key string) string {
-	return "parley:" + l.installation + ":" + kind + ":" + key
-}
-
-// hintsChannel is where the nodes of the installation hear from each other.
-func (l *Live) hintsChannel() string { return "parley:" + l.installation + ":hints" }
-
 // An announcement is what one node tells the others in one message.
 type announcement struct {
 	Node  string        `json:"n"`
@@ -83,7 +75,7 @@ func (l *Live) announce(ctx context.Context, hints []parley.Hint) (heard int64, 
 	if err != nil {
 		return 0, err
 	}
-	return l.client.Publish(ctx, l.hintsChannel(), text).Result()
+	return l.client.Publish(ctx, l.prefix+"hints", text).Result()
 }
 
 // askAfter is how long a subscription may be silent before it is asked for a sign of life, and how long that may take.
@@ -95,7 +87,7 @@ var errSilent = errors.New("the subscription to hints is silent")
 // Hints implements [parley.Live]. Hints are not queued here: should fn be slow for long, Redis ends the subscription, and
 // the next one begins with a HintLost.
 func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
-	sub := l.client.Subscribe(ctx, l.hintsChannel())
+	sub := l.client.Subscribe(ctx, l.prefix+"hints")
 	defer sub.Close()
 	defer context.AfterFunc(ctx, func() { sub.Close() })() // Receive does not look at ctx while it waits
 	if _, err := sub.ReceiveTimeout(ctx, askAfter); err != nil {
@@ -143,7 +135,7 @@ func (l *Live) Hints(ctx context.Context, fn func(parley.Hint)) error {
 
 // Join implements [parley.Live].
 func (l *Live) Join(ctx context.Context, key, session string, ttl time.Duration) error {
-	name := l.named("present", key)
+	name := l.prefix + "present:" + key
 	_, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAdd(ctx, name, redis.Z{Score: float64(time.Now().Add(ttl).UnixMilli()), Member: session})
 		p.PExpire(ctx, name, ttl)
@@ -154,7 +146,7 @@ func (l *Live) Join(ctx context.Context, key, session string, ttl time.Duration)
 
 // Leave implements [parley.Live].
 func (l *Live) Leave(ctx context.Context, key, session string) error {
-	return l.client.ZRem(ctx, l.named("present", key), session).Err()
+	return l.client.ZRem(ctx, l.prefix+"present:"+key, session).Err()
 }
 
 // Present implements [parley.Live].
@@ -162,7 +154,7 @@ func (l *Live) Present(ctx context.Context, keys ...string) ([]int, error) {
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	counted, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, key := range keys {
-			p.ZCount(ctx, l.named("present", key), "("+now, "+inf")
+			p.ZCount(ctx, l.prefix+"present:"+key, "("+now, "+inf")
 		}
 		return nil
 	})
@@ -181,7 +173,7 @@ const samplesFor = time.Hour
 
 // Sample implements [parley.Live].
 func (l *Live) Sample(ctx context.Context, key string, value int64) error {
-	name := l.named("samples", key)
+	name := l.prefix + "samples:" + key
 	_, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.LPush(ctx, name, value)
 		p.LTrim(ctx, name, 0, parley.MaxSamples-1)
@@ -194,7 +186,7 @@ func (l *Live) Sample(ctx context.Context, key string, value int64) error {
 // Samples implements [parley.Live].
 func (l *Live) Samples(ctx context.Context, key string) ([]int64, error) {
 	var kept []int64
-	err := l.client.LRange(ctx, l.named("samples", key), 0, parley.MaxSamples-1).ScanSlice(&kept)
+	err := l.client.LRange(ctx, l.prefix+"samples:"+key, 0, parley.MaxSamples-1).ScanSlice(&kept)
 	return kept, err
 }
 
@@ -219,18 +211,18 @@ return left`)
 
 // Lock implements [parley.Live].
 func (l *Live) Lock(ctx context.Context, name, token string, ttl time.Duration) (bool, error) {
-	n, err := lockScript.Run(ctx, l.client, []string{l.named("lock", name)}, token, ttl.Milliseconds()).Int()
+	n, err := lockScript.Run(ctx, l.client, []string{l.prefix + "lock:" + name}, token, ttl.Milliseconds()).Int()
 	return n == 1, err
 }
 
 // Unlock implements [parley.Live].
 func (l *Live) Unlock(ctx context.Context, name, token string) error {
-	return unlockScript.Run(ctx, l.client, []string{l.named("lock", name)}, token).Err()
+	return unlockScript.Run(ctx, l.client, []string{l.prefix + "lock:" + name}, token).Err()
 }
 
 // Allow implements [parley.Live].
 func (l *Live) Allow(ctx context.Context, key string, rate int, window time.Duration) (bool, time.Duration, error) {
-	left, err := allowScript.Run(ctx, l.client, []string{l.named("rate", key)}, rate, window.Milliseconds()).Int64()
+	left, err := allowScript.Run(ctx, l.client, []string{l.prefix + "rate:" + key}, rate, window.Milliseconds()).Int64()
 	return left == 0, time.Duration(left) * time.Millisecond, err
 }
 

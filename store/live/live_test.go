@@ -105,9 +105,9 @@ func TestHintsReachOtherNodesOnly(t *testing.T) {
 func TestInstallationsAreApart(t *testing.T) {
 	each(t, func(t *testing.T, open func() *Live) {
 		here, there, ctx := open(), open(), t.Context()
-		there.installation = ident.New[parley.Live]().String()
+		there.prefix = "parley:" + ident.New[parley.Live]().String() + ":"
 		for _, l := range []*Live{here, there} {
-			if ok, err := l.Lock(ctx, "detection", l.installation, time.Minute); !ok || err != nil {
+			if ok, err := l.Lock(ctx, "detection", l.prefix, time.Minute); !ok || err != nil {
 				t.Errorf("Lock = %v, %v", ok, err)
 			}
 			if ok, _, err := l.Allow(ctx, "key", 1, time.Minute); !ok || err != nil {

@@ -35,15 +35,15 @@ type Config struct {
 
 // Live implements [parley.Live] on Redis.
 type Live struct {
-	client       redis.UniversalClient
-	options      *redis.UniversalOptions
-	installation string
-	node         string       // tells our own hints from those of others
-	alone        atomic.Int64 // until when (Unix nanoseconds) no other node is believed to listen
-	unsaid       atomic.Bool  // hints were not published, or nobody heard them
-	Kind         string       // "redis", "child" or "miniredis": what there is, for the log and /readyz
-	close        []func() error
-	trips        *trips
+	client  redis.UniversalClient
+	options *redis.UniversalOptions
+	prefix  string       // of all keys and channels, so that a Redis may be shared with other programs and other installations
+	node    string       // tells our own hints from those of others
+	alone   atomic.Int64 // until when (Unix nanoseconds) no other node is believed to listen
+	unsaid  atomic.Bool  // hints were not published, or nobody heard them
+	Kind    string       // "redis", "child" or "miniredis": what there is, for the log and /readyz
+	close   []func() error
+	trips   *trips
 }
 
 // Open connects, or starts what it connects to. An external Redis need not answer yet: what is live may be missing.
@@ -51,7 +51,7 @@ func Open(ctx context.Context, c Config) (*Live, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	l := &Live{installation: c.Installation, node: uuid.NewString(), Kind: "redis", trips: newTrips(c.Meter)}
+	l := &Live{prefix: "parley:" + c.Installation + ":", node: uuid.NewString(), Kind: "redis", trips: newTrips(c.Meter)}
 	if c.URL != Auto && c.URL != "" {
 		options, err := parseURL(c.URL)
 		if err != nil {
