@@ -143,7 +143,7 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 		return result{problem: err.Error()}, sent
 	}
 	if r.again {
-		ctx = context.WithValue(ctx, connectAnew{}, true)
+		ctx = anew(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -62,25 +63,28 @@ func newClient(guard *egress.Guard, identity *tls.Config, writes int) *http.Clie
 		MaxResponseHeaderBytes: 32 << 10, DisableCompression: true,
 		ReadBufferSize: 1 << 10, WriteBufferSize: writes, // answers are small
 	}
-	anew := kept.Clone()
-	anew.DisableKeepAlives = true
+	each := kept.Clone()
+	each.DisableKeepAlives = true
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &connections{kept, anew},
+		Transport:     &connections{kept, each},
 	}
 }
 
 // connections go out over those that are kept, or, if the context says so, over new ones that are not kept: whoever tries again does not know
 // whether it was the receiver that failed, or a connection that had died without a word. Of those as many may be kept as receivers had lanes,
 // and each would cost a delivery an attempt of its schedule.
-type connections struct{ kept, anew *http.Transport }
+type connections struct{ kept, each *http.Transport }
 
 type connectAnew struct{}
+
+// anew is a context whose requests connect anew.
+func anew(ctx context.Context) context.Context { return context.WithValue(ctx, connectAnew{}, true) }
 
 // RoundTrip implements [http.RoundTripper].
 func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Context().Value(connectAnew{}) != nil {
-		return c.anew.RoundTrip(r)
+		return c.each.RoundTrip(r)
 	}
 	return c.kept.RoundTrip(r)
 }

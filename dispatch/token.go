@@ -206,7 +206,7 @@ func (t *tokens) fetch(ctx context.Context, a *parley.Authentication) (string, e
 	if r.Payload != "" { // verbatim, with GET as well: the recipe's author knows why
 		body = strings.NewReader(r.Payload)
 	}
-	req, err := http.NewRequestWithContext(context.WithValue(ctx, connectAnew{}, true), r.Method, r.URL, body) // once in a token's life
+	req, err := http.NewRequestWithContext(anew(ctx), r.Method, r.URL, body) // once in a token's life
 	if err != nil {
 		return "", &tokenError{problem: "the recipe makes no request"}
 	}
