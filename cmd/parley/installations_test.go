@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"os"
 	"testing"
 	"time"
 )
@@ -12,10 +11,7 @@ import (
 // hands on its own callbacks.
 func TestInstallationsShareARedis(t *testing.T) {
 	t.Parallel()
-	redis := os.Getenv("PARLEY_TEST_REDIS")
-	if redis == "" {
-		t.Skip("set PARLEY_TEST_REDIS to the URL of a Redis (scripts/services does)")
-	}
+	redis := redisURL(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range 2 {

@@ -101,13 +101,19 @@ func stages(t *testing.T) map[string]func(t *testing.T) []string {
 	return map[string]func(t *testing.T) []string{
 		"embedded": func(*testing.T) []string { return []string{"--redis", "auto"} },
 		"servers": func(t *testing.T) []string {
-			redis := os.Getenv("PARLEY_TEST_REDIS")
-			if redis == "" {
-				t.Skip("set PARLEY_TEST_REDIS to the URL of a Redis (scripts/services does)")
-			}
-			return []string{"--redis", redis, "--database", storetest.PostgresURL(t)}
+			return []string{"--redis", redisURL(t), "--database", storetest.PostgresURL(t)}
 		},
 	}
+}
+
+// redisURL is the URL of the Redis that tests share.
+func redisURL(t *testing.T) string {
+	t.Helper()
+	url := os.Getenv("PARLEY_TEST_REDIS")
+	if url == "" {
+		t.Skip("set PARLEY_TEST_REDIS to the URL of a Redis (scripts/services does)")
+	}
+	return url
 }
 
 // The whole way over real HTTP, in the documented order of set-up: a customer writes, the bot gets an authenticated
