@@ -81,6 +81,7 @@ type Progress struct {
 	Acked    int64     // new cursor
 	Failed   int       // failed attempts in a row for the message after Acked
 	Retry    time.Time // when to try it next; zero = at once if something is owed
+	Asked    time.Time // the receiver asked not to be tried before; zero = it did not. Not after Retry
 	Release  bool      // give the lease back; false extends it by Extend
 	Extend   time.Duration
 	Attempts []Attempt
@@ -145,13 +146,17 @@ type Lanes interface {
 	Told(ctx context.Context, g GivenUp) error
 	// Backlog is how much is waiting, in all tenants.
 	Backlog(ctx context.Context) (Backlog, error)
-	// Disable switches a receiver off, or on again with an empty reason; then its circuit breaker is closed, too.
+	// Disable switches a receiver off, or on again with an empty reason; then its circuit breaker is closed, too, and what waits for its next try
+	// is hastened.
 	Disable(ctx context.Context, receiver int64, reason string) error
 
 	// Failing notes that attempts at a receiver fail since the given time, unless it is noted that they fail for longer.
 	Failing(ctx context.Context, receiver int64, since time.Time) (time.Time, error)
-	// Well notes that an attempt was good: it fails no more, and its circuit breaker is closed.
-	Well(ctx context.Context, receiver int64) error
+	// Well notes that an attempt was good: it fails no more, and its circuit breaker is closed. It returns since when it failed; zero = it did not.
+	Well(ctx context.Context, receiver int64) (since time.Time, err error)
+	// Hasten makes lanes of a receiver due now that wait for their next try and would be due within the given time, or due when the receiver
+	// asked for it, and says how many. The sweepers find them. After an error some of them are.
+	Hasten(ctx context.Context, receiver int64, within time.Duration) (int, error)
 	// Break opens a receiver's circuit breaker, or, probed, keeps it open, for as long as wait says of how often that
 	// happened in a row: its lanes are not claimed until then. Zero if somebody closed it before it was probed.
 	Break(ctx context.Context, receiver int64, probed bool, wait func(breaks int) time.Duration) (until time.Time, err error)

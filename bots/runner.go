@@ -49,7 +49,7 @@ type Hub interface {
 // Health keeps since when receivers fail; see [parley.Lanes].
 type Health interface {
 	Failing(ctx context.Context, receiver int64, since time.Time) (time.Time, error)
-	Well(ctx context.Context, receiver int64) error
+	Well(ctx context.Context, receiver int64) (since time.Time, err error)
 }
 
 // A Runner asks the bots that the hub runs. Safe for concurrent use.
@@ -263,7 +263,7 @@ func (r *Runner) judge(ctx context.Context, of parley.Receiver, failure *Failure
 	if failure != nil {
 		_, err = r.config.Health.Failing(ctx, of.Key, r.config.Clock())
 	} else {
-		err = r.config.Health.Well(ctx, of.Key)
+		_, err = r.config.Health.Well(ctx, of.Key)
 	}
 	if err != nil && ctx.Err() == nil {
 		r.config.Logger.WarnContext(ctx, "noting the health of a bot", "application", of.Application, "error", err)

@@ -36,8 +36,8 @@ const (
 	readyLimit    = 3 * time.Second
 	resumeLimit   = 5 * time.Second // for 99 of 100 sessions
 	takeoverLimit = 10 * time.Second
-	// settleLimit is for everything that was owed to come, once nothing is broken any more. The longest that something may
-	// rightly take is the sixth retry's wait of a receiver that was away for long.
+	// settleLimit is for everything that was owed to come, once nothing is broken any more. Waits of the schedule that have grown do not count:
+	// what failed while a receiver was away is sent soon after it is back.
 	settleLimit = 90 * time.Second
 )
 

@@ -24,6 +24,12 @@ const (
 	// wellEvery is how often the record hears that a receiver goes on working: another node may have noted a failure since,
 	// and have nothing to try the receiver with.
 	wellEvery = time.Minute
+
+	// A receiver that takes something after an outage, which is at least so long without a good attempt, is sent soon what it would be sent within
+	// hastened: the waits of the schedule grew while nobody was there. A delivery that is to blame itself, and fails while others come, meets no
+	// outage, or, where others are few, one now and then: some of its first waits are shorter, and it keeps the long ones.
+	outageLeast = 5 * time.Second
+	hastened    = 5 * time.Minute
 )
 
 // health judges receivers by what their attempts come to. The record has what must outlive this process and what other
@@ -41,6 +47,8 @@ type condition struct {
 	since     time.Time // beginning of the window
 	tries     int       // within the window, refusals not counted
 	bad       int
+	good      time.Time // the last good attempt
+	back      time.Time // when the last outage ended
 	told      time.Time // when the record last heard from here that it works; zero = it fails, as far as this node knows, or nobody said
 	failing   time.Time // since when, as the record has it; zero = it does not fail
 	openUntil time.Time // the breaker is open, as far as this node knows; zero = closed
@@ -70,9 +78,9 @@ func (h *health) open(receiver int64) bool {
 	return c != nil && h.d.config.Clock().Before(c.openUntil)
 }
 
-// judge counts the outcome of an attempt. A refusal shows that the receiver works: it does not open the breaker, but
+// judge counts the outcome of an attempt that began at the given time. A refusal shows that the receiver works: it does not open the breaker, but
 // who does nothing but refuse is not well. What fails here is not worth failing the delivery for: it is logged.
-func (h *health) judge(ctx context.Context, lane *parley.Lane, to *target, outcome Outcome) {
+func (h *health) judge(ctx context.Context, lane *parley.Lane, to *target, outcome Outcome, began time.Time) {
 	ctx = context.WithoutCancel(ctx)
 	now := h.d.config.Clock()
 	r := lane.Receiver
@@ -98,7 +106,7 @@ func (h *health) judge(ctx context.Context, lane *parley.Lane, to *target, outco
 	h.mu.Unlock()
 	if failing.IsZero() {
 		var err error
-		if failing, err = h.d.config.Store.Failing(ctx, r.Key, now); err != nil {
+		if failing, err = h.d.config.Store.Failing(ctx, r.Key, began); err != nil {
 			h.d.logger.WarnContext(ctx, "noting that a receiver fails", "application", r.Application, "role", r.Role, "error", err)
 			return
 		}
@@ -136,12 +144,15 @@ func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 	c := h.condition(r.Key)
 	c.slide(now)
 	c.tries++
-	news := now.Sub(c.told).Abs() > wellEvery || !c.failing.IsZero() || !c.openUntil.IsZero() || !delivered
+	failed, from := !c.failing.IsZero(), later(c.failing, c.good)
+	c.good = now
+	news := now.Sub(c.told).Abs() > wellEvery || failed || !c.openUntil.IsZero() || !delivered
 	h.mu.Unlock()
 	if !news {
 		return
 	}
-	if err := h.d.config.Store.Well(ctx, r.Key); err != nil {
+	since, err := h.d.config.Store.Well(ctx, r.Key)
+	if err != nil {
 		h.d.logger.WarnContext(ctx, "noting that a receiver is well", "application", r.Application, "role", r.Role, "error", err)
 		return
 	}
@@ -150,9 +161,49 @@ func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 		h.d.metrics.breakers.WithLabelValues("closed").Inc()
 		h.d.logger.InfoContext(ctx, "receiver works again; what was held for it is sent", "application", r.Application, "role", r.Role)
 	}
+	outage := (failed || !since.IsZero()) && now.Sub(later(from, since)) >= outageLeast
+	if outage {
+		c.back = now
+	}
 	c.told, c.failing, c.openUntil = now, time.Time{}, time.Time{}
 	h.mu.Unlock()
 	h.held.drop()
+	if outage {
+		h.d.hasten(r)
+	}
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// outlived says whether an attempt that began then belongs to an outage that is over, as far as this node knows.
+func (h *health) outlived(receiver int64, began time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.of[receiver]
+	return c != nil && began.Before(c.back)
+}
+
+// hasten has what waits for its next try tried soon: the sweepers find it, so many lanes a second.
+func (d *Dispatcher) hasten(r parley.Receiver) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ending {
+		return
+	}
+	d.wg.Go(func() {
+		n, err := d.config.Store.Hasten(d.ctx, r.Key, hastened)
+		if err != nil {
+			d.logger.WarnContext(d.ctx, "hastening what waits for a receiver that works again", "application", r.Application, "role", r.Role, "error", err)
+		} else if n > 0 {
+			d.logger.InfoContext(d.ctx, "receiver works again; conversations that wait for it go on", "application", r.Application, "role", r.Role, "lanes", n)
+		}
+	})
 }
 
 // trip opens the breaker, or keeps it open.

@@ -250,7 +250,16 @@ func (s *shift) settle(ctx context.Context, to *target, m *parley.Message, res *
 	if !ok {
 		return s.giveUp(ctx, m, to, res.problem)
 	}
-	if err := s.giveBack(ctx, s.d.config.Clock().Add(wait)); err != nil {
+	if wait <= hastened && s.d.health.outlived(s.lane.Receiver.Key, s.tried[len(s.tried)-1].At) {
+		first, _ := backoff(schedule, 1, s.d.config.Random(), res.retryAfter)
+		wait = min(wait, first)
+	}
+	now := s.d.config.Clock()
+	back := parley.Progress{Release: true, Retry: now.Add(wait)}
+	if res.retryAfter > 0 {
+		back.Asked = now.Add(min(res.retryAfter, wait))
+	}
+	if _, err := s.note(ctx, back); err != nil {
 		return false, err
 	}
 	s.d.later(wait, s.retry)
@@ -288,7 +297,7 @@ func (s *shift) try(ctx context.Context, to *target, c *parley.Conversation, m *
 		}
 		s.record(m, at, &res)
 		if s.hand == nil && !to.bot() && ctx.Err() == nil {
-			s.d.health.judge(ctx, s.lane, to, res.outcome)
+			s.d.health.judge(ctx, s.lane, to, res.outcome, at)
 		}
 		if res.outcome != Delivered {
 			return res, nil

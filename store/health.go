@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -20,7 +21,11 @@ func (s *Store) exec(ctx context.Context, text string, args ...any) error {
 // Disable implements [parley.Lanes].
 func (s *Store) Disable(ctx context.Context, receiver int64, reason string) error {
 	if reason == "" {
-		return s.exec(ctx, "UPDATE receivers SET disabled = '', failing = NULL, broken = NULL, breaks = 0 WHERE key = ?", receiver)
+		if err := s.exec(ctx, "UPDATE receivers SET disabled = '', failing = NULL, broken = NULL, breaks = 0 WHERE key = ?", receiver); err != nil {
+			return err
+		}
+		_, err := s.hasten(ctx, receiver, math.MaxInt64)
+		return err
 	}
 	return s.exec(ctx, "UPDATE receivers SET disabled = ? WHERE key = ?", reason, receiver)
 }
@@ -39,8 +44,49 @@ func (s *Store) Failing(ctx context.Context, receiver int64, since time.Time) (t
 }
 
 // Well implements [parley.Lanes].
-func (s *Store) Well(ctx context.Context, receiver int64) error {
-	return s.exec(ctx, "UPDATE receivers SET failing = NULL, broken = NULL, breaks = 0 WHERE key = ? AND (failing IS NOT NULL OR broken IS NOT NULL)", receiver)
+func (s *Store) Well(ctx context.Context, receiver int64) (since time.Time, err error) {
+	var failing *int64
+	err = s.Update(ctx, func(t parley.Tx) error {
+		db := t.(*tx).db
+		if err := db.NewRaw("SELECT failing FROM receivers WHERE key = ?", receiver).Scan(ctx, &failing); err != nil {
+			return err
+		}
+		_, err := db.NewRaw("UPDATE receivers SET failing = NULL, broken = NULL, breaks = 0 WHERE key = ? AND (failing IS NOT NULL OR broken IS NOT NULL)",
+			receiver).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("note that receiver %d is well: %w", receiver, err)
+	}
+	return moment(failing), nil
+}
+
+// Hasten implements [parley.Lanes].
+func (s *Store) Hasten(ctx context.Context, receiver int64, within time.Duration) (int, error) {
+	return s.hasten(ctx, receiver, s.now().Add(within).UnixMilli())
+}
+
+// hastenPage is how many lanes are hastened in one transaction: commits of messages wait behind it.
+const hastenPage = 500
+
+func (s *Store) hasten(ctx context.Context, receiver, until int64) (n int, err error) {
+	now := s.now().UnixMilli()
+	for {
+		var page []int64
+		err := s.Update(ctx, func(t parley.Tx) error {
+			page = nil
+			return t.(*tx).db.NewRaw(`UPDATE lanes SET due = CASE WHEN asked > ? THEN asked ELSE ? END WHERE key IN (SELECT l.key FROM lanes AS l
+				WHERE l.receiver = ? AND l.due > ? AND l.due <= ? AND l.due > COALESCE(l.asked, 0) AND l.attempts > 0 AND l.lease IS NULL
+				ORDER BY l.due LIMIT ?`+s.dialect.forUpdate+`) RETURNING key`, now, now, receiver, now, until, hastenPage).Scan(ctx, &page)
+		})
+		n += len(page)
+		if err != nil {
+			return n, fmt.Errorf("hasten lanes of receiver %d: %w", receiver, err)
+		}
+		if len(page) < hastenPage {
+			return n, nil
+		}
+	}
 }
 
 // Break implements [parley.Lanes].

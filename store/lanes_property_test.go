@@ -110,7 +110,7 @@ func (l *laneMachine) hold(lane *parley.Lane) {
 
 func (l *laneMachine) step() {
 	ctx := l.t.Context()
-	switch rapid.SampledFrom([]string{"say", "say", "claim", "claim", "deliver", "deliver", "deliver", "fail", "dead", "block", "keep", "replay", "skip", "wait", "break", "probe", "well"}).Draw(l.r, "what") {
+	switch rapid.SampledFrom([]string{"say", "say", "claim", "claim", "deliver", "deliver", "deliver", "fail", "dead", "block", "keep", "replay", "skip", "wait", "break", "probe", "well", "hasten"}).Draw(l.r, "what") {
 	case "say":
 		step := storetest.Say(l.said.Conversation, parley.Customer, "", 2)
 		if rapid.Bool().Draw(l.r, "wants the lane") {
@@ -152,10 +152,14 @@ func (l *laneMachine) step() {
 		if _, err := l.s.Break(ctx, l.receiver, false, func(int) time.Duration { return time.Minute }); err != nil {
 			l.r.Fatal(err)
 		}
+	case "hasten":
+		if _, err := l.s.Hasten(ctx, l.receiver, 2*time.Hour); err != nil {
+			l.r.Fatal(err)
+		}
 	case "probe":
 		l.probe()
 	case "well":
-		if err := l.s.Well(ctx, l.receiver); err != nil {
+		if _, err := l.s.Well(ctx, l.receiver); err != nil {
 			l.r.Fatal(err)
 		}
 	}
@@ -283,7 +287,7 @@ func (l *laneMachine) decide(skip bool) {
 // drain ends everything well: what stands in the way is decided, and one good worker does the rest.
 func (l *laneMachine) drain() {
 	ctx := l.t.Context()
-	if err := l.s.Well(ctx, l.receiver); err != nil {
+	if _, err := l.s.Well(ctx, l.receiver); err != nil {
 		l.r.Fatal(err)
 	}
 	l.workers = [2]*worker{}

@@ -89,7 +89,7 @@ var (
 		"%STAYS%", `v.release = 0 OR v.block IS NULL AND v.retry = 0 AND CASE WHEN l.tail > v.acked THEN TRUE WHEN l.again = 0 THEN FALSE
 			ELSE EXISTS (SELECT 1 FROM exceptions AS x WHERE x.lane = l.key AND x.state = 'again' AND x.at <= v.now) END`,
 	).Replace(`UPDATE lanes AS l
-		SET acked = v.acked, attempts = v.failed, blocked = v.block, again = %LEFT%,
+		SET acked = v.acked, attempts = v.failed, blocked = v.block, again = %LEFT%, asked = v.asked,
 			due = CASE WHEN v.block IS NOT NULL THEN NULL WHEN %OWES% THEN CASE WHEN v.retry > 0 THEN v.retry ELSE v.now END
 				WHEN %NEXT% > v.now THEN CASE WHEN %NEXT% > v.retry THEN %NEXT% ELSE v.retry END
 				WHEN %LEFT% > 0 THEN CASE WHEN v.retry > 0 THEN v.retry ELSE v.now END END,
@@ -98,7 +98,7 @@ var (
 		FROM %ROWS% WHERE l.key = v.lane AND l.lease = v.token AND l.acked <= v.acked
 		RETURNING key, tail, again, due`),
 		column{"lane", bigint}, column{"token", bigint}, column{"acked", bigint}, column{"failed", bigint}, column{"retry", bigint},
-		column{"release", bigint}, column{"until", bigint}, column{"now", bigint}, column{"block", bigint})
+		column{"release", bigint}, column{"until", bigint}, column{"now", bigint}, column{"block", bigint}, column{"asked", bigint})
 
 	insertAttempts = newBulk(`INSERT INTO attempts (tenant, lane, seq, at, duration, status, error, answer)
 		SELECT tenant, lane, seq, at, duration, status, error, answer FROM %ROWS% WHERE true`,
@@ -128,11 +128,14 @@ func (s *Store) writeProgress(ctx context.Context, t bun.Tx, entries []*entry) e
 		if p.Release {
 			release = 1
 		}
-		var block *int64
+		var block, asked *int64
 		if p.Block > 0 {
 			block = &p.Block
 		}
-		rows[i] = []any{p.Lane.Key, p.Lane.Lease, p.Acked, int64(p.Failed), retry, release, now + p.Extend.Milliseconds(), now, block}
+		if !p.Asked.IsZero() {
+			asked = new(p.Asked.UnixMilli())
+		}
+		rows[i] = []any{p.Lane.Key, p.Lane.Lease, p.Acked, int64(p.Failed), retry, release, now + p.Extend.Milliseconds(), now, block, asked}
 		byLane[p.Lane.Key] = e
 		e.err = parley.ErrLeaseLost
 	}
