@@ -3,6 +3,7 @@ package manage
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -99,7 +100,7 @@ func (f *flag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	})
 }
 
-// A figure is a number, or its text.
+// A figure is a number, or its text: NaN and Inf, which Go reads as well, are none.
 type figure float64
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
@@ -107,7 +108,7 @@ func (f *figure) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return scalar(d, "a number", func(text string, kind jsontext.Kind) bool {
 		n, err := strconv.ParseFloat(text, 64)
 		*f = figure(n)
-		return err == nil && (kind == '0' || kind == '"')
+		return err == nil && (kind == '0' || kind == '"') && !math.IsNaN(n) && !math.IsInf(n, 0)
 	})
 }
 
