@@ -3,6 +3,7 @@ package manage
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -40,4 +41,17 @@ func FuzzBodies(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Blanks before an array, however many, do not make it an object.
+func TestBlanksBeforeAnArray(t *testing.T) {
+	blanks := strings.Repeat(" \r\n\t", 1000)
+	var many []trackerInput
+	if err := decodeArray([]byte(blanks+`[{"name":"a"}]`), &many); err != nil || len(many) != 1 {
+		t.Errorf("an array after blanks: %v, %v; want one item", many, err)
+	}
+	var one trackerInput
+	if err := decodeObject([]byte(blanks+`[]`), &one); err == nil || err.Error() != "the body must be an object, not an array" {
+		t.Errorf("an array in place of an object, after blanks: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -96,7 +97,7 @@ func (r *request) body() ([]byte, error) {
 
 // isArray says whether a body is an array.
 func isArray(raw []byte) bool {
-	return strings.HasPrefix(strings.TrimLeft(string(raw[:min(len(raw), 1024)]), " \t\r\n"), "[")
+	return bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("["))
 }
 
 // object reads a body that is an object.
