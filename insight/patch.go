@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -170,7 +171,7 @@ func applyPatch(document []byte, ops []PatchOperation, shown string) ([]byte, er
 		}
 		options := jsonpatch.NewApplyOptions()
 		options.SupportNegativeIndices = false
-		if document, err = decoded.ApplyWithOptions(document, options); err != nil {
+		if document, err = decoded.ApplyWithOptions(document, options); err != nil || misspelt.MatchString(op.Path) {
 			if shown == "" {
 				shown = op.Path
 			}
@@ -180,6 +181,9 @@ func applyPatch(document []byte, ops []PatchOperation, shown string) ([]byte, er
 	}
 	return document, nil
 }
+
+// misspelt finds an index that the library reads though RFC 6901 section 4 has no such one: with a sign, or with zeros before it.
+var misspelt = regexp.MustCompile(`/([+-]\d+|0\d+)(/|$)`)
 
 // parents are operations that make what is missing in a document on the way to a path: lists where something is put first or last
 // into them, else objects. The library would make them as well, but fills a list up to whatever index the path names: two
