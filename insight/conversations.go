@@ -96,7 +96,7 @@ func (c *Conversations) query(tenant parley.TenantID, q ListQuery) (parley.Insig
 	if q.Filter != "" {
 		condition, err := criteria.ParseFilter(q.Filter)
 		if err != nil {
-			return query, err
+			return query, named("filter", err)
 		}
 		query.Filter = &condition
 	}

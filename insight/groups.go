@@ -2,6 +2,7 @@ package insight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -94,6 +95,19 @@ func formGroup(g *parley.Group) error {
 	if g.Criteria == "" {
 		return invalid("criteria", "%q is not allowed to be empty", "criteria")
 	}
-	_, err := criteria.Parse(g.Criteria)
-	return err
+	if _, err := criteria.Parse(g.Criteria); err != nil {
+		return named("criteria", err)
+	}
+	return nil
+}
+
+// named puts the member that criteria came in before what is wrong with them.
+func named(field string, err error) error {
+	e, ok := errors.AsType[*parley.Error](err)
+	if !ok {
+		return err
+	}
+	located := *e
+	located.Field, located.Msg = field, fmt.Sprintf("%q: %s", field, e.Msg)
+	return &located
 }
