@@ -176,7 +176,7 @@ func (s *stage) fails(vars map[string]string) {
 	s.t.Cleanup(receiver.Close)
 	app, err := s.directory.Applications.Create(s.t.Context(), parley.DefaultTenant, parley.ClientApplication{Base: parley.Base{Name: "bot", Active: true},
 		Roles: []parley.ApplicationRole{{Name: parley.CustomBot, Version: "v3", Callback: receiver.URL, NotificationEmail: "x@example.org",
-			Headers: []parley.NameValue{{Name: "X-Key", Value: "planted"}}}}})
+			Headers: []parley.NameValue{{Name: "X-Key", Value: "planted"}}}, {Name: parley.BusinessNotification, Version: "v3", Callback: receiver.URL, NotificationEmail: "x@example.org"}}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

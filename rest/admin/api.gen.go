@@ -154,27 +154,57 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for ReceiverRole.
+const (
+	ReceiverRoleBusinessNotification ReceiverRole = "business_notification"
+	ReceiverRoleCustomAgent          ReceiverRole = "custom_agent"
+	ReceiverRoleCustomBot            ReceiverRole = "custom_bot"
+	ReceiverRoleCustomer             ReceiverRole = "customer"
+	ReceiverRoleEgainAgent           ReceiverRole = "egain_agent"
+	ReceiverRoleEgainBot             ReceiverRole = "egain_bot"
+)
+
+// Valid indicates whether the value is a known member of the ReceiverRole enum.
+func (e ReceiverRole) Valid() bool {
+	switch e {
+	case ReceiverRoleBusinessNotification:
+		return true
+	case ReceiverRoleCustomAgent:
+		return true
+	case ReceiverRoleCustomBot:
+		return true
+	case ReceiverRoleCustomer:
+		return true
+	case ReceiverRoleEgainAgent:
+		return true
+	case ReceiverRoleEgainBot:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
-	CustomAgent Role = "custom_agent"
-	CustomBot   Role = "custom_bot"
-	Customer    Role = "customer"
-	EgainAgent  Role = "egain_agent"
-	EgainBot    Role = "egain_bot"
+	RoleCustomAgent Role = "custom_agent"
+	RoleCustomBot   Role = "custom_bot"
+	RoleCustomer    Role = "customer"
+	RoleEgainAgent  Role = "egain_agent"
+	RoleEgainBot    Role = "egain_bot"
 )
 
 // Valid indicates whether the value is a known member of the Role enum.
 func (e Role) Valid() bool {
 	switch e {
-	case CustomAgent:
+	case RoleCustomAgent:
 		return true
-	case CustomBot:
+	case RoleCustomBot:
 		return true
-	case Customer:
+	case RoleCustomer:
 		return true
-	case EgainAgent:
+	case RoleEgainAgent:
 		return true
-	case EgainBot:
+	case RoleEgainBot:
 		return true
 	default:
 		return false
@@ -580,8 +610,10 @@ type Attempt struct {
 	At           Timestamp `json:"at"`
 	Milliseconds float64   `json:"milliseconds"`
 	Problem      *string   `json:"problem,omitempty"`
-	Role         *Role     `json:"role,omitempty"`
-	Status       *int      `json:"status,omitempty"`
+
+	// Role A role that callbacks go to. Webhooks of the agents surface have business_notification.
+	Role   *ReceiverRole `json:"role,omitempty"`
+	Status *int          `json:"status,omitempty"`
 }
 
 // AuditEntry defines model for AuditEntry.
@@ -924,7 +956,9 @@ type DeadLetter struct {
 
 	// Reason Why it was given up.
 	Reason string `json:"reason"`
-	Role   Role   `json:"role"`
+
+	// Role A role that callbacks go to. Webhooks of the agents surface have business_notification.
+	Role ReceiverRole `json:"role"`
 
 	// Seq Place of the message in its conversation.
 	Seq int64 `json:"seq"`
@@ -975,7 +1009,9 @@ type DeadLetterSelection struct {
 	// Example: 2026-03-01T12:00:00.000Z
 	From   *Timestamp `json:"from,omitempty"`
 	Reason *string    `json:"reason,omitempty"`
-	Role   *Role      `json:"role,omitempty"`
+
+	// Role A role that callbacks go to. Webhooks of the agents surface have business_notification.
+	Role *ReceiverRole `json:"role,omitempty"`
 
 	// To ISO 8601, UTC, milliseconds.
 	//
@@ -1538,7 +1574,9 @@ type Receiver struct {
 
 	// RatePerSecond Attempts a second on each node; left out: no limit.
 	RatePerSecond *float64 `json:"ratePerSecond,omitempty"`
-	Role          Role     `json:"role"`
+
+	// Role A role that callbacks go to. Webhooks of the agents surface have business_notification.
+	Role ReceiverRole `json:"role"`
 
 	// ScheduleSeconds Longest waits after failed attempts, with full jitter; left out: 0.5, 2, 5, 15, 60, 300, 1800, 7200, 21600, 86400.
 	ScheduleSeconds *[]float64 `json:"scheduleSeconds,omitempty"`
@@ -1557,6 +1595,9 @@ type ReceiverPatch struct {
 	RatePerSecond   *float64    `json:"ratePerSecond,omitempty"`
 	ScheduleSeconds *[]float64  `json:"scheduleSeconds,omitempty"`
 }
+
+// ReceiverRole A role that callbacks go to. Webhooks of the agents surface have business_notification.
+type ReceiverRole string
 
 // RefusedLine defines model for RefusedLine.
 type RefusedLine struct {
@@ -1590,7 +1631,9 @@ type ReplayDeadLetters struct {
 	// RatePerSecond About so many are begun a second.
 	RatePerSecond *float64 `json:"ratePerSecond,omitempty"`
 	Reason        *string  `json:"reason,omitempty"`
-	Role          *Role    `json:"role,omitempty"`
+
+	// Role A role that callbacks go to. Webhooks of the agents surface have business_notification.
+	Role *ReceiverRole `json:"role,omitempty"`
 
 	// To ISO 8601, UTC, milliseconds.
 	//
@@ -1864,7 +1907,8 @@ type StepsReport struct {
 
 // TestReceiver defines model for TestReceiver.
 type TestReceiver struct {
-	Role Role `json:"role"`
+	// Role A role that callbacks go to. Webhooks of the agents surface have business_notification.
+	Role ReceiverRole `json:"role"`
 }
 
 // TestResult defines model for TestResult.
@@ -2556,7 +2600,7 @@ type ListDeadLettersParams struct {
 	ApplicationId *ID `form:"applicationId,omitempty" json:"applicationId,omitempty"`
 
 	// Role In this role.
-	Role *Role `form:"role,omitempty" json:"role,omitempty"`
+	Role *ReceiverRole `form:"role,omitempty" json:"role,omitempty"`
 
 	// ConversationId Of this conversation.
 	ConversationId *ID `form:"conversationId,omitempty" json:"conversationId,omitempty"`
@@ -2593,7 +2637,7 @@ type ExportDeadLettersParams struct {
 	ApplicationId *ID `form:"applicationId,omitempty" json:"applicationId,omitempty"`
 
 	// Role In this role.
-	Role *Role `form:"role,omitempty" json:"role,omitempty"`
+	Role *ReceiverRole `form:"role,omitempty" json:"role,omitempty"`
 
 	// ConversationId Of this conversation.
 	ConversationId *ID `form:"conversationId,omitempty" json:"conversationId,omitempty"`
@@ -3493,22 +3537,22 @@ type ServerInterface interface {
 	TestBot(w http.ResponseWriter, r *http.Request, id ID, params TestBotParams)
 	// GetReceiver Read how a role is served
 	// (GET /clientapplications/{id}/roles/{role})
-	GetReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params GetReceiverParams)
+	GetReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params GetReceiverParams)
 	// UpdateReceiver Change how a role is served
 	// (PATCH /clientapplications/{id}/roles/{role})
-	UpdateReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params UpdateReceiverParams)
+	UpdateReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params UpdateReceiverParams)
 	// DisableReceiver Send nothing to a role
 	// (POST /clientapplications/{id}/roles/{role}/disable)
-	DisableReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params DisableReceiverParams)
+	DisableReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params DisableReceiverParams)
 	// EnableReceiver Send to a role again
 	// (POST /clientapplications/{id}/roles/{role}/enable)
-	EnableReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params EnableReceiverParams)
+	EnableReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params EnableReceiverParams)
 	// ShowSigningSecret Show the signing secret
 	// (GET /clientapplications/{id}/roles/{role}/secret)
-	ShowSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role Role, params ShowSigningSecretParams)
+	ShowSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params ShowSigningSecretParams)
 	// RenewSigningSecret Make a new signing secret
 	// (POST /clientapplications/{id}/roles/{role}/secret)
-	RenewSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role Role, params RenewSigningSecretParams)
+	RenewSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params RenewSigningSecretParams)
 	// TestReceiver Send a test message
 	// (POST /clientapplications/{id}/test)
 	TestReceiver(w http.ResponseWriter, r *http.Request, id ID, params TestReceiverParams)
@@ -5277,7 +5321,7 @@ func (siw *ServerInterfaceWrapper) GetReceiver(w http.ResponseWriter, r *http.Re
 	}
 
 	// ------------- Path parameter "role" -------------
-	var role Role
+	var role ReceiverRole
 
 	err = runtime.BindStyledParameterWithOptions("simple", "role", mux.Vars(r)["role"], &role, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -5368,7 +5412,7 @@ func (siw *ServerInterfaceWrapper) UpdateReceiver(w http.ResponseWriter, r *http
 	}
 
 	// ------------- Path parameter "role" -------------
-	var role Role
+	var role ReceiverRole
 
 	err = runtime.BindStyledParameterWithOptions("simple", "role", mux.Vars(r)["role"], &role, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -5459,7 +5503,7 @@ func (siw *ServerInterfaceWrapper) DisableReceiver(w http.ResponseWriter, r *htt
 	}
 
 	// ------------- Path parameter "role" -------------
-	var role Role
+	var role ReceiverRole
 
 	err = runtime.BindStyledParameterWithOptions("simple", "role", mux.Vars(r)["role"], &role, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -5550,7 +5594,7 @@ func (siw *ServerInterfaceWrapper) EnableReceiver(w http.ResponseWriter, r *http
 	}
 
 	// ------------- Path parameter "role" -------------
-	var role Role
+	var role ReceiverRole
 
 	err = runtime.BindStyledParameterWithOptions("simple", "role", mux.Vars(r)["role"], &role, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -5641,7 +5685,7 @@ func (siw *ServerInterfaceWrapper) ShowSigningSecret(w http.ResponseWriter, r *h
 	}
 
 	// ------------- Path parameter "role" -------------
-	var role Role
+	var role ReceiverRole
 
 	err = runtime.BindStyledParameterWithOptions("simple", "role", mux.Vars(r)["role"], &role, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -5732,7 +5776,7 @@ func (siw *ServerInterfaceWrapper) RenewSigningSecret(w http.ResponseWriter, r *
 	}
 
 	// ------------- Path parameter "role" -------------
-	var role Role
+	var role ReceiverRole
 
 	err = runtime.BindStyledParameterWithOptions("simple", "role", mux.Vars(r)["role"], &role, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -13681,8 +13725,8 @@ func (response TestBot500JSONResponse) VisitTestBotResponse(w http.ResponseWrite
 }
 
 type GetReceiverRequestObject struct {
-	Id     ID   `json:"id"`
-	Role   Role `json:"role"`
+	Id     ID           `json:"id"`
+	Role   ReceiverRole `json:"role"`
 	Params GetReceiverParams
 }
 
@@ -13803,8 +13847,8 @@ func (response GetReceiver500JSONResponse) VisitGetReceiverResponse(w http.Respo
 }
 
 type UpdateReceiverRequestObject struct {
-	Id     ID   `json:"id"`
-	Role   Role `json:"role"`
+	Id     ID           `json:"id"`
+	Role   ReceiverRole `json:"role"`
 	Params UpdateReceiverParams
 	Body   *UpdateReceiverJSONRequestBody
 }
@@ -13920,8 +13964,8 @@ func (response UpdateReceiver500JSONResponse) VisitUpdateReceiverResponse(w http
 }
 
 type DisableReceiverRequestObject struct {
-	Id     ID   `json:"id"`
-	Role   Role `json:"role"`
+	Id     ID           `json:"id"`
+	Role   ReceiverRole `json:"role"`
 	Params DisableReceiverParams
 	Body   *DisableReceiverJSONRequestBody
 }
@@ -14051,8 +14095,8 @@ func (response DisableReceiver500JSONResponse) VisitDisableReceiverResponse(w ht
 }
 
 type EnableReceiverRequestObject struct {
-	Id     ID   `json:"id"`
-	Role   Role `json:"role"`
+	Id     ID           `json:"id"`
+	Role   ReceiverRole `json:"role"`
 	Params EnableReceiverParams
 }
 
@@ -14181,8 +14225,8 @@ func (response EnableReceiver500JSONResponse) VisitEnableReceiverResponse(w http
 }
 
 type ShowSigningSecretRequestObject struct {
-	Id     ID   `json:"id"`
-	Role   Role `json:"role"`
+	Id     ID           `json:"id"`
+	Role   ReceiverRole `json:"role"`
 	Params ShowSigningSecretParams
 }
 
@@ -14317,8 +14361,8 @@ func (response ShowSigningSecret500JSONResponse) VisitShowSigningSecretResponse(
 }
 
 type RenewSigningSecretRequestObject struct {
-	Id     ID   `json:"id"`
-	Role   Role `json:"role"`
+	Id     ID           `json:"id"`
+	Role   ReceiverRole `json:"role"`
 	Params RenewSigningSecretParams
 }
 
@@ -22281,7 +22325,7 @@ func (sh *strictHandler) TestBot(w http.ResponseWriter, r *http.Request, id ID, 
 }
 
 // GetReceiver operation middleware
-func (sh *strictHandler) GetReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params GetReceiverParams) {
+func (sh *strictHandler) GetReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params GetReceiverParams) {
 	var request GetReceiverRequestObject
 
 	request.Id = id
@@ -22309,7 +22353,7 @@ func (sh *strictHandler) GetReceiver(w http.ResponseWriter, r *http.Request, id 
 }
 
 // UpdateReceiver operation middleware
-func (sh *strictHandler) UpdateReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params UpdateReceiverParams) {
+func (sh *strictHandler) UpdateReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params UpdateReceiverParams) {
 	var request UpdateReceiverRequestObject
 
 	request.Id = id
@@ -22344,7 +22388,7 @@ func (sh *strictHandler) UpdateReceiver(w http.ResponseWriter, r *http.Request, 
 }
 
 // DisableReceiver operation middleware
-func (sh *strictHandler) DisableReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params DisableReceiverParams) {
+func (sh *strictHandler) DisableReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params DisableReceiverParams) {
 	var request DisableReceiverRequestObject
 
 	request.Id = id
@@ -22379,7 +22423,7 @@ func (sh *strictHandler) DisableReceiver(w http.ResponseWriter, r *http.Request,
 }
 
 // EnableReceiver operation middleware
-func (sh *strictHandler) EnableReceiver(w http.ResponseWriter, r *http.Request, id ID, role Role, params EnableReceiverParams) {
+func (sh *strictHandler) EnableReceiver(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params EnableReceiverParams) {
 	var request EnableReceiverRequestObject
 
 	request.Id = id
@@ -22407,7 +22451,7 @@ func (sh *strictHandler) EnableReceiver(w http.ResponseWriter, r *http.Request, 
 }
 
 // ShowSigningSecret operation middleware
-func (sh *strictHandler) ShowSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role Role, params ShowSigningSecretParams) {
+func (sh *strictHandler) ShowSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params ShowSigningSecretParams) {
 	var request ShowSigningSecretRequestObject
 
 	request.Id = id
@@ -22435,7 +22479,7 @@ func (sh *strictHandler) ShowSigningSecret(w http.ResponseWriter, r *http.Reques
 }
 
 // RenewSigningSecret operation middleware
-func (sh *strictHandler) RenewSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role Role, params RenewSigningSecretParams) {
+func (sh *strictHandler) RenewSigningSecret(w http.ResponseWriter, r *http.Request, id ID, role ReceiverRole, params RenewSigningSecretParams) {
 	var request RenewSigningSecretRequestObject
 
 	request.Id = id

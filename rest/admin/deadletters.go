@@ -14,7 +14,7 @@ import (
 )
 
 func toDeadLetter(d parley.DeadLetter) DeadLetter {
-	out := DeadLetter{ApplicationId: d.Receiver.Application.String(), Role: Role(d.Receiver.Role), ConversationId: d.Message.Conversation.String(),
+	out := DeadLetter{ApplicationId: d.Receiver.Application.String(), Role: ReceiverRole(d.Receiver.Role), ConversationId: d.Message.Conversation.String(),
 		Seq: d.Message.Seq, MessageId: d.Message.ID.String(), Type: string(d.Message.Type), State: DeadState(d.State), Reason: d.Reason, At: Time(d.At), Blocks: d.Blocks}
 	if !d.Delivery.IsZero() {
 		out.Id = d.Delivery.String()
@@ -23,7 +23,7 @@ func toDeadLetter(d parley.DeadLetter) DeadLetter {
 }
 
 func toAttempt(a parley.LaneAttempt) Attempt {
-	return Attempt{ApplicationId: api.Some(a.Receiver.Application.String()), Role: api.Some(Role(a.Receiver.Role)), At: Time(a.At), Milliseconds: milliseconds(a.Duration),
+	return Attempt{ApplicationId: api.Some(a.Receiver.Application.String()), Role: api.Some(ReceiverRole(a.Receiver.Role)), At: Time(a.At), Milliseconds: milliseconds(a.Duration),
 		Status: api.Some(a.Status), Problem: api.Some(a.Error), Answer: api.Some(a.Answer)}
 }
 
@@ -31,7 +31,7 @@ func toAttempt(a parley.LaneAttempt) Attempt {
 type selection struct {
 	environment  *EnvironmentID
 	application  *ID
-	role         *Role
+	role         *ReceiverRole
 	conversation *ID
 	state        *DeadState
 	reason       *string

@@ -35,7 +35,7 @@ func actor(ctx context.Context) directory.Actor {
 }
 
 // receiverOf is the receiver that a path names.
-func receiverOf(ctx context.Context, environment *EnvironmentID, id ID, role Role) (of parley.Receiver, err error) {
+func receiverOf(ctx context.Context, environment *EnvironmentID, id ID, role ReceiverRole) (of parley.Receiver, err error) {
 	if of.Tenant, err = tenantOf(ctx, environment); err != nil {
 		return of, err
 	}
@@ -68,7 +68,7 @@ func toHealth(h parley.Health) Health {
 func toReceiver(of parley.Receiver, role parley.ApplicationRole, h parley.Health) Receiver {
 	now := time.Now()
 	d := role.Delivery
-	out := Receiver{ApplicationId: of.Application.String(), Role: Role(of.Role), Callback: api.Some(role.Callback), LanePolicy: Skip,
+	out := Receiver{ApplicationId: of.Application.String(), Role: ReceiverRole(of.Role), Callback: api.Some(role.Callback), LanePolicy: Skip,
 		Concurrency: api.Some(d.AtOnce), RatePerSecond: api.Some(d.PerSecond), DisableAfterHours: api.Some(d.DisableAfter.Hours()),
 		SecretShown: api.Some(role.Signing.Shown), Health: toHealth(h)}
 	if d.Block {
