@@ -30,14 +30,36 @@ const (
 
 // Signing holds the secrets that a role's callbacks are signed with, as Standard Webhooks writes them ("whsec_" and base64).
 type Signing struct {
-	Secret   string    `json:"secret,omitempty"`
-	Shown    bool      `json:"shown,omitempty"`   // the secret was told once and is not told again
-	Old      string    `json:"old,omitempty"`     // signs too, until OldUntil
-	OldUntil time.Time `json:"oldUntil,omitzero"` // end of the overlap after a rotation
+	Secret   string          `json:"secret,omitempty"`
+	Shown    bool            `json:"shown,omitempty"`   // the secret was told once and is not told again
+	Old      string          `json:"old,omitempty"`     // signs too, until OldUntil
+	OldUntil time.Time       `json:"oldUntil,omitzero"` // end of the overlap after a rotation
+	Older    []RetiredSecret `json:"older,omitempty"`   // of rotations before that, the newest first; at most maxOlder
 }
 
-// SigningOverlap is how long both secrets sign after a rotation.
+// A RetiredSecret signs beside a newer one until its overlap is over.
+type RetiredSecret struct {
+	Secret string    `json:"secret"`
+	Until  time.Time `json:"until"`
+}
+
+// SigningOverlap is how long a secret still signs after it was replaced.
 const SigningOverlap = 24 * time.Hour
+
+// maxOlder bounds the header of signatures, whoever rotates how often.
+const maxOlder = 3
+
+// Renewed is s with a new secret, which whoever asked for it has seen. Those that it replaced within the overlap sign on: an
+// administrator who lost the answer renews again, and receivers have the secret from before both.
+func (s Signing) Renewed(secret string, now time.Time) Signing {
+	next := Signing{Secret: secret, Shown: true, Old: s.Secret, OldUntil: now.Add(SigningOverlap)}
+	for _, r := range append([]RetiredSecret{{s.Old, s.OldUntil}}, s.Older...) {
+		if r.Secret != "" && now.Before(r.Until) && len(next.Older) < maxOlder {
+			next.Older = append(next.Older, r)
+		}
+	}
+	return next
+}
 
 // Active lists the secrets that sign at a time, the newest first.
 func (s Signing) Active(now time.Time) []string {
@@ -47,6 +69,11 @@ func (s Signing) Active(now time.Time) []string {
 	}
 	if s.Old != "" && now.Before(s.OldUntil) {
 		active = append(active, s.Old)
+	}
+	for _, r := range s.Older {
+		if now.Before(r.Until) {
+			active = append(active, r.Secret)
+		}
 	}
 	return active
 }

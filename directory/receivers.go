@@ -62,12 +62,11 @@ func (r *Receivers) Secret(ctx context.Context, as Administrator, of parley.Rece
 	return secret, err
 }
 
-// RenewSecret makes a new secret, and returns it. The old one signs too for [parley.SigningOverlap].
+// RenewSecret makes a new secret, and returns it. Those before it sign too for [parley.SigningOverlap].
 func (r *Receivers) RenewSecret(ctx context.Context, as Administrator, of parley.Receiver) (secret string, err error) {
 	secret = newSigningSecret()
 	return secret, r.change(ctx, as, of, func(role *parley.ApplicationRole) error {
-		now := r.applications.now()
-		role.Signing = parley.Signing{Secret: secret, Shown: true, Old: role.Signing.Secret, OldUntil: now.Add(parley.SigningOverlap)}
+		role.Signing = role.Signing.Renewed(secret, r.applications.now())
 		return nil
 	})
 }

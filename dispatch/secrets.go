@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"parley"
@@ -120,7 +121,7 @@ func ofTarget(to target, authorization string) (s secrets) {
 	s.addURL(to.role.Callback)
 	s.addHeaders(to.role.Headers)
 	s.addCredential(authorization)
-	for _, secret := range []string{to.role.Signing.Secret, to.role.Signing.Old} {
+	for _, secret := range to.role.Signing.Active(time.Time{}) { // also those that sign no more
 		s.add(secret, strings.TrimPrefix(secret, "whsec_"))
 	}
 	if a := to.authentication; a != nil && a.OAuth2 != nil {
