@@ -39,6 +39,7 @@ type operation struct {
 	scopes []string                    // any one of them will do
 	query  map[string]int64            // parameters it knows, with the largest value of those that are positive integers, else 0
 	texts  map[string]*openapi3.Schema // parameters it knows that are text with a form: one of a list, a time, so long
+	least  map[string]int64            // parameters it knows that are integers without a largest value, with their smallest
 	body   *openapi3.Schema            // nil = none, or not ours to validate
 	uuid   bool                        // the id in the path must have the form of one
 	exists func(context.Context, string) error
@@ -74,7 +75,7 @@ func New(cfg Config) *Contract {
 }
 
 func newOperation(op *openapi3.Operation, shared openapi3.Parameters) *operation {
-	one := &operation{query: map[string]int64{}, texts: map[string]*openapi3.Schema{}}
+	one := &operation{query: map[string]int64{}, texts: map[string]*openapi3.Schema{}, least: map[string]int64{}}
 	if op.Security != nil {
 		one.open = len(*op.Security) == 0
 		for _, alternative := range *op.Security {
@@ -89,10 +90,12 @@ func newOperation(op *openapi3.Operation, shared openapi3.Parameters) *operation
 			switch p.Value.In {
 			case openapi3.ParameterInQuery:
 				one.query[p.Value.Name] = 0
-				if schema.Type.Is(openapi3.TypeInteger) && schema.Max != nil {
+				switch {
+				case schema.Type.Is(openapi3.TypeInteger) && schema.Max != nil:
 					one.query[p.Value.Name] = int64(*schema.Max)
-				}
-				if schema.Type.Is(openapi3.TypeString) {
+				case schema.Type.Is(openapi3.TypeInteger):
+					one.least[p.Value.Name] = int64(*schema.Min)
+				case schema.Type.Is(openapi3.TypeString):
 					one.texts[p.Value.Name] = schema
 				}
 			case openapi3.ParameterInPath:

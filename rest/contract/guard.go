@@ -119,6 +119,11 @@ func (op *operation) checkQuery(raw string) error {
 		if text := op.texts[name]; text != nil && text.VisitJSON(values[0]) != nil {
 			return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " must be " + allowedText(text)}
 		}
+		if least, whole := op.least[name]; whole {
+			if n, err := strconv.ParseInt(values[0], 10, 64); err != nil || n < least {
+				return &api.Refusal{Code: api.ParameterValue, Key: name, Msg: name + " must be a whole number from " + strconv.FormatInt(least, 10)}
+			}
+		}
 		if bound == 0 {
 			continue
 		}
