@@ -12,6 +12,9 @@ func TestSignatureOfTheSpecification(t *testing.T) {
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; err != nil || got != want {
 		t.Errorf("sign = %q, %v; want %q", got, err, want)
 	}
+	if got, err := sign([]string{"whsec_"}, "id", time.Unix(0, 0), nil); err == nil {
+		t.Errorf("a secret of no bytes signs: %s", got)
+	}
 	if _, err := sign([]string{"whsec_not base64: planted"}, "id", time.Unix(0, 0), nil); err == nil || strings.Contains(err.Error(), "planted") {
 		t.Errorf("a secret that cannot be read: %v", err)
 	}

@@ -128,10 +128,12 @@ func TestCheckReceiverTellsFailure(t *testing.T) {
 	if err := json.Unmarshal([]byte(out.String()), &report); err != nil || code != 1 || report.Failed != 5 || len(report.Checks) != 13 {
 		t.Errorf("--json = %d %v\n%s", code, err, &out)
 	}
-	for _, wrong := range [][]string{{"ftp://x"}, {open.URL, "--secret", "planted!"}, {open.URL, "--timeout", "0s"}, {open.URL, "--header", "planted"}} {
+	for _, wrong := range [][]string{{"ftp://x"}, {open.URL, "--secret", "planted!"}, {open.URL, "--timeout", "0s"}, {open.URL, "--header", "planted"},
+		{open.URL, "--secret", "whsec_"}, {open.URL, "--header", "X Key: planted"}, {open.URL, "--header", "X-Key: planted\nX-Other: y"}} {
 		log = safeBuffer{}
-		if code := run(t.Context(), append([]string{"check-receiver"}, wrong...), &out, &log); code != 1 || strings.Contains(log.String(), "planted") {
-			t.Errorf("%q = %d %s", wrong, code, &log)
+		out = safeBuffer{}
+		if code := run(t.Context(), append([]string{"check-receiver"}, wrong...), &out, &log); code != 1 || strings.Contains(log.String(), "planted") || out.String() != "" {
+			t.Errorf("%q = %d %s%s, want a refusal before anything is tried", wrong, code, &log, &out)
 		}
 	}
 }
