@@ -229,7 +229,7 @@ func TestDocumentedExamples(t *testing.T) {
 			t.Errorf("Parse(%q) = %v, but the document says: %s", row[1], err, row[2])
 		}
 	}
-	if _, err := criteria.Parse("conversation.metadata.agentId=mreyes"); err == nil || !strings.Contains(string(text), "\n"+err.Error()+"\n") {
+	if _, err := criteria.Parse("conversation.metadata.agentId=mreyes"); err == nil || !strings.Contains(string(text), "\n\"criteria\": "+err.Error()+"\n") {
 		t.Errorf("the document does not show %q", err)
 	}
 }
