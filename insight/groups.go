@@ -101,7 +101,7 @@ func formGroup(g *parley.Group) error {
 	return nil
 }
 
-// named puts the member that criteria came in before what is wrong with them.
+// named puts the member that something came in before what is wrong with it.
 func named(field string, err error) error {
 	e, ok := errors.AsType[*parley.Error](err)
 	if !ok {

@@ -300,13 +300,33 @@ func formInline(t *Text) error {
 		x := &t.Trackers[i]
 		x.Number, x.Languages = newNumber(), nil
 		if err := formTracker(x); err != nil {
-			return at(err, i, true)
+			return named("trackers", err) // without an index: those that are stored are not among them
 		}
 	}
 	for i := range t.Entities {
-		t.Entities[i].Number = newNumber()
-		if err := formEntity(&t.Entities[i]); err != nil {
-			return at(err, i, true)
+		x := &t.Entities[i]
+		x.Number = newNumber()
+		if err := checkInline(fmt.Sprintf("entities[%d]", i), x); err != nil {
+			return err
+		}
+		if err := formEntity(x); err != nil {
+			return named("entities", err)
+		}
+	}
+	return nil
+}
+
+// checkInline checks what an entity of a text has under other names than those that are kept.
+func checkInline(place string, e *parley.Entity) error {
+	if err := checkName(place+".customType", strings.TrimSpace(e.Type)); err != nil {
+		return err
+	}
+	for _, v := range e.Values {
+		if strings.TrimSpace(v) == "" {
+			return invalid("text", "%q is not allowed to be empty", place+".text")
+		}
+		if err := checkText(place+".text", v); err != nil {
+			return err
 		}
 	}
 	return nil

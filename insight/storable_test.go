@@ -123,7 +123,7 @@ func TestWhatCannotBeStoredIsRefused(t *testing.T) {
 			{text(insight.Text{Messages: said, Metadata: map[string]string{"a": "b\x00"}}), "metadata.a"},
 			{text(insight.Text{Messages: said, Metadata: map[string]string{strings.Repeat("ä", 129): "b"}}), "a key of more than 128"},
 			{text(insight.Text{Messages: said, Trackers: []parley.Tracker{{Name: "a", Vocabulary: []string{"b\x00"}}}}), "vocabulary[0]"},
-			{text(insight.Text{Messages: said, Entities: []parley.Entity{{Type: "a", SubType: "a", Values: []string{"b\x00"}}}}), "values[0]"},
+			{text(insight.Text{Messages: said, Entities: []parley.Entity{{Type: "a", SubType: "a", Values: []string{"b\x00"}}}}), "entities[0].text"},
 			{tracker(parley.Tracker{Name: "a\x00", Vocabulary: []string{"b"}}), "name"}, {tracker(parley.Tracker{Name: "a", Description: "a\x00", Vocabulary: []string{"b"}}), "description"},
 			{tracker(parley.Tracker{Name: "a", Vocabulary: []string{"b\x00"}}), "vocabulary[0]"}, {tracker(parley.Tracker{Name: "a", Vocabulary: []string{"b"}, Exclude: []string{"b\x00"}}), "excludeVocabulary[0]"},
 			{tracker(parley.Tracker{Name: "a", Vocabulary: []string{"b"}, Categories: []string{"b\x00"}}), "categories[0]"},
