@@ -176,6 +176,9 @@ func (s *session) refused(code, message string) error {
 		return fmt.Errorf("the hub cannot give deliveries now: %s (%s)", message, code)
 	case strings.Contains(message, parley.SessionCallback):
 		return final("%s (%s)", wrongCallback(s.Application, s.role), code)
+	case s.role == "": // the client may not read the application, so nobody here knows which role is the only one
+		return final("the hub gives no deliveries of client application %s: %s (%s). If the API client is bound to it, give the role as --role;"+
+			" else make one: parley client create NAME --application %s --roles ROLE", s.Application, message, code, s.Application)
 	}
 	return final("the hub gives no deliveries of client application %s: %s (%s). The API client must be bound to it:"+
 		" parley client create NAME --application %s --roles ROLE", s.Application, message, code, s.Application)

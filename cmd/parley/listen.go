@@ -17,7 +17,7 @@ import (
 type listenCommand struct {
 	ForwardTo     string   `help:"URL of the program that gets the callbacks, such as http://localhost:3000." required:"" env:"PARLEY_LISTEN_FORWARD_TO"`
 	Application   string   `help:"Id of the client application. The callback of its role must be urn:parley:session." required:"" env:"PARLEY_LISTEN_APPLICATION"`
-	Role          string   `help:"Role to listen to; empty = the only one." env:"PARLEY_LISTEN_ROLE"`
+	Role          string   `help:"Role to listen to; empty = the only one, of the API client or of the application." env:"PARLEY_LISTEN_ROLE"`
 	URL           string   `name:"url" help:"Base URL of the hub." default:"http://127.0.0.1:8080" env:"PARLEY_LISTEN_URL"`
 	Client        string   `help:"Id of an API client that is bound to the application (parley client create NAME --application ID)." required:"" env:"PARLEY_LISTEN_CLIENT"`
 	Secret        string   `help:"Secret of the API client; better in the environment, where other users do not see it." required:"" env:"PARLEY_LISTEN_SECRET"`

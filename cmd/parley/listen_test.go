@@ -246,6 +246,11 @@ func TestListenSaysWhatIsWrong(t *testing.T) {
 	called, client, secret := c.pulled(t, "called", "http://127.0.0.1:9/")
 	pulled, other, otherSecret := c.pulled(t, "pulled", parley.SessionCallback)
 	bootstrapID, bootstrapSecret, _ := strings.Cut(bootstrap, ":")
+	var blind struct{ ID, Secret string }
+	if err := c.call(t.Context(), http.MethodPost, "/admin/v1/clients", object{"name": "blind", "applicationId": pulled.bot, "scopes": []string{parley.ScopeInteractionManage}},
+		http.StatusCreated, &blind); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		client, secret, application string
 		more                        []string
@@ -257,6 +262,7 @@ func TestListenSaysWhatIsWrong(t *testing.T) {
 		"a role it does not have":    {other, otherSecret, pulled.bot, []string{"--role", "customer"}, "custom_bot"},
 		"a client that is not bound": {bootstrapID, bootstrapSecret, pulled.bot, nil, "bound to the application"},
 		"another's application":      {client, secret, pulled.bot, nil, "bound to it"},
+		"no role, unreadable":        {blind.ID, blind.Secret, pulled.bot, nil, "give the role as --role"},
 		"a secret that is none":      {other, otherSecret, pulled.bot, []string{"--signing-secret", "planted"}, "--signing-secret"},
 		"no URL":                     {other, otherSecret, pulled.bot, []string{"--url", "hub.example"}, "--url"},
 	} {
