@@ -119,7 +119,7 @@ func (s *sender) once(ctx context.Context, to target, r request, refuse string) 
 		return result{outcome: Rejected, problem: "the callback is no URL that can be posted to"}, ""
 	}
 	for _, h := range to.role.Headers {
-		req.Header.Set(h.Name, h.Value)
+		req.Header.Add(h.Name, h.Value)
 	}
 	now := s.clock()
 	if err := signing.Stamp(req.Header, to.role.Signing.Active(now), r.id, now, r.body); err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -93,6 +94,24 @@ func TestTryoutWithoutACallback(t *testing.T) {
 				t.Errorf("Try = %+v, %v; want it forbidden", out, err)
 			}
 		})
+	}
+}
+
+// The headers of a role are sent as they are configured: also a name for the hub, and two values under one name.
+func TestHeadersOfARole(t *testing.T) {
+	s, app := storetest.Open(t), ident.New[parley.ClientApplication]()
+	got := make(chan http.Header, 1)
+	r := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	t.Cleanup(r.Close)
+	application(t, s, app, r.URL, nil, func(role *parley.ApplicationRole) {
+		role.Headers = []parley.NameValue{{Name: "User-Agent", Value: "shop/1"}, {Name: "X-Tag", Value: "a"}, {Name: "x-tag", Value: "b"}}
+	})
+	d := New(Config{Store: s, Allow: loopback, Logger: slog.New(slog.DiscardHandler)})
+	if out, err := d.Try(t.Context(), parley.Receiver{Tenant: parley.DefaultTenant, Application: app, Role: parley.CustomBot}); err != nil || out.Outcome != Delivered {
+		t.Fatalf("Try = %+v, %v", out, err)
+	}
+	if h := <-got; h.Get("User-Agent") != "shop/1" || !slices.Equal(h.Values("X-Tag"), []string{"a", "b"}) {
+		t.Errorf("the receiver got %v", h)
 	}
 }
 

@@ -30,11 +30,13 @@ func sign(secrets []string, id string, at time.Time, body []byte) (string, error
 	return strings.Join(all, " "), nil
 }
 
-// Stamp sets the headers of every call: its id, the same on each attempt, its time and, with secrets, its signatures. The error holds no
-// secret.
+// Stamp sets the headers of every call: its id, the same on each attempt, its time and, with secrets, its signatures. A User-Agent that is
+// there already stays. The error holds no secret.
 func Stamp(h http.Header, secrets []string, id string, at time.Time, body []byte) error {
 	h.Set("Content-Type", "application/json")
-	h.Set("User-Agent", "Parley")
+	if h.Get("User-Agent") == "" {
+		h.Set("User-Agent", "Parley")
+	}
 	h.Set("Webhook-Id", id)
 	h.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
 	signature, err := sign(secrets, id, at, body)
