@@ -1,6 +1,7 @@
 package insight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,6 +109,6 @@ func named(field string, err error) error {
 		return err
 	}
 	located := *e
-	located.Field, located.Msg = field, fmt.Sprintf("%q: %s", field, e.Msg)
+	located.Field, located.Msg = cmp.Or(e.Field, field), fmt.Sprintf("%q: %s", field, e.Msg)
 	return &located
 }
