@@ -16,10 +16,6 @@ const (
 	maxURL         = 2048
 )
 
-// maxDepth is how deep a JSON value within a message may be nested. Receivers must be able to read it with all that is around it: the
-// parser of .NET stops at 64, Ruby's at 100, Go's at 10,000.
-const maxDepth = 50
-
 // An incoming is a draft with what must be known to say what is missing from it.
 type incoming struct {
 	parley.Draft

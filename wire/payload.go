@@ -69,7 +69,7 @@ func unquote(v jsontext.Value) string {
 // parseObject is the JSON object in text without blanks, nil if there is something else in it, or it is nested too deep.
 func parseObject(text string) jsontext.Value {
 	v := jsontext.Value(text)
-	if v.Compact() != nil || v.Kind() != '{' || tooDeep(v) {
+	if v.Compact() != nil || v.Kind() != '{' || parley.TooDeep(v) {
 		return nil
 	}
 	return v

@@ -259,32 +259,11 @@ func (r *reader) raw() jsontext.Value {
 		r.broken(err)
 		return nil
 	}
-	if tooDeep(v) {
-		r.note(parley.BadValue, "must not be nested more than %d deep", maxDepth)
+	if parley.TooDeep(v) {
+		r.note(parley.BadValue, "must not be nested more than %d deep", parley.MaxDepth)
 		return nil
 	}
 	return v
-}
-
-// tooDeep says whether a valid JSON text is nested deeper than maxDepth.
-func tooDeep(v []byte) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // readID reads an id of 36 characters; absent is the zero ID.

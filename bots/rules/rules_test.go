@@ -322,6 +322,10 @@ func TestContexts(t *testing.T) {
 	large.turn.Contexts.Open = json.RawMessage(`{"x":"` + strings.Repeat("x", 64<<10) + `"}`)
 	_, err := large.try("put", parley.TurnInput{})
 	blamed(t, err, "64 KiB")
+	deep := begin(t, &shelf{live: all}, 0)
+	deep.turn.Contexts.Open = json.RawMessage(strings.Repeat(`{"x":`, parley.MaxDepth) + `{}` + strings.Repeat("}", parley.MaxDepth))
+	_, err = deep.try("put", parley.TurnInput{})
+	blamed(t, err, "50 deep")
 }
 
 func TestEscalatesAfterMissesInARow(t *testing.T) {

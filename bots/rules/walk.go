@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 
 	"parley"
 	"parley/bots"
@@ -203,6 +204,9 @@ func (w *walk) finish() (parley.BotReply, error) {
 		}
 		if len(raw) > parley.MaxContext {
 			return parley.BotReply{}, misconfigured("the bot's flow makes a context larger than 64 KiB")
+		}
+		if parley.TooDeep(raw) {
+			return parley.BotReply{}, misconfigured(fmt.Sprintf("the bot's flow nests a context more than %d deep", parley.MaxDepth))
 		}
 		switch name {
 		case "open":

@@ -158,6 +158,10 @@ func (r *reading) object(v value) json.RawMessage {
 		r.wrong(v, "must be an object")
 		return nil
 	}
+	if parley.TooDeep(v.raw) {
+		r.wrong(v, fmt.Sprintf("must not be nested more than %d deep", parley.MaxDepth))
+		return nil
+	}
 	var members map[string]any
 	d := json.NewDecoder(bytes.NewReader(v.raw))
 	d.UseNumber()

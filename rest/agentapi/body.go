@@ -3,6 +3,7 @@ package agentapi
 import (
 	stdjson "encoding/json"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -123,6 +124,10 @@ func (b *body) object(name string) stdjson.RawMessage {
 	var members map[string]any
 	if v.Kind() != '{' || json.Unmarshal(v, &members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
 		b.refuse(name, "must be an object")
+		return nil
+	}
+	if parley.TooDeep(v) {
+		b.refuse(name, "must not be nested more than "+strconv.Itoa(parley.MaxDepth)+" deep")
 		return nil
 	}
 	same, err := json.Marshal(members, json.Deterministic(true)) // as everybody reads it

@@ -86,6 +86,26 @@ func TestContextsAreBounded(t *testing.T) {
 	}
 }
 
+// What is nested so deep that nobody could read it again is refused, and the session goes on. What is kept of it is read by everybody who counts,
+// judges and detects: one such turn would stop them all.
+func TestContextsAreNestedALittle(t *testing.T) {
+	s := newStage(t)
+	session := s.turn("", `{"text":"hello"}`, 200).SessionCode
+	for _, member := range []string{"context", "entities"} {
+		nested := func(n int) string {
+			return `{"text":"hello","` + member + `":{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}`
+		}
+		s.turn(session, nested(parley.MaxDepth-1), 200)
+		for _, n := range []int{parley.MaxDepth, 9997, 9998} { // the most that a body can have around it
+			if _, text := s.Do("POST", s.turns()+"/"+session, nested(n), s.headers()...); !strings.Contains(text, `"message":"`+member+` must not be nested more than 50 deep"`) {
+				t.Errorf("%s nested %d deep answered %s", member, n, text)
+			}
+			s.turn("", nested(n), 422)
+		}
+	}
+	s.turn(session, `{"text":"hello"}`, 200)
+}
+
 // The bot is told where the customer is: the channel by its name and type, and the session.
 func TestBotsAreToldTheChannel(t *testing.T) {
 	s := newStage(t)
