@@ -3,7 +3,6 @@ package broker
 import (
 	"math"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -93,10 +92,7 @@ func (s *Surface) issue(r *http.Request) (granted, *refused, error) {
 
 // realm is the organisation that a token path names, by name or id; nil if there is none.
 func (s *Surface) realm(r *http.Request) (found *parley.Organisation, err error) {
-	name, err := url.PathUnescape(mux.Vars(r)["realm"])
-	if err != nil {
-		return nil, nil //nolint:nilerr // nobody has such a name
-	}
+	name := mux.Vars(r)["realm"]
 	err = s.Store.View(r.Context(), func(tx parley.Tx) error {
 		all, err := tx.Organisations(r.Context())
 		for i := range all {

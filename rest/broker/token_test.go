@@ -50,6 +50,13 @@ func TestTokens(t *testing.T) {
 	if res, text := s.Do("POST", broker.Prefix+"/auth/realms/"+url.PathEscape(organisation)+"/protocol/openid-connect/token", good.Encode(), "Content-Type", "application/x-www-form-urlencoded"); res.StatusCode != 200 {
 		t.Errorf("below the vendor's prefix answered %d %s", res.StatusCode, text)
 	}
+	const percent = "50% off"
+	if _, err := s.admin.CreateOrganisation(t.Context(), administrator, percent); err != nil {
+		t.Fatal(err)
+	}
+	if status, out := ask(percent, good); status != 200 {
+		t.Errorf("the realm %q answered %d %v", percent, status, out)
+	}
 	for name, form := range map[string]url.Values{
 		"refresh":  {"grant_type": {"refresh_token"}, "refresh_token": {first["refresh_token"].(string)}},
 		"password": {"grant_type": {"password"}, "client_id": {"eva-cockpit"}, "username": {c.PublicID}, "password": {secret}},
