@@ -42,7 +42,7 @@ func (s *Surface) satisfaction(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := header(r, "LOCALE"); err != nil {
+	if _, err := localeOf(r); err != nil {
 		return err
 	}
 	var body struct {

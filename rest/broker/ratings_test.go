@@ -48,13 +48,15 @@ func TestSurveys(t *testing.T) {
 		t.Errorf("kept %+v", survey)
 	}
 	for body, want := range map[string]int{`{}`: 422, `{"userComments":"x"}`: 422, `{"evaluation":0}`: 422, `{"evaluation":6}`: 422, `{"evaluation":"5"}`: 400, `{"evaluation":4.5}`: 400,
-		`{"evaluation":5,"userComments":"` + strings.Repeat("x", 2001) + `"}`: 422, `[`: 400} {
+		`{"evaluation":5,"userComments":"` + strings.Repeat("x", 2001) + `"}`: 422, `[`: 400, `null`: 400} {
 		if res, text := s.Do("POST", path, body, headers...); res.StatusCode != want {
 			t.Errorf("%.40s answered %d %s, want %d", body, res.StatusCode, text, want)
 		}
 	}
-	if res, _ := s.Do("POST", path, `{"evaluation":5}`, "Api-Key", s.key); res.StatusCode != 400 {
-		t.Errorf("without LOCALE answered %d", res.StatusCode)
+	for _, locale := range []string{"", strings.Repeat("x", 36)} {
+		if res, text := s.Do("POST", path, `{"evaluation":5}`, "Api-Key", s.key, "Locale", locale); res.StatusCode != 400 {
+			t.Errorf("with the LOCALE %q answered %d %s", locale, res.StatusCode, text)
+		}
 	}
 	if res, _ := s.Do("POST", strings.Replace(path, session.SessionCode, s.bot.ID.String(), 1), `{"evaluation":5}`, headers...); res.StatusCode != 404 {
 		t.Errorf("of an unknown session answered %d", res.StatusCode)

@@ -76,6 +76,20 @@ func header(r *http.Request, name string) (string, error) {
 	return value, nil
 }
 
+// bounded wants a header of no more than so many characters.
+func bounded(name, value string, most int) error {
+	if utf8.RuneCountInString(value) > most || !utf8.ValidString(value) {
+		return fail(http.StatusBadRequest, "INVALID_PARAMETER", "the header "+name+" is too long, or no UTF-8")
+	}
+	return nil
+}
+
+// localeOf reads the header that turns and surveys have.
+func localeOf(r *http.Request) (string, error) {
+	locale, err := header(r, "LOCALE")
+	return locale, cmp.Or(err, bounded("LOCALE", locale, maxLocale))
+}
+
 // clientOf reads the headers of a turn.
 func clientOf(r *http.Request) (c parley.ClientInfo, err error) {
 	if c.System, err = header(r, "OS"); err != nil {
@@ -84,21 +98,13 @@ func clientOf(r *http.Request) (c parley.ClientInfo, err error) {
 	if c.UserRef, err = header(r, "USER-REF"); err != nil {
 		return c, err
 	}
-	if c.Locale, err = header(r, "LOCALE"); err != nil {
+	if c.Locale, err = localeOf(r); err != nil {
 		return c, err
 	}
 	c.System, c.SystemVersion = cut(c.System, maxSystem), cut(strings.TrimSpace(r.Header.Get("OS-VERSION")), maxSystemVersion)
 	c.Browser, c.BrowserVersion = cut(strings.TrimSpace(r.Header.Get("BROWSER")), maxBrowser), cut(strings.TrimSpace(r.Header.Get("BROWSER-VERSION")), maxBrowser)
 	c.BusinessKey = strings.TrimSpace(r.Header.Get("BUSINESS-KEY"))
-	for _, h := range []struct {
-		name, value string
-		max         int
-	}{{"BUSINESS-KEY", c.BusinessKey, maxBusinessKey}, {"USER-REF", c.UserRef, maxUserRef}, {"LOCALE", c.Locale, maxLocale}} {
-		if utf8.RuneCountInString(h.value) > h.max || !utf8.ValidString(h.value) {
-			return c, fail(http.StatusBadRequest, "INVALID_PARAMETER", "the header "+h.name+" is too long")
-		}
-	}
-	return c, nil
+	return c, cmp.Or(bounded("BUSINESS-KEY", c.BusinessKey, maxBusinessKey), bounded("USER-REF", c.UserRef, maxUserRef))
 }
 
 // laterClient is where a customer is with a further turn: what the turn says replaces what was said before, but for the first USER-REF, which
@@ -131,7 +137,7 @@ func read(r *http.Request, v any) error {
 	if e, ok := errors.AsType[*json.SemanticError](err); ok && e.JSONPointer != "" {
 		return fail(http.StatusBadRequest, "MALFORMED_BODY", strings.TrimPrefix(string(e.JSONPointer), "/")+" is of the wrong type")
 	}
-	if err != nil {
+	if err != nil || jsontext.Value(raw).Kind() == 'n' { // null is read like an empty object otherwise
 		return fail(http.StatusBadRequest, "MALFORMED_BODY", "the body is not a JSON object")
 	}
 	return nil
