@@ -217,10 +217,10 @@ func (r *routing) replied() error {
 		}
 	})
 	switch {
+	case handOver: // whoever asks for people does not send the customer away
+		r.toAgents(nil, parley.System, "the bot handed over")
 	case w.End:
 		r.end(owner.Role, parley.Body{Name: owner.Name, Application: owner.Application, Participant: owner.Participant}, "ended by the bot")
-	case handOver:
-		r.toAgents(nil, parley.System, "the bot handed over")
 	}
 	return nil
 }

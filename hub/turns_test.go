@@ -227,6 +227,22 @@ func TestHandOverToNobody(t *testing.T) {
 	}
 }
 
+// A bot that hands over and ends at once hands over: the customer was told that people go on. Without people it ends.
+func TestHandOverWinsOverTheEnd(t *testing.T) {
+	for owner, changes := range map[parley.OwnerKind][]change{parley.OwnerAgent: {oneBot}, parley.OwnerNone: {oneBot, noAgents}} {
+		w := newWorld(t, storetest.Open(t), changes...)
+		w.runsBots()
+		id := w.start()
+		if err := w.reply(id, 1, func(r *hub.Reply) { r.HandOver, r.End = true, true }, "Goodbye"); err != nil {
+			t.Fatal(err)
+		}
+		got, c := w.turn(id, 1), w.conversation(id)
+		if people := owner == parley.OwnerAgent; c.Owner.Kind != owner || got.Result.HandOver != people || (c.Status == parley.Open) != people {
+			t.Errorf("the turn is %+v, the conversation %s, the %s's, want the %s's", got, c.Status, c.Owner.Kind, owner)
+		}
+	}
+}
+
 // A turn that nobody answers ends with the bot's time, even if whoever asked the bot is gone.
 func TestTurnEndsWithItsDeadline(t *testing.T) {
 	w := newWorld(t, storetest.Open(t), oneBot)
