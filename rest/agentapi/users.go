@@ -24,10 +24,11 @@ func readUser(b *body) (u parley.AgentUser) {
 	u = parley.AgentUser{FirstName: b.required("firstName", maxShort), LastName: b.required("lastName", maxShort), Email: strings.TrimSpace(b.optional("email", maxShort)),
 		Phone: strings.TrimSpace(b.optional("phoneNumber", maxShort)), ForeignID: b.optional("fkId", maxShort), ForeignUserID: b.optional("fkUserId", maxShort),
 		Source: b.optional("source", maxShort), Context: b.optional("context", maxContext)}
-	if u.Email != "" && !b.flag("skipEmailValidation") && !isEmail(u.Email) {
+	anyEmail, anyPhone := b.flag("skipEmailValidation"), b.flag("skipPhoneNumberValidation")
+	if u.Email != "" && !anyEmail && !isEmail(u.Email) {
 		b.refuse("email", "must have one @ with text on both sides")
 	}
-	if u.Phone != "" && !b.flag("skipPhoneNumberValidation") && !phoneNumber.MatchString(u.Phone) {
+	if u.Phone != "" && !anyPhone && !phoneNumber.MatchString(u.Phone) {
 		b.refuse("phoneNumber", "must be + and 7 to 15 digits")
 	}
 	return u
