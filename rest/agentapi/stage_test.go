@@ -113,8 +113,9 @@ func (c scripted) Turn(ctx context.Context, t *bots.Turn, _ func(string)) (parle
 	case "nothing":
 		return parley.BotReply{}, nil
 	case "much":
+		channelOnly := parley.BotAnswer{Type: parley.AnswerCustom, Technical: json.RawMessage(`{"light":"on"}`)}
 		r := says("<b>One</b>", "Two")
-		r.Answers = append(r.Answers, parley.BotAnswer{Type: parley.AnswerImage, Text: "https://a.example/i.png", Description: "A picture"},
+		r.Answers = append(append([]parley.BotAnswer{channelOnly}, r.Answers...), channelOnly, parley.BotAnswer{Type: parley.AnswerImage, Text: "https://a.example/i.png", Description: "A picture"},
 			parley.BotAnswer{Type: parley.AnswerOptions, Text: "Which?", Buttons: []parley.AnswerButton{{Name: "This", Value: "this"}}})
 		return r, nil
 	}

@@ -128,7 +128,10 @@ func (t *transcript) add(m *parley.Message, last *time.Time) {
 	answers = answers && m.Sender.IsBot()
 	if at, begun := t.places[turn.First]; answers && begun {
 		reply := &t.messages[at]
-		reply.Message += "\n\n" + text
+		if reply.Message != "" && text != "" { // what is for the channel alone says nothing to people
+			text = "\n\n" + text
+		}
+		reply.Message += text
 		reply.RawMessage, reply.Full.OutputText = reply.Message, reply.Message
 		reply.Files = append(reply.Files, filesOf(m)...)
 		t.places[m.Seq] = at
