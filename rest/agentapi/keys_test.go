@@ -23,6 +23,13 @@ func TestKeysAreWanted(t *testing.T) {
 	if res, text := s.Do("GET", agentapi.Prefix+"/unknown", "", "Agent-Secret-Key", "x"); res.StatusCode != 403 || text != `{"status":403,"name":"FORBIDDEN_ERROR","message":"INVALID_CREDENTIALS","details":[]}` {
 		t.Errorf("an unknown route with a bad key answered %d %s", res.StatusCode, text)
 	}
+	brief := s.newKey(s.agent.ID, time.Now().Add(3*time.Second))
+	for late, want := range []int{200, 403} { // though it was good a moment ago
+		s.late.Store(int64(late) * int64(4*time.Second))
+		if status, _ := s.call("GET", "/conversations", "", "Agent-Secret-Key", brief); status != want {
+			t.Errorf("%d times 4 s later a key for 3 s answered %d", late, status)
+		}
+	}
 	s.late.Store(int64(6 * time.Second)) // a good key is not looked up again for 5 s
 	id, _, _ := strings.Cut(s.key, ".")
 	if err := s.admin.RevokeKey(t.Context(), administrator, id); err != nil {

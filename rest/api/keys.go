@@ -48,6 +48,10 @@ func (k *Keys) Open(ctx context.Context, whole string) (parley.APIClient, error)
 		k.known.Delete(name)
 		return key, err
 	}
-	k.known.Store(name, knownKey{key, k.now().Add(keyFor)})
+	until := k.now().Add(keyFor)
+	if !key.Expires.IsZero() && key.Expires.Before(until) {
+		until = key.Expires
+	}
+	k.known.Store(name, knownKey{key, until})
 	return key, nil
 }
