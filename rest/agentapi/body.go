@@ -107,6 +107,14 @@ func (b *body) choice(name string, of ...string) string {
 	return ""
 }
 
+// requiredChoice is a text out of a few that must be there.
+func (b *body) requiredChoice(name string, of ...string) string {
+	if _, there := b.raw(name); !there {
+		b.refuse(name, "is required")
+	}
+	return b.choice(name, of...)
+}
+
 // flag is a boolean, false if it is absent.
 func (b *body) flag(name string) (on bool) {
 	if v, ok := b.raw(name); ok && json.Unmarshal(v, &on) != nil {
@@ -141,6 +149,7 @@ func (b *body) object(name string) stdjson.RawMessage {
 func (b *body) objects(name string) (all []map[string]jsontext.Value) {
 	if v, ok := b.raw(name); ok && json.Unmarshal(v, &all, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
 		b.refuse(name, "must be a list of objects")
+		return nil // not those before the one that is none
 	}
 	return all
 }

@@ -256,7 +256,7 @@ func TestRequestsAreRefused(t *testing.T) {
 		{"PUT", none + "/mode", `{`, 404, ""}, {"PUT", path + "/mode", `{"mode":"human"}`, 400, "mode"}, {"PUT", path + "/mode", `{"mode":null}`, 400, "mode"}, {"PUT", path + "/mode", `[]`, 400, "body"},
 		{"POST", none + "/messages", `{}`, 404, ""}, {"POST", path + "/messages", `{}`, 400, "message"}, {"POST", path + "/messages", `{"message":" "}`, 400, "message"}, {"POST", path + "/messages/async", `{"message":""}`, 400, "message"},
 		{"POST", path + "/messages", `{"message":` + long(100_001) + `}`, 400, "message"}, {"POST", path + "/messages", `{"message":"x","files":[{"fileName":"a.pdf"}]}`, 400, "files[0].storagePath"},
-		{"POST", path + "/messages", `{"message":"x","files":[{"fileName":"a.pdf","storagePath":"x"}]}`, 400, "files[0].storagePath"}, {"POST", path + "/messages", `{"message":"x","files":{}}`, 400, "files"},
+		{"POST", path + "/messages", `{"message":"x","files":[{"fileName":"a.pdf","storagePath":"x"}]}`, 400, "files[0].storagePath"}, {"POST", path + "/messages", `{"message":"x","files":{}}`, 400, "files"}, {"POST", path + "/messages", `{"message":"x","files":["x"]}`, 400, "files"},
 		{"GET", none + "/messages", "", 404, ""}, {"GET", path + "/messages?orderDirection=up", "", 400, "orderDirection"}, {"GET", path + "/messages?shouldIncludeFeedbacks=yes", "", 400, "shouldIncludeFeedbacks"},
 		{"GET", none + "/messages/" + s.user + "/response-on", "", 404, ""}, {"GET", path + "/messages/" + s.user + "/response-on", "", 404, ""}, {"GET", path + "/messages/x/response-on", "", 404, ""},
 		{"POST", none + "/send-manual-message", `{}`, 404, ""}, {"POST", path + "/send-manual-message", `{}`, 400, "message"}, {"POST", path + "/send-manual-message", `{"message":"x"}`, 400, "mode"},
@@ -276,7 +276,7 @@ func TestRequestsAreRefused(t *testing.T) {
 		{"POST", "/conversation-message-feedbacks", `{"userId":"` + s.user + `"}`, 400, "conversationMessageId"}, {"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.user + `","voteType":"meh","question":"q"}`, 400, "voteType"},
 		{"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.user + `","voteType":"up","question":"q"}`, 404, ""},
 		{"POST", "/conversation-message-feedbacks", `{"conversationMessageId":"` + s.user + `","userId":"` + s.agent.ID.String() + `","voteType":"up","question":"q"}`, 404, ""},
-		{"POST", "/agents/webhooks", `{"title":"t","description":"d","url":"https://a.example"}`, 400, "triggerCondition"}, {"POST", "/agents/webhooks", hook("https://a.example", "never"), 400, "triggerCondition"},
+		{"POST", "/agents/webhooks", `{"title":"t","description":"d","url":"https://a.example"}`, 400, "triggerCondition"}, {"POST", "/agents/webhooks", hook("https://a.example", "never"), 400, "triggerCondition"}, {"POST", "/agents/webhooks", hook("https://a.example", ""), 400, "triggerCondition"},
 		{"POST", "/agents/webhooks", hook("http://a.example", "manual"), 400, "url"}, {"POST", "/agents/webhooks", hook("https://10.0.0.1/x", "manual"), 400, "url"}, {"POST", "/agents/webhooks", hook("x", "manual"), 400, "url"},
 		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":{"A B":"x"},`, 1), 400, "headers.A B"},
 		{"POST", "/agents/webhooks", strings.Replace(hook("https://a.example", "manual"), "{", `{"headers":{"Host":"x"},`, 1), 400, "headers[0].name"},
@@ -287,6 +287,9 @@ func TestRequestsAreRefused(t *testing.T) {
 		status, text := s.call(test.method, test.path, test.body)
 		if status != test.status || test.field != "" && !strings.Contains(text, `"field":"`+test.field+`"`) {
 			t.Errorf("%s %s %.60s answered %d %s, want %d %s", test.method, test.path, test.body, status, text, test.status, test.field)
+		}
+		if name := `"field":"` + test.field; test.field != "" && strings.Count(text, name+`"`)+strings.Count(text, name+`[`) > 1 {
+			t.Errorf("%s %s %.60s has more details than problems: %s", test.method, test.path, test.body, text)
 		}
 	}
 	if s.asked.Load() != 0 {

@@ -25,10 +25,7 @@ func (s *Surface) feedback(r *request) (answer, error) {
 		return answer{}, err
 	}
 	messageID, userID := requiredID[parley.Message](b, "conversationMessageId"), requiredID[parley.AgentUser](b, "userId")
-	vote := b.choice("voteType", "up", "down")
-	if _, there := b.raw("voteType"); !there {
-		b.refuse("voteType", "is required")
-	}
+	vote := b.requiredChoice("voteType", "up", "down")
 	now := s.now()
 	f := parley.Feedback{ID: ident.New[parley.Feedback](), User: userID, Up: vote == "up", Question: new(b.required("question", maxMessage)), Created: now, Modified: now}
 	if text, ok := b.text("answer", maxMessage); ok {

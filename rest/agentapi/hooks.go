@@ -39,9 +39,7 @@ func (s *Surface) createWebhook(r *request) (answer, error) {
 	for _, t := range parley.HookTriggers() {
 		triggers = append(triggers, string(t))
 	}
-	if hook.Trigger = parley.HookTrigger(b.choice("triggerCondition", triggers...)); hook.Trigger == "" {
-		b.required("triggerCondition", maxShort)
-	}
+	hook.Trigger = parley.HookTrigger(b.requiredChoice("triggerCondition", triggers...))
 	headers := readHeaders(b)
 	if err := b.err(); err != nil {
 		return answer{}, err

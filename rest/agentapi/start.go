@@ -47,10 +47,7 @@ type whom struct {
 
 // readBeginning reads one of the three shapes.
 func readBeginning(b *body) (in beginning) {
-	in.channel = b.choice("channel", channelEmail, channelSMS, channelVoice)
-	if _, there := b.raw("channel"); !there {
-		b.refuse("channel", "is required")
-	}
+	in.channel = b.requiredChoice("channel", channelEmail, channelSMS, channelVoice)
 	in.user = readUser(b)
 	switch in.channel {
 	case channelEmail:
