@@ -56,7 +56,7 @@ type Insights interface {
 	ListInsights(ctx context.Context, q InsightQuery) ([]Insight, error)
 	// DeleteInsight forgets one, not its conversation; NotFound if there is none.
 	DeleteInsight(ctx context.Context, tenant TenantID, number Number) error
-	// Forget removes what is known about a conversation, and erases the messages that it has, and its customer once it is over. It stays forgotten: no insight and
+	// Forget removes what is known about a conversation, and erases the messages that it has, what is kept beside them, and its customer once it is over. It stays forgotten: no insight and
 	// no detection is stored for it again. The jobs that its messages came with are returned. It may be repeated, for messages that
 	// came later; NotFound if there is no such conversation.
 	Forget(ctx context.Context, tenant TenantID, conversation ConversationID) ([]JobID, error)

@@ -91,21 +91,8 @@ func (t *tx) ErasePerson(ctx context.Context, tenant parley.TenantID, conversati
 	if removed.Customers, err = t.eraseCustomer(ctx, key); err != nil {
 		return removed, fmt.Errorf("erase the customer: %w", err)
 	}
-	for _, part := range []struct {
-		n    *int64
-		text string
-	}{
-		{&removed.Refused, "DELETE FROM refused WHERE conversation = ?"},
-		{&removed.Attempts, "UPDATE attempts SET answer = '', error = '' WHERE lane IN (SELECT key FROM lanes WHERE conversation = ?) AND (answer <> '' OR error <> '')"},
-		{&removed.Sessions, "UPDATE bot_sessions SET business_key = '' WHERE conversation = ? AND business_key <> ''"},
-		{&removed.Opinions, "UPDATE ratings SET requester = '' WHERE conversation = ? AND requester <> ''"},
-		{&removed.Opinions, "UPDATE surveys SET comments = '' WHERE conversation = ? AND comments <> ''"},
-	} {
-		n, err := t.affected(ctx, part.text, key)
-		if err != nil {
-			return removed, err
-		}
-		*part.n += n
+	if err := t.eraseBeside(ctx, key, &removed); err != nil {
+		return removed, fmt.Errorf("erase what is beside the messages: %w", err)
 	}
 	if _, err := t.forgetEvents(ctx, owner, "conversation = ?", conversation[:]); err != nil {
 		return removed, fmt.Errorf("erase events: %w", err)
@@ -119,6 +106,28 @@ func (t *tx) ErasePerson(ctx context.Context, tenant parley.TenantID, conversati
 		return removed, err
 	}
 	return removed, t.recount(ctx, key)
+}
+
+// eraseBeside erases the words that are kept of a conversation beside its messages: what was refused, what receivers answered, the name that a
+// channel has for its customer, and what people thought of it.
+func (t *tx) eraseBeside(ctx context.Context, conversation int64, removed *parley.ErasedParts) error {
+	for _, part := range []struct {
+		n    *int64
+		text string
+	}{
+		{&removed.Refused, "DELETE FROM refused WHERE conversation = ?"},
+		{&removed.Attempts, "UPDATE attempts SET answer = '', error = '' WHERE lane IN (SELECT key FROM lanes WHERE conversation = ?) AND (answer <> '' OR error <> '')"},
+		{&removed.Sessions, "UPDATE bot_sessions SET business_key = '' WHERE conversation = ? AND business_key <> ''"},
+		{&removed.Opinions, "UPDATE ratings SET requester = '' WHERE conversation = ? AND requester <> ''"},
+		{&removed.Opinions, "UPDATE surveys SET comments = '' WHERE conversation = ? AND comments <> ''"},
+	} {
+		n, err := t.affected(ctx, part.text, conversation)
+		if err != nil {
+			return err
+		}
+		*part.n += n
+	}
+	return nil
 }
 
 // affected runs a statement and says how many rows it changed.

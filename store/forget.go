@@ -37,8 +37,8 @@ func (t *tx) Forget(ctx context.Context, tenant parley.TenantID, conversation pa
 	if err := t.forgetCustomer(ctx, key); err != nil {
 		return nil, fmt.Errorf("erase the customer: %w", err)
 	}
-	if err := t.run(ctx, "DELETE FROM refused WHERE conversation = ?", key); err != nil {
-		return nil, fmt.Errorf("erase what was refused: %w", err)
+	if err := t.eraseBeside(ctx, key, &parley.ErasedParts{}); err != nil {
+		return nil, fmt.Errorf("erase what is beside the messages: %w", err)
 	}
 	if err := t.run(ctx, "UPDATE turns SET result = '{}', problem = '' WHERE conversation = ?", key); err != nil {
 		return nil, fmt.Errorf("erase turns: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parley"
+	"parley/ident"
 )
 
 // An agent addresses somebody: the introduction comes first, on its channel; reset begins anew.
@@ -186,6 +187,15 @@ func TestUsersAndTheirConversationsAreDeleted(t *testing.T) {
 		t.Errorf("by number: %v", got)
 	}
 	s.must("GET", "/users/search?phoneNumber=+4912345678", "", 200) // a plus that nobody encoded
+	id, _ := parley.ParseID[parley.Conversation](strings.TrimPrefix(path, "/conversations/"))
+	if err := s.store.Update(t.Context(), func(tx parley.Tx) error { // as the broker's surface keeps it, where it is a session
+		if err := tx.PutBotSession(t.Context(), parley.BotSession{Tenant: parley.DefaultTenant, Conversation: id, Bot: s.agent.ID, BusinessKey: "4711", Created: time.Now()}); err != nil {
+			return err
+		}
+		return tx.PutSurvey(t.Context(), parley.DefaultTenant, parley.Survey{Conversation: id, ID: ident.New[parley.Message](), Evaluation: 5, Answered: true, Comments: "planted", At: time.Now()})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		s.must("DELETE", "/conversations", `{"conversationUserId":"`+s.user+`"}`, 204)
 	}
@@ -199,8 +209,13 @@ func TestUsersAndTheirConversationsAreDeleted(t *testing.T) {
 		}
 	}
 	s.must("GET", kept, "", 200)
-	id, _ := parley.ParseID[parley.Conversation](strings.TrimPrefix(path, "/conversations/"))
 	if err := s.store.View(t.Context(), func(tx parley.Tx) error {
+		if left, err := tx.BotSessionsOf(t.Context(), parley.DefaultTenant, "4711", 10); err != nil || len(left) > 0 {
+			t.Errorf("the key of its customer is left: %+v, %v", left, err)
+		}
+		if left, err := tx.Survey(t.Context(), parley.DefaultTenant, id); err != nil || left.Comments != "" || left.Evaluation != 5 {
+			t.Errorf("the survey is %+v, %v; want its score alone", left, err)
+		}
 		all, err := tx.Messages(t.Context(), parley.MessageQuery{Tenant: parley.DefaultTenant, Conversation: id, Limit: 100})
 		for _, m := range all {
 			if m.Body.Content != nil {
