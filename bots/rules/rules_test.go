@@ -318,6 +318,10 @@ func TestContexts(t *testing.T) {
 			t.Errorf("context %s, want %s", c[0], c[1])
 		}
 	}
+	k.turn.Contexts.Open = json.RawMessage(`{"huge":1e999,"number":5}`)
+	if r := k.says("put", "put"); string(r.Contexts.Open) != `{"huge":1e999,"number":5,"seen":true}` || string(r.Contexts.Visible) != `{"n":5}` {
+		t.Errorf("beside a number that is too large the contexts are %s and %s", r.Contexts.Open, r.Contexts.Visible)
+	}
 	large := begin(t, &shelf{live: all}, 0)
 	large.turn.Contexts.Open = json.RawMessage(`{"x":"` + strings.Repeat("x", 64<<10) + `"}`)
 	_, err := large.try("put", parley.TurnInput{})

@@ -45,9 +45,14 @@ func (w *walk) locale() string { return cmp.Or(w.turn.Client.Locale, w.home, w.f
 
 // contextOf is a context to read and change; what is no object is an empty one.
 func contextOf(raw json.RawMessage) map[string]any {
-	var m map[string]any
-	if json.Unmarshal(raw, &m) != nil || m == nil {
-		return map[string]any{}
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &members)
+	m := map[string]any{}
+	for name, member := range members {
+		var value any
+		if json.Unmarshal(member, &value) == nil { // a number that is too large hides no other member
+			m[name] = value
+		}
 	}
 	return m
 }
