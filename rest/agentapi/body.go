@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	stdjson "encoding/json"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -123,6 +124,14 @@ func (b *body) flag(name string) (on bool) {
 	return on
 }
 
+// asWritten keeps numbers as they were written: ids of other systems are larger than a float is exact.
+var asWritten = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
+	if d.PeekKind() == '0' {
+		*v = jsontext.Value(nil)
+	}
+	return errors.ErrUnsupported // as it would be read otherwise
+}))
+
 // object is an object as it was sent; nil if it is absent.
 func (b *body) object(name string) stdjson.RawMessage {
 	v, ok := b.raw(name)
@@ -130,7 +139,7 @@ func (b *body) object(name string) stdjson.RawMessage {
 		return nil
 	}
 	var members map[string]any
-	if v.Kind() != '{' || json.Unmarshal(v, &members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+	if v.Kind() != '{' || json.Unmarshal(v, &members, asWritten, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
 		b.refuse(name, "must be an object")
 		return nil
 	}

@@ -118,6 +118,19 @@ func TestLongestTexts(t *testing.T) {
 	s.must("PUT", path, `{"title":"`+title[2:]+`x","context":"`+about+`"}`, 200)
 }
 
+// What a caller keeps with a conversation comes back with every digit; of members that are there twice the last one counts.
+func TestCustomDataKeepsItsNumbers(t *testing.T) {
+	s := newStage(t)
+	const digits = `"customData":{"huge":1e999,"id":9007199254740993,"list":[1.10]}`
+	status, text := s.call("POST", "/conversations", `{"conversationUserId":"`+s.user+`","customData":{"id":1,"id":9007199254740993,"huge":1e999,"list":[1.10]}}`)
+	if status != 201 || !strings.Contains(text, digits) {
+		t.Errorf("answered %d %s", status, text)
+	}
+	if _, text := s.call("GET", "/conversations", ""); !strings.Contains(text, digits) {
+		t.Errorf("the list has %s", text)
+	}
+}
+
 // States are the environment's, in its order: whoever administers it changes them, nobody does here. A conversation keeps its state as long as there is one.
 func TestStates(t *testing.T) {
 	s := newStage(t)
