@@ -48,7 +48,8 @@ type BotSessions interface {
 	// PutRating keeps a rating in place of the one of its answer; Ratings are those of a conversation by Seq.
 	PutRating(ctx context.Context, tenant TenantID, r Rating) error
 	Ratings(ctx context.Context, tenant TenantID, conversation ConversationID) (map[int64]Rating, error)
-	// PutSurvey keeps a survey in place of the one of its conversation. Survey is that of a conversation; NotFound if there is none.
+	// PutSurvey keeps a survey in place of the one of its conversation. Survey is that of a conversation; NotFound if there is none. Of a forgotten
+	// conversation neither comments nor who rated it are kept.
 	PutSurvey(ctx context.Context, tenant TenantID, s Survey) error
 	Survey(ctx context.Context, tenant TenantID, conversation ConversationID) (Survey, error)
 }

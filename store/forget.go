@@ -11,6 +11,9 @@ import (
 	"parley"
 )
 
+// unlessForgotten is a text that is kept with a conversation (its key, the text), empty if that was forgotten.
+const unlessForgotten = "CASE WHEN EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = ?) THEN '' ELSE ? END"
+
 // notForgotten is a condition on conversations c.
 const notForgotten = "NOT EXISTS (SELECT 1 FROM forgotten AS f WHERE f.conversation = c.key)"
 

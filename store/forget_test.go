@@ -2,12 +2,15 @@ package store_test
 
 import (
 	"testing"
+	"time"
 
 	"parley"
+	"parley/ident"
 	"parley/store/storetest"
 )
 
-// What is forgotten takes no insight and no detection again, not even from somebody who looked before and writes after.
+// What is forgotten takes no insight and no detection again, not even from somebody who looked before and writes after, and no words of who
+// rates it.
 func TestForgottenConversationsTakeNothing(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open opener) {
 		s := open(t)
@@ -53,6 +56,23 @@ func TestForgottenConversationsTakeNothing(t *testing.T) {
 				storetest.MustCommit(t, s, step)
 			}
 		}
+		update(t, s, func(tx parley.Tx) error {
+			if err := tx.PutRating(t.Context(), parley.DefaultTenant, parley.Rating{Conversation: id, Seq: 1, Requester: "planted", Helpful: true, At: time.Now()}); err != nil {
+				return err
+			}
+			return tx.PutSurvey(t.Context(), parley.DefaultTenant, parley.Survey{Conversation: id, ID: ident.New[parley.Message](), Evaluation: 4, Answered: true, Comments: "planted", At: time.Now()})
+		})
+		view(t, s, func(tx parley.Tx) error {
+			ratings, err := tx.Ratings(t.Context(), parley.DefaultTenant, id)
+			if err != nil || len(ratings) != 1 || ratings[1].Requester != "" || !ratings[1].Helpful {
+				t.Errorf("the rating is %+v, %v; want it without who it is from", ratings, err)
+			}
+			survey, err := tx.Survey(t.Context(), parley.DefaultTenant, id)
+			if err != nil || survey.Comments != "" || survey.Evaluation != 4 {
+				t.Errorf("the survey is %+v, %v; want its score alone", survey, err)
+			}
+			return nil
+		})
 		view(t, s, func(tx parley.Tx) error {
 			forgotten, err := tx.Forgotten(t.Context(), parley.DefaultTenant, []parley.ConversationID{id, {1}})
 			if len(forgotten) != 1 || !forgotten[id] {

@@ -137,9 +137,9 @@ func (t *tx) PutRating(ctx context.Context, tenant parley.TenantID, r parley.Rat
 	if err := t.recount(ctx, key); err != nil {
 		return err
 	}
-	return t.run(ctx, `INSERT INTO ratings (conversation, seq, requester, helpful, at) VALUES (?, ?, ?, ?, ?)
+	return t.run(ctx, `INSERT INTO ratings (conversation, seq, requester, helpful, at) VALUES (?, ?, `+unlessForgotten+`, ?, ?)
 		ON CONFLICT (conversation, seq) DO UPDATE SET requester = excluded.requester, helpful = excluded.helpful, at = excluded.at`,
-		key, r.Seq, r.Requester, flag(r.Helpful), r.At.UnixMilli())
+		key, r.Seq, key, r.Requester, flag(r.Helpful), r.At.UnixMilli())
 }
 
 // Ratings implements [parley.BotSessions].
@@ -171,10 +171,10 @@ func (t *tx) PutSurvey(ctx context.Context, tenant parley.TenantID, s parley.Sur
 	if err := t.recount(ctx, key); err != nil {
 		return err
 	}
-	return t.run(ctx, `INSERT INTO surveys (conversation, id, evaluation, answered, comments, at) VALUES (?, ?, ?, ?, ?, ?)
+	return t.run(ctx, `INSERT INTO surveys (conversation, id, evaluation, answered, comments, at) VALUES (?, ?, ?, ?, `+unlessForgotten+`, ?)
 		ON CONFLICT (conversation) DO UPDATE SET id = excluded.id, evaluation = excluded.evaluation, answered = excluded.answered,
 			comments = excluded.comments, at = excluded.at`,
-		key, s.ID[:], s.Evaluation, flag(s.Answered), s.Comments, s.At.UnixMilli())
+		key, s.ID[:], s.Evaluation, flag(s.Answered), key, s.Comments, s.At.UnixMilli())
 }
 
 // Survey implements [parley.BotSessions].
