@@ -56,8 +56,9 @@ func keepDelivery(a, old *parley.ClientApplication) {
 	}
 }
 
-// ownHeaders are set by the hub on every callback; a role's headers may not replace them (reference section 3).
-var ownHeaders = []string{"Content-Type", "Content-Length", "Host", "Authorization", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+// ownHeaders are set by the hub, or by HTTP itself, on every callback; a role's headers may not replace them (reference section 3).
+var ownHeaders = []string{"Content-Type", "Content-Length", "Host", "Authorization", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature",
+	"Traceparent", "Tracestate", "Transfer-Encoding", "Trailer"}
 
 func formApplication(a *parley.ClientApplication, plain bool, guard *egress.Guard) error {
 	var p problems

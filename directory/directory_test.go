@@ -326,10 +326,17 @@ func TestFormOfApplication(t *testing.T) {
 		}
 	}
 	wantError(t, "role twice", try(directory.Config{}, func(r *parley.ApplicationRole) { r.Name = parley.Customer }), parley.Invalid, parley.BadValue, "roles[1].name")
-	wantError(t, "own header", try(directory.Config{}, func(r *parley.ApplicationRole) {
-		r.Headers = []parley.NameValue{{Name: "X-Ok"}, {Name: "authorization"}}
-	}), parley.Invalid, parley.BadValue, "roles[1].headers[1].name")
-	wantError(t, "no host", try(directory.Config{}, func(r *parley.ApplicationRole) { r.Callback = "https://:443/x" }), parley.Invalid, parley.BadValue, "roles[1].callback")
+	for _, own := range []string{"authorization", "traceparent", "Tracestate", "Transfer-Encoding", "trailer"} {
+		wantError(t, own, try(directory.Config{}, func(r *parley.ApplicationRole) {
+			r.Headers = []parley.NameValue{{Name: "X-Ok"}, {Name: own}}
+		}), parley.Invalid, parley.BadValue, "roles[1].headers[1].name")
+	}
+	for _, url := range []string{"https://:443/x", "https://x.example:0/", "https://x.example:65536/"} {
+		wantError(t, url, try(directory.Config{}, callback(url)), parley.Invalid, parley.BadValue, "roles[1].callback")
+	}
+	if err := try(directory.Config{}, callback("https://x.example:65535/")); err != nil {
+		t.Errorf("the last port: %v", err)
+	}
 }
 
 // Headers that cannot be sent are refused when they are configured, in roles and in token recipes.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"parley"
@@ -45,6 +46,8 @@ func webAddress(address string, plain bool, guard *egress.Guard) string {
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return "must be an absolute http or https URL"
+	case !connectable(u.Port()):
+		return "must have a port from 1 to 65535, or none"
 	case u.User != nil:
 		return "must not hold a user name: that is what authentications are for"
 	case u.Scheme == "http" && !plain && !loopback(u.Hostname()):
@@ -53,6 +56,11 @@ func webAddress(address string, plain bool, guard *egress.Guard) string {
 		return "must not be a loopback, private or otherwise not public address, unless --callback-allow lists it"
 	}
 	return ""
+}
+
+func connectable(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 func loopback(host string) bool {
