@@ -130,7 +130,8 @@ type Lanes interface {
 	AtHand(lane *Lane, limit int) (*Conversation, []Message)
 	// Owed returns the next messages the lane owes, in order, at most limit, and the conversation as it is after them.
 	Owed(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
-	// Again returns the deliveries of the lane that are to be replayed by now, in order, at most limit, and the conversation.
+	// Again returns the deliveries of the lane that are to be replayed by now, in order, at most limit, and the conversation. Where the first of them
+	// is late by more than a second, since its receiver was held, or nobody came by, those after it are put off by as much: they keep their distances.
 	Again(ctx context.Context, lane *Lane, limit int) (Conversation, []Message, error)
 	// Finish records progress. More says that the lane owes something that is due at once: with Release the lease was
 	// then kept and the worker goes on, so that a message committed while the worker was finishing is not forgotten.

@@ -55,7 +55,8 @@ func TestDeadDeliveriesAreReplayed(t *testing.T) {
 	})
 }
 
-// Those that are replayed at a rate come one after the other, by both policies and also within one conversation, and none before its time.
+// Those that are replayed at a rate come one after the other, by both policies and also within one conversation, and none before its time. Within a
+// conversation they keep their distances also when the first is late.
 func TestReplayKeepsItsRate(t *testing.T) {
 	for name, policy := range map[string]struct{ block, one bool }{"skip": {}, "skip, one conversation": {one: true}, "block": {block: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +84,7 @@ func TestReplayKeepsItsRate(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i := range dead {
-					c.set(time.Duration(i)*time.Hour + time.Minute)
+					c.set(time.Duration(i)*time.Hour + time.Duration(i+1)*time.Minute) // each is a minute late
 					waitFor(t, "one more", func() bool { return len(r.got()) >= dead+i+1 && d.pool.idle() })
 					if n := len(r.got()) - dead; n != i+1 {
 						t.Errorf("%d came within %d hours, want %d", n, i, i+1)
@@ -132,6 +133,35 @@ func TestReplaysThatWaitHoldNothingUp(t *testing.T) {
 		waitFor(t, "the message", func() bool { return states(t, s, steps[0].Conversation.ID).Acked[1] == 4 && d.pool.idle() })
 		if got, again := texts(r)[3:], givenUp(t, s, parley.StateAgain); !slices.Equal(got, []string{"1", "2", "4"}) || len(again) != 1 || again[0].At.Before(time.Now().Add(50*time.Minute)) {
 			t.Errorf("came %v, and %+v waits; want the first two again and the new one, and the third in an hour", got, again)
+		}
+	})
+}
+
+// Replays of one conversation whose receiver was held for long do not come all at once after that.
+func TestLateReplaysKeepTheirDistances(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func(testing.TB, ...storetest.Option) *store.Store) {
+		const dead = 4
+		var c clock
+		s, app := open(t, storetest.Clock(c.now)), ident.New[parley.ClientApplication]()
+		r, refusing := refuse(t, "")
+		application(t, s, app, r.URL, nil)
+		d := start(t, s, func(config *Config) { config.Clock, config.Sweep = c.now, 10*time.Millisecond })
+		_, wake := says(t, s, dead, app)
+		d.Wake(parley.Committed{Wake: wake})
+		waitFor(t, "the dead deliveries", func() bool { return len(givenUp(t, s, parley.StateDead)) == dead && d.pool.idle() })
+		refusing.Store(false)
+		if err := s.Update(t.Context(), func(tx parley.Tx) error {
+			_, err := tx.Replay(t.Context(), parley.DeadLetterQuery{Tenant: parley.DefaultTenant}, 10, c.now().Add(time.Hour), time.Hour)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range dead {
+			c.set(time.Duration(10+i)*time.Hour + time.Duration(i+1)*time.Minute)
+			waitFor(t, "one more", func() bool { return len(r.got()) >= dead+i+1 && d.pool.idle() })
+			if n := len(r.got()) - dead; n != i+1 {
+				t.Fatalf("%d came, want %d", n, i+1)
+			}
 		}
 	})
 }

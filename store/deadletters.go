@@ -184,8 +184,27 @@ func (t *tx) run(ctx context.Context, text string, args ...any) error {
 	return err
 }
 
+// lateReplay is by how much a replay may be late without those after it being put off.
+const lateReplay = time.Second
+
+// putOff puts the replays of a lane off by as much as the first of them is late, but for those that are due with it.
+func (s *Store) putOff(ctx context.Context, lane int64) error {
+	var first, last *int64
+	if err := s.read.NewRaw("SELECT min(at), max(at) FROM exceptions WHERE lane = ? AND state = 'again'", lane).Scan(ctx, &first, &last); err != nil || first == nil {
+		return err
+	}
+	late := s.now().UnixMilli() - *first
+	if late <= lateReplay.Milliseconds() || *last == *first {
+		return nil
+	}
+	return s.exec(ctx, "UPDATE exceptions SET at = at + ? WHERE lane = ? AND state = 'again' AND at > ?", late, lane, *first)
+}
+
 // Again implements [parley.Lanes].
 func (s *Store) Again(ctx context.Context, lane *parley.Lane, limit int) (c parley.Conversation, again []parley.Message, err error) {
+	if err := s.putOff(ctx, lane.Key); err != nil {
+		return c, nil, fmt.Errorf("put replays off: %w", err)
+	}
 	again, err = selectMessages(ctx, s.read, `FROM exceptions AS x JOIN lanes AS l ON l.key = x.lane JOIN conversations AS c ON c.key = l.conversation
 		JOIN messages AS m ON m.conversation = l.conversation AND m.seq = x.seq WHERE x.lane = ? AND x.state = 'again' AND x.at <= ? ORDER BY x.seq LIMIT ?`,
 		lane.Key, s.now().UnixMilli(), limit)
