@@ -164,7 +164,7 @@ func (r *Report) printRatios(t io.Writer) {
 				continue
 			}
 			middle, low, high := r.ratios(x, base, rateOf)
-			fmt.Fprintf(t, "%s\t%s\thub / %s\t%.2f (%.2f-%.2f)\n", x.target, x.name, base.side, middle, low, high)
+			fmt.Fprintf(t, "%s\t%s\thub / %s\t%s (%s-%s)\n", x.target, x.name, base.side, ratio(middle), ratio(low), ratio(high))
 		}
 	}
 	for _, key := range r.notes {
@@ -179,9 +179,17 @@ func (r *Report) printRatios(t io.Writer) {
 				ratios[i] = f.values[i] / base.values[i]
 			}
 			middle, low, high := spread(ratios)
-			fmt.Fprintf(t, "%s\t%s\thub / %s\t%.2f (%.2f-%.2f)\n", f.target, f.name, base.side, middle, low, high)
+			fmt.Fprintf(t, "%s\t%s\thub / %s\t%s (%s-%s)\n", f.target, f.name, base.side, ratio(middle), ratio(low), ratio(high))
 		}
 	}
+}
+
+// ratio is a ratio as it is printed, so that none is 0.00 but zero itself.
+func ratio(v float64) string {
+	if v > 0 && v < .1 {
+		return fmt.Sprintf("%.2g", v)
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
