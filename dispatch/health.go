@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -144,9 +145,9 @@ func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 	c := h.condition(r.Key)
 	c.slide(now)
 	c.tries++
-	failed, from := !c.failing.IsZero(), later(c.failing, c.good)
+	failing, good := c.failing, c.good
 	c.good = now
-	news := now.Sub(c.told).Abs() > wellEvery || failed || !c.openUntil.IsZero() || !delivered
+	news := now.Sub(c.told).Abs() > wellEvery || !failing.IsZero() || !c.openUntil.IsZero() || !delivered
 	h.mu.Unlock()
 	if !news {
 		return
@@ -161,7 +162,8 @@ func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 		h.d.metrics.breakers.WithLabelValues("closed").Inc()
 		h.d.logger.InfoContext(ctx, "receiver works again; what was held for it is sent", "application", r.Application, "role", r.Role)
 	}
-	outage := (failed || !since.IsZero()) && now.Sub(later(from, since)) >= outageLeast
+	from := slices.MaxFunc([]time.Time{failing, since, good}, time.Time.Compare)
+	outage := (!failing.IsZero() || !since.IsZero()) && now.Sub(from) >= outageLeast
 	if outage {
 		c.back = now
 	}
@@ -171,14 +173,6 @@ func (h *health) well(ctx context.Context, r parley.Receiver, delivered bool) {
 	if outage {
 		h.d.hasten(r)
 	}
-}
-
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // outlived says whether an attempt that began then belongs to an outage that is over, as far as this node knows.
