@@ -79,7 +79,7 @@ func (r *routing) ask() error {
 		r.c.State.ClientInfo, r.step.StateChanged = d.ClientInfo, true
 	}
 	if t := d.Body.Turn; t != nil && parley.TooDeep(t.Entities) {
-		return badContent("entities", tooDeep)
+		return badContent("entities", parley.DepthProblem)
 	}
 	if t := d.Body.Turn; t != nil && t.Context != nil {
 		merged, err := mergeContext(bot.Contexts.Open, t.Context)
@@ -102,13 +102,10 @@ func (r *routing) ask() error {
 	return nil
 }
 
-// tooDeep is why values are refused that the store could not read again.
-var tooDeep = fmt.Sprintf("must not be nested more than %d deep", parley.MaxDepth)
-
 // mergeContext puts members over those of an open context; null removes one.
 func mergeContext(base, over json.RawMessage) (json.RawMessage, error) {
 	if parley.TooDeep(over) {
-		return nil, badContent("context", tooDeep)
+		return nil, badContent("context", parley.DepthProblem)
 	}
 	members, more := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	if len(base) > 0 {

@@ -260,7 +260,7 @@ func (r *reader) raw() jsontext.Value {
 		return nil
 	}
 	if parley.TooDeep(v) {
-		r.note(parley.BadValue, "must not be nested more than %d deep", parley.MaxDepth)
+		r.note(parley.BadValue, "%s", parley.DepthProblem)
 		return nil
 	}
 	return v

@@ -159,7 +159,7 @@ func (r *reading) object(v value) json.RawMessage {
 		return nil
 	}
 	if parley.TooDeep(v.raw) {
-		r.wrong(v, fmt.Sprintf("must not be nested more than %d deep", parley.MaxDepth))
+		r.wrong(v, parley.DepthProblem)
 		return nil
 	}
 	var members map[string]any

@@ -4,7 +4,6 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -144,7 +143,7 @@ func (b *body) object(name string) stdjson.RawMessage {
 		return nil
 	}
 	if parley.TooDeep(v) {
-		b.refuse(name, "must not be nested more than "+strconv.Itoa(parley.MaxDepth)+" deep")
+		b.refuse(name, parley.DepthProblem)
 		return nil
 	}
 	same, err := json.Marshal(members, json.Deterministic(true)) // as everybody reads it
