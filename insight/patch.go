@@ -183,6 +183,7 @@ func applyPatch(document []byte, ops []PatchOperation, shown string) ([]byte, er
 }
 
 // misspelt finds an index that the library reads though RFC 6901 section 4 has no such one: with a sign, or with zeros before it.
+// It looks at paths alone: no member of what is patched has such a name (see entityName).
 var misspelt = regexp.MustCompile(`/([+-]\d+|0\d+)(/|$)`)
 
 // parents are operations that make what is missing in a document on the way to a path: lists where something is put first or last
